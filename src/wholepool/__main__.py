@@ -1,0 +1,545 @@
+"""The stages as commands: `python -m wholepool STAGE ...`, one thin function each.
+
+Snakemake runs them; they can be run by hand in the same way. Everything a stage reads and writes
+is named on its command line. Imports stand inside the functions, so that a stage which needs no
+torch does not pay for it.
+"""
+
+import argparse
+import dataclasses
+import itertools
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wholepool.errors import UserError
+from wholepool.progress import EpochReport, logger, start_logging
+
+if TYPE_CHECKING:
+    from wholepool.augment import Views
+    from wholepool.network import Network
+    from wholepool.pool import Pool
+
+Arguments = argparse.Namespace
+
+
+def data(args: Arguments) -> None:
+    """Make the pool, its hidden labels and the test set from a data set's source."""
+    import numpy as np
+
+    from wholepool.datasets import SOURCES, subset
+    from wholepool.files import write_array
+    from wholepool.indexsets import write_index_set
+    from wholepool.pool import write_pool
+    from wholepool.randomness import generator
+
+    wanted = args.settings["pool"]
+    logger.info("reading %s", args.settings["source"])
+    images = SOURCES[args.settings["source"]].load(Path(args.data_dir))
+    rng = generator(args.settings["source"], "pool", wanted["seed"])
+    keep = subset(images.train_labels, wanted["size"], wanted["sampling"], rng)
+    pool = write_pool(
+        args.pool,
+        args.info,
+        images.train[keep],
+        args.name,
+        images.class_names,
+        len(images.test),
+        wanted["mean"],
+        wanted["std"],
+        source=args.settings["source"],
+    )
+    hidden = {"index": np.arange(pool.n), "label": images.train_labels[keep]}
+    write_index_set(args.oracle, "oracle", hidden, pool)
+    write_array(args.test_images, images.test)
+    write_array(args.test_labels, images.test_labels.astype(np.int32))
+    logger.info("%s: a pool of %d images and %d to test on", args.name, pool.n, len(images.test))
+
+
+def initial(args: Arguments) -> None:
+    """Draw the balanced initial labeled set L_0 and let the oracle label it."""
+    import numpy as np
+
+    from wholepool.indexsets import write_index_set
+    from wholepool.oracle import answer, initial_set, read_hidden
+    from wholepool.randomness import generator
+
+    pool = open_pool(args)
+    hidden = read_hidden(args.oracle, pool)
+    rng = generator(pool.dataset, "initial", args.seed)
+    indices = initial_set(hidden, pool.classes, args.size, rng)
+    labeled = {
+        "index": indices,
+        "label": answer(indices, hidden),
+        "cycle": np.zeros(len(indices)),
+    }
+    write_index_set(args.out, "labeled", labeled, pool, args.seed, 0)
+
+
+def pretrain(args: Arguments) -> None:
+    """Pre-train the network on the pool, without labels."""
+    import numpy as np
+
+    from wholepool.checkpoint import save_weights
+    from wholepool.files import write_array, write_json
+    from wholepool.network import trunk_state
+    from wholepool.pretrain import PRETRAININGS
+
+    pool = open_pool(args)
+    network, views, rng = prepared(args, pool, (pool.dataset, "pretrain", args.pre))
+    result = PRETRAININGS[args.pre](
+        network, views, pool.classes, args.settings["pretrain"], rng, EpochReport()
+    )
+    write_history(args.history, result.history, views)
+    write_array(args.clusters, result.clusters.astype(np.int32))
+    write_json(args.cluster_epochs, result.cluster_epochs)
+    save_weights(args.out, trunk_state(network.state_dict()))
+
+
+def diagnose(args: Arguments) -> None:
+    """Compare pre-training's clusters with the hidden labels: a diagnosis, no input to learning."""
+    import numpy as np
+
+    from wholepool.evaluation import normalized_mutual_information
+    from wholepool.files import write_json
+    from wholepool.oracle import read_hidden
+
+    pool = open_pool(args)
+    hidden = read_hidden(args.oracle, pool)
+    clusters = np.load(args.clusters)
+    agreement = [normalized_mutual_information(*pair) for pair in itertools.pairwise(clusters)]
+    result = {
+        "dataset": pool.dataset,
+        "epoch": json.loads(Path(args.cluster_epochs).read_text(encoding="utf-8")),
+        "nmi": [normalized_mutual_information(row, hidden) for row in clusters],
+        "nmi_previous": [None, *agreement],
+    }
+    write_json(args.out, result)
+
+
+def train(args: Arguments) -> None:
+    """Train one cycle's network: SUP on the labeled set, then SEMI where the method has it."""
+    from wholepool.checkpoint import load_network, save_weights
+    from wholepool.indexsets import read_index_set
+    from wholepool.semi import SEMIS
+    from wholepool.training import train as fit
+
+    pool = open_pool(args)
+    labeled = read_index_set(args.labeled, "labeled", pool)
+    network, views, rng = prepared(args, pool, (pool.dataset, "train", *args.cell))
+    if args.theta:
+        load_network(network, args.theta, trunk_only=True)
+    pseudo = None
+    if args.pseudo_labels:
+        columns = read_index_set(args.pseudo_labels, "pseudo_labels", pool)
+        pseudo = (columns["index"], columns["label"])
+        logger.info("%d pseudo-labels join %d labels", len(pseudo[0]), len(labeled["index"]))
+    semi = SEMIS[args.semi] if args.semi != "none" else None
+    history = fit(
+        network,
+        views,
+        labeled["index"],
+        labeled["label"],
+        args.settings,
+        rng,
+        semi,
+        pseudo,
+        EpochReport(),
+    )
+    write_history(args.history, history, views)
+    save_weights(args.out, network.state_dict())
+
+
+def embed(args: Arguments) -> None:
+    """Embed every pool and test image, and predict its class."""
+    import numpy as np
+
+    from wholepool.augment import Views
+    from wholepool.checkpoint import load_network
+    from wholepool.embedding import embed as run
+    from wholepool.files import write_array
+
+    pool = open_pool(args)
+    network, views, rng = prepared(args, pool, (pool.dataset, "embed", *args.cell))
+    load_network(network, args.model)
+    view_rng = rng if args.settings["augment"]["embedding_view"] == "augmented" else None
+    embeddings, probabilities = run(network, views, view_rng)
+    test = dataclasses.replace(pool, images=np.load(args.test_images, mmap_mode="r"))
+    _, test_probabilities = run(network, Views(test, 0, False, views.images.device))
+    write_array(args.embeddings, embeddings)
+    write_array(args.probabilities, probabilities)
+    write_array(args.test_probabilities, test_probabilities)
+
+
+def propagate(args: Arguments) -> None:
+    """Build the graph of the pool's embeddings and propagate the labels over it."""
+    import numpy as np
+
+    from wholepool.graph import normalized_graph, write_graph
+    from wholepool.indexsets import read_index_set, unlabeled, write_index_set
+    from wholepool.propagation import propagate as run
+
+    pool = open_pool(args)
+    labeled = read_index_set(args.labeled, "labeled", pool)
+    settings = args.settings["propagation"]
+    graph = normalized_graph(np.load(args.embeddings), settings, graph_device(args.device))
+    result = run(graph, labeled["index"], labeled["label"], pool.classes, settings)
+    rest = unlabeled(pool.n, labeled["index"])
+    logger.info(
+        "%d iterations to a relative residual of %.1e; labels reach %.1f %% of the pool",
+        result.iterations,
+        result.residual,
+        100 * result.reached.mean(),
+    )
+    pseudo = {"index": rest, "label": result.labels[rest], "weight": result.weights[rest]}
+    seed, cycle = args.cell[2], args.cell[3]
+    write_index_set(args.out, "pseudo_labels", pseudo, pool, seed, cycle)
+    write_graph(args.graph, graph)
+
+
+def evaluate(args: Arguments) -> None:
+    """Measure one cell against the test labels, and its pseudo-labels against the hidden ones."""
+    import numpy as np
+    import pyarrow.parquet as pq
+
+    from wholepool import evaluation
+    from wholepool.files import write_json
+    from wholepool.indexsets import read_index_set
+    from wholepool.oracle import read_hidden
+
+    pool = open_pool(args)
+    probabilities = np.load(args.test_probabilities)
+    truth = np.load(args.test_labels)
+    labeled = read_index_set(args.labeled, "labeled", pool)
+    counts, balance = evaluation.class_balance(labeled["label"], pool.classes)
+    method, strategy, seed, cycle = args.cell
+    metrics: dict[str, Any] = {
+        "dataset": pool.dataset,
+        "method": method,
+        "strategy": strategy,
+        "seed": seed,
+        "cycle": cycle,
+        "n_labels": len(labeled["index"]),
+        "accuracy": evaluation.accuracy(probabilities, truth),
+        "nll": evaluation.negative_log_likelihood(probabilities, truth),
+        "ece": evaluation.expected_calibration_error(probabilities, truth),
+        "per_class_accuracy": evaluation.per_class_accuracy(probabilities, truth),
+        "labels_per_class": counts,
+        "label_balance": balance,
+        "pseudo_labels": None,
+        "pseudo_label_accuracy": None,
+        "pseudo_label_accuracy_weighted": None,
+        "fingerprint": pool.fingerprint,
+    }
+    if args.pseudo_labels:
+        hidden = read_hidden(args.oracle, pool)
+        pseudo = read_index_set(args.pseudo_labels, "pseudo_labels", pool)
+        plain, weighted = evaluation.pseudo_label_accuracy(
+            pseudo["label"], pseudo["weight"], hidden[pseudo["index"]]
+        )
+        metrics["pseudo_labels"] = len(pseudo["index"])
+        metrics["pseudo_label_accuracy"] = plain
+        metrics["pseudo_label_accuracy_weighted"] = weighted
+    history = pq.read_table(args.history)
+    provenance = {k.decode(): v.decode() for k, v in (history.schema.metadata or {}).items()}
+    metrics["epochs"] = history.num_rows
+    metrics["final_loss"] = history["loss"][-1].as_py() if history.num_rows else None
+    metrics |= {name: provenance[name] for name in ("device", "threads", "torch", "wholepool")}
+    write_json(args.out, metrics)
+    logger.info(
+        "%s %s seed %d cycle %d: %d labels, test accuracy %.2f %%",
+        method,
+        strategy,
+        seed,
+        cycle,
+        metrics["n_labels"],
+        metrics["accuracy"],
+    )
+
+
+def acquire(args: Arguments) -> None:
+    """Choose the next b images to be labeled."""
+    import numpy as np
+
+    from wholepool.indexsets import read_index_set, write_index_set
+    from wholepool.randomness import generator
+    from wholepool.strategies import STRATEGIES, Query
+
+    pool = open_pool(args)
+    labeled = read_index_set(args.labeled, "labeled", pool)["index"]
+    strategy = STRATEGIES[args.strategy]
+    method, _, seed, cycle = args.cell
+    result = strategy.acquire(
+        Query(
+            n=pool.n,
+            labeled=labeled,
+            budget=args.budget,
+            cycle=cycle,
+            rng=generator(pool.dataset, "acquire", method, args.strategy, seed, cycle),
+            options=args.settings,
+            embeddings=np.load(args.embeddings) if args.embeddings else None,
+            probabilities=np.load(args.probabilities) if args.probabilities else None,
+            graph=read_graph(args.graph) if args.graph else None,
+        )
+    )
+    if len(result.indices) != args.budget or np.isin(result.indices, labeled).any():
+        raise UserError(
+            f"strategy {args.strategy} broke its contract: it must return exactly {args.budget} "
+            f"unlabeled images, but returned {len(result.indices)}, of which "
+            f"{np.isin(result.indices, labeled).sum()} are labeled"
+        )
+    if args.pseudo_labels:
+        write_index_set(
+            args.pseudo_labels, "pseudo_labels", result.pseudo_labels, pool, seed, cycle
+        )
+    queries = {
+        "index": result.indices,
+        "rank": np.arange(len(result.indices)),
+        "score": result.scores,
+    }
+    write_index_set(args.out, "queries", queries, pool, seed, cycle)
+
+
+def label(args: Arguments) -> None:
+    """Let the oracle answer the queries: the next cycle's labeled set."""
+    import numpy as np
+
+    from wholepool.indexsets import read_index_set, write_index_set
+    from wholepool.oracle import answer, read_hidden
+
+    pool = open_pool(args)
+    labeled = read_index_set(args.labeled, "labeled", pool)
+    queries = read_index_set(args.queries, "queries", pool)["index"]
+    hidden = read_hidden(args.oracle, pool)
+    _, _, seed, cycle = args.cell
+    both = {
+        "index": np.concatenate([labeled["index"], queries]),
+        "label": np.concatenate([labeled["label"], answer(queries, hidden)]),
+        "cycle": np.concatenate([labeled["cycle"], np.full(len(queries), cycle)]),
+    }
+    write_index_set(args.out, "labeled", both, pool, seed, cycle)
+
+
+def runs(args: Arguments) -> None:
+    """Gather every cell's metrics into one table, a row a cell."""
+    from wholepool.runs import write_runs
+
+    write_runs(Path(args.results), args.grid, Path(args.out))
+
+
+def pretraining(args: Arguments) -> None:
+    """Gather the diagnoses of all pre-trainings into one table."""
+    from wholepool.runs import write_pretraining
+
+    write_pretraining([Path(path) for path in args.diagnoses], Path(args.out))
+
+
+def tables(args: Arguments) -> None:
+    """Make accuracy.csv and the paper's Tables I to III."""
+    from wholepool.tables import write_tables
+
+    pools = {name: json.loads(Path(path).read_text()) for name, path in args.info}
+    write_tables(Path(args.runs), args.grid, pools, Path(args.out))
+
+
+def figures(args: Arguments) -> None:
+    """Draw the paper's Figures 1 to 4."""
+    from wholepool.figures import write_figures
+
+    pools = {name: json.loads(Path(path).read_text()) for name, path in args.info}
+    write_figures(Path(args.accuracy), args.grid, Path(args.out), pools)
+
+
+def show(args: Arguments) -> None:
+    """Print the result table, and where the figures are."""
+    import pandas as pd
+
+    from wholepool.tables import summary
+
+    print(summary(pd.read_csv(Path(args.results) / "tables" / "accuracy.csv")))
+    print()
+    for folder in ("tables", "figures"):
+        names = sorted(path.name for path in (Path(args.results) / folder).iterdir())
+        print(f"{Path(args.results) / folder}: {', '.join(names)}")
+
+
+def open_pool(args: Arguments) -> "Pool":
+    """The pool that a stage's command names."""
+    from wholepool.pool import read_pool
+
+    return read_pool(args.pool, args.info)
+
+
+def prepared(
+    args: Arguments, pool: "Pool", key: tuple[str | int, ...]
+) -> "tuple[Network, Views, Any]":
+    """A new network on its device, the pool's views there, and the job's random generator.
+
+    All of torch's randomness (initial weights, dropout) follows from `key` too.
+    """
+    import torch
+
+    from wholepool.augment import Views
+    from wholepool.network import Network, device_for
+    from wholepool.randomness import generator, seed_sequence
+
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(int(seed_sequence("torch", *key).generate_state(1, "uint64")[0] >> 1))
+    device = device_for(args.device)
+    augment = args.settings["augment"]
+    views = Views(pool, augment["translate"], augment["flip"], device)
+    network = Network(pool.channels, pool.classes, **args.settings["network"])
+    network = network.to(device).to(memory_format=torch.channels_last)
+    return network, views, generator(*key)
+
+
+def read_graph(path: str) -> Any:
+    """The normalized adjacency; SciPy is imported only if there is one."""
+    from wholepool.graph import read_graph as read
+
+    return read(path)
+
+
+def write_history(path: str, history: list[dict[str, Any]], views: "Views") -> None:
+    """Write a training's history, with what it ran on in the file's metadata."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    import torch
+
+    from wholepool import __version__
+    from wholepool.files import atomic
+
+    device = views.images.device
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+    names = list(dict.fromkeys(name for row in history for name in row))
+    table = pa.table({name: [row.get(name) for row in history] for name in names or ["loss"]})
+    metadata = {
+        "device": name,
+        "threads": str(torch.get_num_threads()),
+        "torch": torch.__version__,
+        "wholepool": __version__,
+    }
+    with atomic(path) as temporary:
+        pq.write_table(table.replace_schema_metadata(metadata), temporary)
+
+
+def graph_device(choice: str) -> str:
+    """Where to search neighbors: on a GPU if there is one, found without importing torch."""
+    from wholepool.hardware import gpu_present
+
+    return "cuda" if choice == "cuda" or (choice == "auto" and gpu_present()) else "cpu"
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line: a sub-command a stage."""
+    top = argparse.ArgumentParser(prog="python -m wholepool", description=__doc__)
+    commands = top.add_subparsers(dest="stage", required=True, metavar="STAGE")
+
+    def command(function: Any, *required: str, optional: tuple[str, ...] = ()) -> Any:
+        sub = commands.add_parser(function.__name__, help=function.__doc__)
+        sub.set_defaults(run=function, settings=None)
+        for name in required:
+            sub.add_argument(f"--{name}", required=True)
+        for name in optional:  # may be given without a value: the workflow has none
+            sub.add_argument(f"--{name}", nargs="?")
+        sub.add_argument("--log", help="file for the whole log")
+        sub.add_argument("--threads", type=int, default=1, help="CPU threads")
+        sub.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+        return sub
+
+    def settings(sub: Any) -> None:
+        sub.add_argument("--settings", type=json.loads, required=True, help="config, as JSON")
+
+    def cell(sub: Any) -> None:
+        sub.add_argument(
+            "--cell", type=cell_of, required=True, help="method/strategy/seed/cycle of the job"
+        )
+
+    def grid(sub: Any) -> None:
+        sub.add_argument("--grid", type=json.loads, required=True, help="the plan, as JSON")
+
+    settings(
+        command(data, "name", "data-dir", "pool", "info", "oracle", "test-images", "test-labels")
+    )
+    sub = command(initial, "pool", "info", "oracle", "out")
+    sub.add_argument("--seed", type=int, required=True)
+    sub.add_argument("--size", type=int, required=True)
+    settings(
+        command(pretrain, "pool", "info", "pre", "history", "clusters", "cluster-epochs", "out")
+    )
+    command(diagnose, "pool", "info", "oracle", "clusters", "cluster-epochs", "out")
+    sub = command(
+        train,
+        *("pool", "info", "labeled", "semi", "history", "out"),
+        optional=("theta", "pseudo-labels"),
+    )
+    settings(sub)
+    cell(sub)
+    sub = command(
+        embed,
+        *("pool", "info", "model", "test-images"),
+        *("embeddings", "probabilities", "test-probabilities"),
+    )
+    settings(sub)
+    cell(sub)
+    sub = command(propagate, "pool", "info", "labeled", "embeddings", "graph", "out")
+    settings(sub)
+    cell(sub)
+    sub = command(
+        evaluate,
+        *("pool", "info", "labeled", "history", "oracle"),
+        *("test-probabilities", "test-labels", "out"),
+        optional=("pseudo-labels",),
+    )
+    cell(sub)
+    sub = command(
+        acquire,
+        *("pool", "info", "labeled", "strategy", "out"),
+        optional=("embeddings", "probabilities", "graph", "pseudo-labels"),
+    )
+    sub.add_argument("--budget", type=int, required=True)
+    settings(sub)
+    cell(sub)
+    cell(command(label, "pool", "info", "labeled", "queries", "oracle", "out"))
+    grid(command(runs, "results", "out"))
+    for function, needed in ((tables, "runs"), (figures, "accuracy")):
+        sub = command(function, needed, "out")
+        sub.add_argument("--info", nargs="+", type=lambda text: text.split("=", 1), required=True)
+        grid(sub)
+    sub = command(pretraining, "out")
+    sub.add_argument("--diagnoses", nargs="+", required=True)
+    command(show, "results")
+    return top
+
+
+def cell_of(text: str) -> tuple[str, str, int, int]:
+    """method/strategy/seed/cycle."""
+    method, strategy, seed, cycle = text.split("/")
+    return method, strategy, int(seed), int(cycle)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one stage. Returns 0, or 2 after bad input, which is explained in one paragraph."""
+    args = parser().parse_args(arguments)
+    # before NumPy is imported: its threads are the job's
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = str(args.threads)
+    name = "/".join(map(str, args.cell)) if getattr(args, "cell", None) else ""
+    start_logging(" ".join(filter(None, [args.stage, name])), args.log)
+    try:
+        args.run(args)
+    except UserError as error:
+        logger.error("%s", error)
+        return 2
+    except BrokenPipeError:
+        return 1
+    except Exception:
+        logger.exception("%s failed", args.stage)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,52 @@
+"""Weights on disk: safetensors, so that loading them runs no code."""
+
+from pathlib import Path
+from typing import Any
+
+import safetensors
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from wholepool.errors import UserError
+from wholepool.files import atomic
+from wholepool.network import Network, trunk_state
+
+
+def save_weights(path: str | Path, state: dict[str, Tensor]) -> None:
+    """Write a network's state, on the CPU, to a safetensors file."""
+    with atomic(path) as temporary:
+        save_file({k: v.detach().cpu().contiguous() for k, v in state.items()}, temporary)
+
+
+def load_weights(path: str | Path) -> dict[str, Any]:
+    """Read a safetensors file; UserError if it is missing or torn."""
+    try:
+        return load_file(path)
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing") from error
+    except safetensors.SafetensorError as error:
+        raise UserError(
+            f"{path} is not a complete safetensors file ({error}): delete it, and the stage that "
+            "makes it runs again"
+        ) from error
+
+
+def load_network(network: Network, path: str | Path, trunk_only: bool = False) -> None:
+    """Put weights into a network, in place: all of them, or the trunk alone (what PRE gives).
+
+    Raises UserError if the file's network has another architecture.
+    """
+    state = load_weights(path)
+    expected = network.state_dict()
+    if trunk_only:
+        state, expected = trunk_state(state), trunk_state(expected)
+    wrong = sorted(set(expected) ^ set(state)) or [
+        name for name in expected if expected[name].shape != state[name].shape
+    ]
+    if wrong:
+        raise UserError(
+            f"{path} holds the weights of another network: {wrong[0]} differs (and "
+            f"{len(wrong) - 1} more). Its width, weight_norm, channels or classes are not the "
+            "config's: delete it, and the stage that makes it runs again"
+        )
+    network.load_state_dict(state, strict=not trunk_only)

@@ -1,0 +1,35 @@
+"""One pass of the network, in evaluation mode, over many images."""
+
+import numpy as np
+import torch
+from torch.nn.utils import parametrize
+
+from wholepool.augment import Views
+from wholepool.network import Network
+
+BATCH = 512
+
+
+@torch.inference_mode()
+def embed(
+    network: Network, views: Views, rng: np.random.Generator | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Embeddings float32 (n, d), l2-normalized, and class probabilities float32 (n, c).
+
+    Images are not augmented, unless a generator is given: then each is seen in one random view,
+    as the public code does.
+    """
+    network.eval()
+    embeddings, probabilities = [], []
+    with parametrize.cached():
+        for start in range(0, len(views), BATCH):
+            stop = min(start + BATCH, len(views))
+            if rng is None:
+                inputs = views.plain(slice(start, stop))
+            else:
+                inputs = views.augmented(np.arange(start, stop), rng)
+            batch = network.embed(inputs)
+            embeddings.append(batch.cpu().numpy())
+            probabilities.append(network.classify(batch).softmax(dim=1).cpu().numpy())
+    network.train()
+    return np.concatenate(embeddings), np.concatenate(probabilities)

@@ -1,0 +1,60 @@
+"""The grid as paths: where each cell's files stand, for the workflow and for the tables alike."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+#: the strategy part of cycle 0's path: no acquisition has happened yet, so all strategies share it
+INITIAL = "initial"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training of the grid: experiment x method x strategy x seed x cycle."""
+
+    experiment: str
+    method: str
+    strategy: str
+    seed: int
+    cycle: int
+
+    @property
+    def path(self) -> str:
+        """The cell's folder below the results."""
+        return (
+            f"runs/{self.experiment}/{self.method}/{self.strategy}"
+            f"/seed{self.seed}/cycle{self.cycle}"
+        )
+
+
+def cells(experiments: dict[str, Any]) -> Iterator[Cell]:
+    """All cells of resolved experiments; cycle 0 once per method and seed."""
+    for name, experiment in experiments.items():
+        for method, words in experiment["methods"].items():
+            for seed in experiment["seeds"]:
+                yield Cell(name, method, INITIAL, seed, 0)
+                for strategy in words["strategies"]:
+                    for cycle in range(1, experiment["cycles"]):
+                        yield Cell(name, method, strategy, seed, cycle)
+
+
+def summary(config: dict[str, Any]) -> dict[str, Any]:
+    """What tables and figures need to know of a resolved config: the plan, not the settings."""
+    experiments = {
+        name: {
+            "dataset": experiment["dataset"],
+            "budget": experiment["budget"],
+            "initial": experiment["initial"],
+            "cycles": experiment["cycles"],
+            "seeds": experiment["seeds"],
+            "batch_size": experiment["sup"]["batch_size"],
+            "semi_batch_size": experiment["semi"]["batch_size"],
+            "full_supervision": experiment["full_supervision"],
+            "methods": experiment["methods"],
+        }
+        for name, experiment in config["experiments"].items()
+    }
+    return {
+        "experiments": experiments,
+        "ablation_strategies": config["tables"]["ablation_strategies"],
+    }

@@ -1,0 +1,128 @@
+"""The Parquet index sets that pass between stages: their schemas, writing, reading, checking.
+
+Every file carries in its schema's metadata the pool that its indices point into (data set name,
+fingerprint, n, number of classes) and where it belongs in the grid (seed, cycle). A reader checks
+the file's integrity, its kind, its pool and its content, and names the file and the fault.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from wholepool.errors import UserError
+from wholepool.files import atomic
+from wholepool.pool import Pool
+
+SCHEMAS: dict[str, dict[str, type[np.generic]]] = {
+    # index of the image, its label by the oracle, the cycle in which training first had it
+    "labeled": {"index": np.int64, "label": np.int32, "cycle": np.int16},
+    # images to be labeled next: rank 0 first; the score's meaning is its strategy's
+    "queries": {"index": np.int64, "rank": np.int32, "score": np.float64},
+    # pseudo-label and certainty weight in [0, 1]
+    "pseudo_labels": {"index": np.int64, "label": np.int32, "weight": np.float32},
+    # the hidden labels: only the oracle and evaluation read them
+    "oracle": {"index": np.int64, "label": np.int32},
+}
+
+Columns = dict[str, np.ndarray]
+
+
+def write_index_set(
+    path: str | Path, kind: str, columns: Columns, pool: Pool, seed: int = -1, cycle: int = -1
+) -> None:
+    """Write one index set of a kind in SCHEMAS, after checking it as a reader would.
+
+    `seed` and `cycle` are -1 where they do not apply.
+    """
+    cast = {}
+    for name, dtype in SCHEMAS[kind].items():
+        with np.errstate(invalid="ignore"):
+            cast[name] = columns[name].astype(dtype)
+        if np.issubdtype(dtype, np.integer) and not np.array_equal(cast[name], columns[name]):
+            raise UserError(f"{path}: column {name} has values that {np.dtype(dtype)} cannot hold")
+    check(cast, kind, pool, str(path))
+    metadata = {
+        "kind": kind,
+        "dataset": pool.dataset,
+        "fingerprint": pool.fingerprint,
+        "n": str(pool.n),
+        "classes": str(pool.classes),
+        "seed": str(seed),
+        "cycle": str(cycle),
+    }
+    table = pa.table(cast).replace_schema_metadata(metadata)
+    with atomic(path) as temporary:
+        pq.write_table(table, temporary, write_page_checksum=True)
+
+
+def read_index_set(path: str | Path, kind: str, pool: Pool) -> Columns:
+    """Read and check one index set; returns its columns by name.
+
+    Raises UserError if the file is missing or torn, of another kind or data set, or if its
+    content breaks the rules of `check`.
+    """
+    table = read_table(path)
+    metadata = {
+        k.decode(errors="replace"): v.decode(errors="replace")
+        for k, v in (table.schema.metadata or {}).items()
+    }
+    if metadata.get("kind") != kind:
+        raise UserError(f"{path} is an index set of kind {metadata.get('kind')!r}, not {kind!r}")
+    if metadata.get("fingerprint") != pool.fingerprint:
+        raise UserError(
+            f"{path} belongs to data set {metadata.get('dataset')!r} with fingerprint "
+            f"{metadata.get('fingerprint', '')[:12]}, not to {pool.dataset!r} with "
+            f"{pool.fingerprint[:12]}: its indices would point at other images. Use the file made "
+            "for this pool"
+        )
+    if table.column_names != list(SCHEMAS[kind]):
+        raise UserError(f"{path} has columns {table.column_names}, not {list(SCHEMAS[kind])}")
+    columns = {name: table.column(name).to_numpy() for name in table.column_names}
+    for name, dtype in SCHEMAS[kind].items():
+        if columns[name].dtype != dtype:
+            raise UserError(
+                f"{path}: column {name} is {columns[name].dtype}, not {np.dtype(dtype)}"
+            )
+    check(columns, kind, pool, str(path))
+    return columns
+
+
+def read_table(path: str | Path) -> pa.Table:
+    """A Parquet file's table; UserError where there is none, or only a torn one."""
+    try:
+        return pq.read_table(path, page_checksum_verification=True)
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing") from error
+    except (pa.ArrowException, OSError) as error:
+        raise UserError(f"{path} is not a complete Parquet file: {error}") from error
+
+
+def check(columns: Columns, kind: str, pool: Pool, path: str) -> None:
+    """Raise UserError unless indices are unique and in range, labels are classes, and so on."""
+    index = columns["index"]
+    if len(index) and (index.min() < 0 or index.max() >= pool.n):
+        bad = index[(index < 0) | (index >= pool.n)][0]
+        raise UserError(f"{path}: index {bad} is outside the pool of {pool.n} images")
+    unique, counts = np.unique(index, return_counts=True)
+    if len(unique) < len(index):
+        raise UserError(f"{path}: index {unique[counts > 1][0]} occurs more than once")
+    if "label" in columns:
+        label = columns["label"]
+        if len(label) and (label.min() < 0 or label.max() >= pool.classes):
+            bad = label[(label < 0) | (label >= pool.classes)][0]
+            raise UserError(f"{path}: label {bad} is not one of {pool.classes} classes")
+    if kind == "queries" and not np.array_equal(columns["rank"], np.arange(len(index))):
+        raise UserError(f"{path}: ranks are not 0, 1, 2, ...")
+    if kind == "pseudo_labels":
+        weight = columns["weight"]
+        if not ((weight >= 0) & (weight <= 1)).all():
+            raise UserError(f"{path}: weights must be finite and in [0, 1]")
+
+
+def unlabeled(n: int, labeled: np.ndarray) -> np.ndarray:
+    """U: the indices in [0, n) that are not in `labeled`, ascending, int64."""
+    mask = np.ones(n, dtype=bool)
+    mask[labeled] = False
+    return np.flatnonzero(mask)

@@ -1,0 +1,54 @@
+"""Unsupervised pre-training (PRE), one file each.
+
+    @pretraining("deepcluster")
+    def deepcluster(network, views, classes, settings, rng, report) -> Pretrained: ...
+
+A PRE trains the network in place on the pool's images alone. What it hands to the cycles is the
+trunk: convolutions, batch-norm parameters and running statistics. The file has the PRE's name.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from wholepool.augment import Views
+from wholepool.network import Network
+from wholepool.training import Report
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """`history`, a row an epoch; and the `clusters` that were learned, for diagnosis.
+
+    `clusters` is integer (r, n): the assignment of every image at each of r clusterings, which
+    were made at the beginning of the epochs `cluster_epochs` (r,).
+    """
+
+    history: list[dict[str, Any]]
+    clusters: np.ndarray
+    cluster_epochs: list[int]
+
+
+Pretraining = Callable[
+    [Network, Views, int, Mapping[str, Any], np.random.Generator, Report | None], Pretrained
+]
+
+PRETRAININGS: dict[str, Pretraining] = {}
+
+
+def pretraining(name: str) -> Callable[[Pretraining], Pretraining]:
+    """Register a PRE under the name that the config uses."""
+
+    def register(function: Pretraining) -> Pretraining:
+        PRETRAININGS[name] = function
+        return function
+
+    return register
+
+
+for module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{module.name}")

@@ -1,0 +1,158 @@
+"""DeepCluster: cluster the embeddings, learn the clusters, alternate (Caron et al. 2018, [5])."""
+
+import math
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from wholepool.augment import Views
+from wholepool.embedding import embed
+from wholepool.errors import UserError
+from wholepool.kmeans import kmeans
+from wholepool.network import Network
+from wholepool.optimizer import Sgd, cosine
+from wholepool.pretrain import Pretrained, pretraining
+from wholepool.training import Report
+
+
+@pretraining("deepcluster")
+def deepcluster(
+    network: Network,
+    views: Views,
+    classes: int,
+    settings: Mapping[str, Any],
+    rng: np.random.Generator,
+    report: Report | None = None,
+) -> Pretrained:
+    """Train the trunk on cluster assignments.
+
+    `settings` is the config's section `pretrain`. Clusters are made anew at the first epoch that
+    begins at least `reassign_steps` steps after the last time (0: every epoch, as [5]). During
+    the first `pixel_epochs` they come from the images' pixels, once, instead of the embeddings of
+    a random network.
+    """
+    n = len(views)
+    k = min(settings["clusters_per_class"] * classes, n)
+    trunk_optimizer = optimizer_of(network.trunk, settings)
+    head, head_optimizer = new_head(network, k, settings)
+    assignment = torch.empty(0, dtype=torch.long)
+    history: list[dict[str, Any]] = []
+    clusters: list[np.ndarray] = []
+    cluster_epochs: list[int] = []
+    steps_since, from_pixels = math.inf, False
+    for epoch in range(settings["epochs"]):
+        began, losses, rate = time.perf_counter(), [], 0.0
+        use_pixels = epoch < settings["pixel_epochs"]
+        due = not use_pixels if from_pixels else steps_since >= settings["reassign_steps"]
+        if due:
+            points = pixels(views) if use_pixels else embeddings_of(network, views)
+            points = prepare(points, settings["pca"], settings["whiten"])
+            assignment = kmeans(
+                points, k, settings["kmeans_iterations"], rng, settings["empty_clusters"]
+            ).assignment
+            if clusters and settings["head"] == "reset":
+                head, head_optimizer = new_head(network, k, settings)
+            clusters.append(assignment.cpu().numpy().astype(np.int32))
+            cluster_epochs.append(epoch)
+            steps_since, from_pixels = 0, use_pixels
+        order = epoch_order(clusters[-1], settings["sampling"], rng)
+        batches = np.array_split(order, math.ceil(len(order) / settings["batch_size"]))
+        for number, batch in enumerate(batches):
+            rate = settings["lr"]
+            if settings["lr_decay"] == "cosine":
+                rate = cosine(rate, epoch + number / len(batches), settings["epochs"])
+            embeddings = network.embed(views.augmented(batch, rng))
+            targets = assignment[torch.as_tensor(batch, device=assignment.device)]
+            loss = functional.cross_entropy(head(network.logit_scale * embeddings), targets)
+            losses.append(loss.detach())
+            gradients = torch.autograd.grad(
+                loss, trunk_optimizer.parameters + head_optimizer.parameters
+            )
+            split = len(trunk_optimizer.parameters)
+            trunk_optimizer.apply(gradients[:split], rate)
+            head_optimizer.apply(gradients[split:], rate)
+            steps_since += 1
+        mean_loss = float(torch.stack(losses).mean())
+        if not math.isfinite(mean_loss):
+            raise UserError(
+                f"pre-training diverged in epoch {epoch}: the loss is {mean_loss} at learning rate "
+                f"{rate:.4g}. Try a smaller pretrain.lr, or network.logit_scale: 1"
+            )
+        row = {
+            "phase": "pretrain",
+            "epoch": epoch,
+            "lr": rate,
+            "loss": mean_loss,
+            "images": len(order),
+            "clusters": len(np.unique(clusters[-1])),
+        }
+        history.append(row)
+        if report is not None:
+            speed = len(order) / max(time.perf_counter() - began, 1e-9)
+            report(row, (epoch + 1) / settings["epochs"], speed)
+    return Pretrained(history, np.stack(clusters), cluster_epochs)
+
+
+def epoch_order(assignment: np.ndarray, sampling: str, rng: np.random.Generator) -> np.ndarray:
+    """The images of one epoch, in random order, int64.
+
+    "clusters" draws uniformly over clusters, as [5]: int(n / non-empty) + 1 images of each, with
+    replacement only where the cluster holds no more. "images" takes each image once.
+    """
+    n = len(assignment)
+    if sampling == "images":
+        return rng.permutation(n)
+    names = np.unique(assignment)
+    each = n // len(names) + 1
+    chosen = []
+    for name in names:
+        members = np.flatnonzero(assignment == name)
+        chosen.append(rng.choice(members, each, replace=len(members) <= each))
+    return rng.permutation(np.concatenate(chosen))[:n]
+
+
+def prepare(points: Tensor, pca: int | None, whiten: bool) -> Tensor:
+    """Points (n, d) to be clustered: optional PCA to `pca` dimensions, whitening, unit length.
+
+    `pca` None keeps all dimensions; whitening without PCA is in the full eigenbasis. PCA takes at
+    most min(n, d) dimensions.
+    """
+    if pca is not None or whiten:
+        points = points - points.mean(dim=0)
+        covariance = (points.T @ points).double() / len(points)
+        values, vectors = torch.linalg.eigh(covariance)
+        keep = min(pca or points.shape[1], len(points), points.shape[1])
+        values, vectors = values[-keep:].clamp(min=1e-12), vectors[:, -keep:]
+        if whiten:
+            vectors = vectors / values.sqrt()
+        points = points @ vectors.to(points.dtype)
+    return functional.normalize(points, dim=1)
+
+
+def pixels(views: Views) -> Tensor:
+    """The images themselves as points, float32 (n, H*W*C): centered, to be made unit length."""
+    flat = views.images.reshape(len(views), -1).float()
+    return flat - flat.mean(dim=0)
+
+
+def embeddings_of(network: Network, views: Views) -> Tensor:
+    """Embeddings float32 (n, d) of the plain images, on the pool's device."""
+    return torch.as_tensor(embed(network, views)[0], device=views.images.device)
+
+
+def new_head(network: Network, k: int, settings: Mapping[str, Any]) -> tuple[nn.Linear, Sgd]:
+    """A linear classifier over clusters, N(0, 0.01) as in [5], and its own fresh optimizer."""
+    head = nn.Linear(network.embedding_dim, k).to(next(network.parameters()).device)
+    nn.init.normal_(head.weight, std=0.01)
+    nn.init.zeros_(head.bias)
+    return head, optimizer_of(head, settings)
+
+
+def optimizer_of(module: nn.Module, settings: Mapping[str, Any]) -> Sgd:
+    """SGD over one part of the network, as the config's section `pretrain` says."""
+    return Sgd(module, settings["momentum"], settings["nesterov"], settings["weight_decay"])

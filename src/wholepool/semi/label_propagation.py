@@ -1,0 +1,19 @@
+"""Inductive label propagation (Section III; Iscen et al. 2019): the paper's SEMI."""
+
+from wholepool.graph import normalized_graph
+from wholepool.propagation import propagate
+from wholepool.semi import PseudoLabels, State, semi
+
+
+@semi("label_propagation", options=("propagation",))
+def label_propagation(state: State) -> PseudoLabels:
+    """Propagate the labels over the reciprocal kNN graph of the present embeddings."""
+    settings = state.options["propagation"]
+    graph = normalized_graph(state.embeddings, settings, state.device)
+    result = propagate(graph, state.labeled, state.labels, state.probabilities.shape[1], settings)
+    report = {
+        "mean_weight": float(result.weights.mean()),
+        "reached": float(result.reached.mean()),
+        "residual": result.residual,
+    }
+    return PseudoLabels(result.labels, result.weights, report)

@@ -1,0 +1,21 @@
+"""The version of each stage: raised when its results change on purpose.
+
+Snakemake passes it to the stage's job as a parameter, so that a raised version makes exactly the
+jobs of that stage, and what depends on them, run again. Edits that change no result leave it.
+"""
+
+VERSIONS = {
+    "data": 1,
+    "initial": 1,
+    "pretrain": 1,
+    "diagnose": 1,
+    "train": 1,
+    "embed": 1,
+    "propagate": 1,
+    "evaluate": 1,
+    "acquire": 1,
+    "label": 1,
+    "runs": 1,
+    "tables": 1,
+    "figures": 1,
+}

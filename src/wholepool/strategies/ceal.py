@@ -1,0 +1,34 @@
+"""CEAL: queries by entropy, and pseudo-labels for the most certain images, (7)."""
+
+import numpy as np
+
+from wholepool.certainty import entropy
+from wholepool.strategies import Acquisition, Query, strategy
+from wholepool.strategies.uncertainty import uncertainty
+
+
+@strategy("ceal", needs=("probabilities",), options=("ceal",), gives_pseudo_labels=True)
+def ceal(query: Query) -> Acquisition:
+    """The b images of largest entropy; and, of the rest of U, those of small entropy.
+
+    An image whose entropy, as a share of log c, is below `threshold` - `decay` * cycle joins the
+    next cycle's training with its predicted class. Pseudo-labels are made anew each cycle. Their
+    weight is 1: in (2) they count like labels.
+    """
+    assert query.probabilities is not None
+    acquired = uncertainty(query)
+    settings = query.options["ceal"]
+    threshold = settings["threshold"] - settings["decay"] * query.cycle
+    rest = np.setdiff1d(query.unlabeled, acquired.indices, assume_unique=True)
+    probabilities = query.probabilities[rest]
+    share = entropy(probabilities) / np.log(max(probabilities.shape[1], 2))
+    certain = share < threshold
+    return Acquisition(
+        acquired.indices,
+        acquired.scores,
+        pseudo_labels={
+            "index": rest[certain],
+            "label": probabilities[certain].argmax(axis=1).astype(np.int32),
+            "weight": np.ones(int(certain.sum()), dtype=np.float32),
+        },
+    )

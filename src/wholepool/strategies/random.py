@@ -1,0 +1,12 @@
+"""Random: uniform over U, without replacement."""
+
+import numpy as np
+
+from wholepool.strategies import Acquisition, Query, strategy
+
+
+@strategy("random")
+def random(query: Query) -> Acquisition:
+    """b unlabeled images, all equally likely. The score is 0: no image is preferred."""
+    indices = query.rng.choice(query.unlabeled, query.budget, replace=False)
+    return Acquisition(indices, np.zeros(query.budget))

@@ -1,0 +1,19 @@
+"""Uncertainty: the largest entropy of the classifier's prediction, (6)."""
+
+import numpy as np
+
+from wholepool.certainty import entropy
+from wholepool.strategies import Acquisition, Query, strategy
+
+
+@strategy("uncertainty", needs=("probabilities",))
+def uncertainty(query: Query) -> Acquisition:
+    """The b unlabeled images of largest entropy (5), which is their score, in nats.
+
+    Equal entropies go to the lower index.
+    """
+    assert query.probabilities is not None
+    candidates = query.unlabeled
+    scores = entropy(query.probabilities[candidates])
+    best = np.argsort(-scores, kind="stable")[: query.budget]
+    return Acquisition(candidates[best], scores[best])

@@ -1,0 +1,441 @@
+import copy
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import twins
+from scipy import sparse, stats
+
+from wholepool.strategies import STRATEGIES, Acquisition, Query, jlp, strategy
+
+ARRAYS = ("embeddings", "probabilities", "graph")
+OPTIONS = {
+    "propagation": {"alpha": 0.99, "tolerance": 1e-13, "max_iterations": 5000},
+    "ceal": {"threshold": 0.6, "decay": 0.05},
+}
+#: every registered strategy; those that draw are checked as distributions where order matters
+ALL = sorted(STRATEGIES)
+FIXED = sorted(set(STRATEGIES) - {"random"})
+
+
+def random_graph(rng, n, parts):
+    """A normalized adjacency, dense, of random components; the last node is isolated.
+
+    A component is held together by a path.
+    """
+    w = np.zeros((n, n))
+    for block in np.array_split(np.arange(n - 1), parts):
+        for i, j in pairwise(block):
+            w[i, j] = w[j, i] = rng.uniform(0.1, 1)
+        for _ in range(3 * len(block)):
+            i, j = rng.choice(block, 2, replace=False)
+            w[i, j] = w[j, i] = rng.uniform(0.1, 1)
+    return twins.normalize(w)
+
+
+def make_pool(seed, n=30, labeled=5, classes=4, parts=1):
+    """What a query holds, by name, without ties."""
+    rng = np.random.default_rng(seed)
+    embeddings = rng.normal(size=(n, 6))
+    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
+    return {
+        "n": n,
+        "labeled": rng.choice(n, labeled, replace=False),
+        "embeddings": embeddings.astype(np.float32),
+        "probabilities": rng.dirichlet(np.full(classes, 0.4), size=n).astype(np.float32),
+        "graph": sparse.csr_array(random_graph(rng, n, parts)),
+    }
+
+
+def acquire(name, pool, budget, seed=0, cycle=0, everything=False):
+    """Ask a strategy with what it declared, and no more."""
+    registered = STRATEGIES[name]
+    arrays = ARRAYS if everything else registered.needs
+    sections = OPTIONS if everything else registered.options
+    query = Query(
+        n=pool["n"],
+        labeled=pool["labeled"],
+        budget=budget,
+        cycle=cycle,
+        rng=np.random.default_rng(seed),
+        options={section: OPTIONS[section] for section in sections},
+        **{array: pool[array] for array in arrays},
+    )
+    return registered.acquire(query)
+
+
+def same(first, second):
+    np.testing.assert_array_equal(first.indices, second.indices)
+    np.testing.assert_array_equal(first.scores, second.scores)
+    assert first.pseudo_labels.keys() == second.pseudo_labels.keys()
+    for column in first.pseudo_labels:
+        np.testing.assert_array_equal(first.pseudo_labels[column], second.pseudo_labels[column])
+
+
+def outside(pool):
+    return sorted(set(range(pool["n"])) - set(pool["labeled"].tolist()))
+
+
+# the contract of every strategy
+
+
+def test_the_papers_strategies_are_registered():
+    assert {"random", "uncertainty", "ceal", "coreset", "jlp"} <= set(STRATEGIES)
+    for name, registered in STRATEGIES.items():
+        assert registered.name == name
+        assert set(registered.needs) <= set(ARRAYS)
+    assert [name for name in ALL if STRATEGIES[name].gives_pseudo_labels] == ["ceal"]
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("budget", [1, 7, 25])
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("parts", [1, 4])
+def test_exactly_b_unique_unlabeled_images(name, budget, seed, parts):
+    pool = make_pool(seed, parts=parts)
+    found = acquire(name, pool, budget, seed)
+    assert len(found.indices) == len(found.scores) == budget
+    assert np.issubdtype(found.indices.dtype, np.integer)
+    assert np.issubdtype(found.scores.dtype, np.floating)
+    assert len(set(found.indices.tolist())) == budget
+    assert set(found.indices.tolist()) <= set(outside(pool))
+    assert np.isfinite(found.scores).all()
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_budget_of_all_of_u_takes_all_of_u(name):
+    for labeled in (1, 5, 29):
+        pool = make_pool(3, labeled=labeled)
+        found = acquire(name, pool, 30 - labeled)
+        assert sorted(found.indices.tolist()) == outside(pool)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_deterministic_under_a_seed(name):
+    pool = make_pool(4)
+    same(acquire(name, pool, 8, seed=5), acquire(name, copy.deepcopy(pool), 8, seed=5))
+
+
+@pytest.mark.parametrize("name", FIXED)
+def test_the_random_seed_is_of_no_account(name):
+    pool = make_pool(4)
+    same(acquire(name, pool, 8, seed=5), acquire(name, pool, 8, seed=6))
+
+
+@pytest.mark.parametrize("name", FIXED)
+def test_greedy_picks_are_a_prefix_of_a_larger_budget(name):
+    """(3) takes one example at a time: the first of b picks do not depend on b."""
+    pool = make_pool(4, parts=3)
+    few, many = acquire(name, pool, 4), acquire(name, pool, 11)
+    np.testing.assert_array_equal(few.indices, many.indices[:4])
+    # jlp solves in blocks: the same numbers but for the order of sums
+    np.testing.assert_allclose(few.scores, many.scores[:4], rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", FIXED)
+@pytest.mark.parametrize("seed", range(4))
+def test_equivariant_to_a_permutation_of_the_pool(name, seed):
+    pool = make_pool(seed)
+    order = np.random.default_rng(seed + 100).permutation(pool["n"])
+    place = np.argsort(order)  # the old image i is the new image place[i]
+    moved = {
+        "n": pool["n"],
+        "labeled": place[pool["labeled"]],
+        "embeddings": pool["embeddings"][order],
+        "probabilities": pool["probabilities"][order],
+        "graph": sparse.csr_array(pool["graph"].toarray()[np.ix_(order, order)]),
+    }
+    # one graph component has no ties: one isolated node stands alone
+    first, second = acquire(name, pool, 9, cycle=1), acquire(name, moved, 9, cycle=1)
+    np.testing.assert_array_equal(order[second.indices], first.indices)
+    # the same sums in another order, and for jlp a solve to 1e-13
+    np.testing.assert_allclose(second.scores, first.scores, rtol=0, atol=1e-9)
+    if first.pseudo_labels:
+        ours, theirs = first.pseudo_labels, second.pseudo_labels
+        assert len(ours["index"]) > 0
+        assert dict(zip(order[theirs["index"]], theirs["label"], strict=True)) == dict(
+            zip(ours["index"], ours["label"], strict=True)
+        )
+
+
+@pytest.mark.parametrize("name", FIXED)
+def test_the_order_of_the_labeled_set_is_of_no_account(name):
+    pool = make_pool(6)
+    first = acquire(name, pool, 9)
+    second = acquire(name, {**pool, "labeled": pool["labeled"][::-1].copy()}, 9)
+    np.testing.assert_array_equal(first.indices, second.indices)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_undeclared_arrays_and_options_are_not_read(name):
+    # `acquire` gives only what is declared: that it answers at all says it reads no more
+    pool = make_pool(7)
+    same(acquire(name, pool, 6), acquire(name, pool, 6, everything=True))
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_declared_arrays_are_read(name):
+    for array in STRATEGIES[name].needs:
+        with pytest.raises((AssertionError, TypeError, AttributeError)):
+            acquire(name, {**make_pool(7), array: None}, 6)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_inputs_are_not_mutated(name):
+    pool = make_pool(8)
+    options = copy.deepcopy(OPTIONS)
+    kept = copy.deepcopy(pool)
+    for array in ("labeled", "embeddings", "probabilities"):
+        pool[array].setflags(write=False)  # as memory-mapped files are
+    acquire(name, pool, 9, cycle=2)
+    for array in ("labeled", "embeddings", "probabilities"):
+        np.testing.assert_array_equal(pool[array], kept[array])
+    np.testing.assert_array_equal(pool["graph"].toarray(), kept["graph"].toarray())
+    assert options == OPTIONS
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_query_has_no_place_for_labels(name):
+    assert not [field for field in Query.__dataclass_fields__ if field in ("labels", "y", "label")]
+    found = acquire(name, make_pool(1), 3)
+    if not STRATEGIES[name].gives_pseudo_labels:
+        assert found.pseudo_labels == {}
+
+
+def test_registering_a_strategy_leaves_the_function_as_it_is(monkeypatch):
+    monkeypatch.delitem(STRATEGIES, "lowest", raising=False)
+
+    def lowest(query: Query) -> Acquisition:
+        return Acquisition(query.unlabeled[: query.budget], np.zeros(query.budget))
+
+    assert strategy("lowest", needs=("graph",))(lowest) is lowest
+    try:
+        assert STRATEGIES["lowest"].needs == ("graph",)
+        assert STRATEGIES["lowest"].options == ()
+        assert not STRATEGIES["lowest"].gives_pseudo_labels
+    finally:
+        del STRATEGIES["lowest"]
+
+
+# random
+
+
+def test_random_draws_every_unlabeled_image_equally_often_and_in_any_place():
+    pool = make_pool(0, n=15, labeled=5)
+    draws, budget = 4000, 3
+    rng = np.random.default_rng(2024)
+    counts = np.zeros((budget, 15))
+    for _ in range(draws):
+        query = Query(n=15, labeled=pool["labeled"], budget=budget, cycle=0, rng=rng)
+        found = STRATEGIES["random"].acquire(query)
+        counts[np.arange(budget), found.indices] += 1
+    np.testing.assert_array_equal(counts[:, pool["labeled"]], 0)
+    open_ = counts[:, outside(pool)]
+    # each place is uniform over the 10 images: chi-square with 9 degrees, at the 99.9 % point
+    for place in open_:
+        assert ((place - draws / 10) ** 2 / (draws / 10)).sum() < stats.chi2.ppf(0.999, 9)
+    # without replacement the counts vary less than chi-square would have it: a bound as well
+    total = open_.sum(axis=0)
+    expected = draws * budget / 10
+    assert ((total - expected) ** 2 / expected).sum() < stats.chi2.ppf(0.999, 9)
+
+
+def test_random_depends_on_the_seed_and_on_nothing_else():
+    pool = make_pool(0)
+    assert len({tuple(acquire("random", pool, 5, seed=s).indices) for s in range(20)}) > 10
+    np.testing.assert_array_equal(acquire("random", pool, 5).scores, 0)
+
+
+# uncertainty and CEAL
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_uncertainty_against_entropy_by_hand(seed):
+    pool = make_pool(seed)
+    found = acquire("uncertainty", pool, 10)
+    expected = twins.most_uncertain(pool["probabilities"], pool["labeled"], 10)
+    assert found.indices.tolist() == expected
+    by_hand = [twins.entropy(pool["probabilities"][i]) for i in expected]
+    np.testing.assert_allclose(found.scores, by_hand, rtol=0, atol=1e-12)
+    assert (np.diff(found.scores) <= 0).all()
+
+
+def test_equal_entropies_go_to_the_lower_index():
+    # permuted rows of exact halves and quarters: their entropies are the same number
+    rows = [[0.25, 0.25, 0.5], [1, 0, 0], [0.5, 0.25, 0.25], [0.25, 0.5, 0.25], [0.5, 0.5, 0]]
+    pool = make_pool(0, n=10)
+    pool["labeled"] = np.array([2])
+    pool["probabilities"] = np.array(rows * 2, dtype=np.float32)
+    for name in ("uncertainty", "ceal"):
+        assert acquire(name, pool, 9).indices.tolist() == [0, 3, 5, 7, 8, 4, 9, 1, 6]
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("cycle", [0, 1, 4])
+def test_ceal_against_its_definition(seed, cycle):
+    pool = make_pool(seed)
+    found = acquire("ceal", pool, 6, cycle=cycle)
+    plain = acquire("uncertainty", pool, 6)
+    np.testing.assert_array_equal(found.indices, plain.indices)
+    np.testing.assert_array_equal(found.scores, plain.scores)
+    taken = set(pool["labeled"].tolist()) | set(found.indices.tolist())
+    expected = twins.certain(pool["probabilities"], taken, 0.6 - 0.05 * cycle)
+    pseudo = found.pseudo_labels
+    assert expected
+    assert dict(zip(pseudo["index"].tolist(), pseudo["label"].tolist(), strict=True)) == expected
+    np.testing.assert_array_equal(pseudo["weight"], 1)
+    dtypes = {name: column.dtype for name, column in pseudo.items()}
+    assert dtypes == {"index": np.int64, "label": np.int32, "weight": np.float32}
+    assert all(len(column) == len(expected) for column in pseudo.values())
+
+
+def test_ceal_threshold_falls_by_decay_a_cycle():
+    # entropies 0, 1/2 and 1 of log 4; threshold 0.6, 0.55, 0.5, which is not below 1/2, and 0.45
+    pool = make_pool(0, n=4, labeled=1)
+    pool["labeled"] = np.array([0])
+    pool["probabilities"] = np.array(
+        [[0.25] * 4, [1, 0, 0, 0], [0, 0, 0.5, 0.5], [0.25] * 4], dtype=np.float32
+    )
+    found = [acquire("ceal", pool, 1, cycle=cycle).pseudo_labels for cycle in range(4)]
+    assert [f["index"].tolist() for f in found] == [[1, 2], [1, 2], [1], [1]]
+    # a tie goes to the lower class
+    assert [f["label"].tolist() for f in found] == [[0, 2], [0, 2], [0], [0]]
+
+
+def test_ceal_gives_no_pseudo_label_to_what_it_queries():
+    pool = make_pool(2)
+    found = acquire("ceal", pool, 25)
+    assert {name: len(column) for name, column in found.pseudo_labels.items()} == {
+        "index": 0,
+        "label": 0,
+        "weight": 0,
+    }
+
+
+# CoreSet
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("labeled", [1, 5, 20])
+def test_coreset_against_brute_force(seed, labeled):
+    pool = make_pool(seed, labeled=labeled)
+    found = acquire("coreset", pool, 10)
+    picks, distances = twins.k_center(pool["embeddings"].astype(float), pool["labeled"], 10)
+    assert found.indices.tolist() == picks
+    # u.u + v.v - 2 u.v in float64
+    np.testing.assert_allclose(found.scores, distances, rtol=0, atol=1e-7)
+    assert (np.diff(found.scores) <= 0).all()
+
+
+def test_coreset_with_more_labels_than_one_block():
+    pool = make_pool(9, n=600, labeled=560)
+    found = acquire("coreset", pool, 5)
+    picks, distances = twins.k_center(pool["embeddings"].astype(float), pool["labeled"], 5)
+    assert found.indices.tolist() == picks
+    np.testing.assert_allclose(found.scores, distances, rtol=0, atol=1e-7)
+
+
+def test_equal_distances_go_to_the_lower_index():
+    # unit vectors of exact halves: distances are exact roots of 0, 1, 2, 3, 4
+    corners = np.random.default_rng(3).choice([-0.5, 0.5], size=(40, 4))
+    pool = {**make_pool(0, n=40), "embeddings": corners.astype(np.float32)}
+    pool["labeled"] = np.array([17])
+    found = acquire("coreset", pool, 39)
+    picks, distances = twins.k_center(corners, [17], 39)
+    assert found.indices.tolist() == picks
+    np.testing.assert_allclose(found.scores, distances, rtol=0, atol=1e-15)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_copies_of_centers_are_all_at_distance_0_and_go_by_index(seed):
+    """Rounding in |u|^2 + |v|^2 - 2 u.v must not rank images that are all the same."""
+    rng = np.random.default_rng(seed)
+    few = rng.normal(size=(5, 128))
+    few /= np.linalg.norm(few, axis=1, keepdims=True)
+    rows = np.concatenate([np.tile(np.arange(5), 4), rng.integers(0, 5, 280)])
+    pool = {**make_pool(0, n=300), "embeddings": few.astype(np.float32)[rows]}
+    pool["labeled"] = np.arange(20)
+    found = acquire("coreset", pool, 6)
+    assert found.indices.tolist() == [20, 21, 22, 23, 24, 25]
+    # float32 embeddings: distances below their resolution of 6e-8 are none
+    np.testing.assert_allclose(found.scores, 0, atol=6e-8)
+
+
+def test_coreset_with_nothing_labeled_starts_at_the_lowest_index():
+    pool = {**make_pool(1), "labeled": np.array([], dtype=np.int64)}
+    found = acquire("coreset", pool, 5)
+    assert found.indices.tolist() == twins.k_center(pool["embeddings"].astype(float), [], 5)[0]
+    assert found.indices[0] == 0
+
+
+# jLP
+
+
+def check_jlp(pool, budget):
+    found = acquire("jlp", pool, budget)
+    picks, scores = twins.joint_label_propagation(
+        pool["graph"].toarray(), pool["labeled"], budget, 0.99
+    )
+    assert found.indices.tolist() == picks
+    # residual 1e-13 of each solve, times (1 - alpha) / (1 - alpha), summed over the picks
+    np.testing.assert_allclose(found.scores, scores, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("block", [1, 3, 32])
+def test_jlp_against_brute_force(monkeypatch, seed, block):
+    monkeypatch.setattr(jlp, "BLOCK", block)
+    check_jlp(make_pool(seed), 12)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("block", [1, 3])
+def test_jlp_with_components_that_no_label_reaches(monkeypatch, seed, block):
+    """Similarity 0: first the largest degree in the normalized graph, then the lower index."""
+    monkeypatch.setattr(jlp, "BLOCK", block)
+    check_jlp(make_pool(seed, n=40, labeled=2, parts=6), 12)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_jlp_takes_more_picks_than_its_block(seed):
+    pool = make_pool(seed, n=70, labeled=3, parts=4)
+    assert jlp.BLOCK < 60
+    check_jlp(pool, 60)
+
+
+def test_jlp_among_isolated_images_takes_the_lower_index():
+    pool = make_pool(0, n=8)
+    pool["graph"] = sparse.csr_array((8, 8))
+    pool["labeled"] = np.array([3])
+    found = acquire("jlp", pool, 7)
+    assert found.indices.tolist() == [0, 1, 2, 4, 5, 6, 7]
+    np.testing.assert_array_equal(found.scores, 0)
+
+
+def test_jlp_prefers_an_unreached_image_of_larger_degree():
+    # 0-1 labeled pair; 2 isolated; star 3-4, 3-5, 3-6: its center's row sums to 3 / sqrt(3)
+    w = np.zeros((7, 7))
+    for i, j in ((0, 1), (3, 4), (3, 5), (3, 6)):
+        w[i, j] = w[j, i] = 1
+    pool = make_pool(0, n=7)
+    pool["graph"] = sparse.csr_array(twins.normalize(w))
+    pool["labeled"] = np.array([0])
+    # then 2, still at 0; and the star's ends, equal, before the neighbor of a label
+    found = acquire("jlp", pool, 3)
+    assert found.indices[:2].tolist() == [3, 2]
+    np.testing.assert_array_equal(found.scores[:2], 0)
+    check_jlp(pool, 3)
+
+
+def test_jlp_scores_are_joint_not_single():
+    """Two unreached twins: once one is picked, the other is no longer at 0."""
+    w = np.zeros((6, 6))
+    for i, j in ((0, 1), (1, 2), (3, 4)):
+        w[i, j] = w[j, i] = 1
+    pool = make_pool(0, n=6)
+    pool["graph"] = sparse.csr_array(twins.normalize(w))
+    pool["labeled"] = np.array([0])
+    found = acquire("jlp", pool, 3)
+    assert found.indices.tolist()[:2] == [3, 5]
+    assert found.scores[2] > 0
+    check_jlp(pool, 2)
