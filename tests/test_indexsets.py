@@ -211,7 +211,7 @@ def test_a_file_without_any_metadata_is_refused(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "dtype", "words"),
-    [("index", np.int32, "int32, not int64"), ("label", np.float64, "float64, not int32")],
+    [("index", np.int32, "int32, not int64"), ("label", np.float64, "double, not int32")],
 )
 def test_wrong_dtypes_are_refused(tmp_path, name, dtype, words):
     path = tmp_path / "set.parquet"

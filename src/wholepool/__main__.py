@@ -202,11 +202,10 @@ def propagate(args: Arguments) -> None:
 def evaluate(args: Arguments) -> None:
     """Measure one cell against the test labels, and its pseudo-labels against the hidden ones."""
     import numpy as np
-    import pyarrow.parquet as pq
 
     from wholepool import evaluation
     from wholepool.files import write_json
-    from wholepool.indexsets import read_index_set
+    from wholepool.indexsets import read_index_set, read_table
     from wholepool.oracle import read_hidden
 
     pool = open_pool(args)
@@ -242,7 +241,7 @@ def evaluate(args: Arguments) -> None:
         metrics["pseudo_labels"] = len(pseudo["index"])
         metrics["pseudo_label_accuracy"] = plain
         metrics["pseudo_label_accuracy_weighted"] = weighted
-    history = pq.read_table(args.history)
+    history = read_table(args.history)
     provenance = {k.decode(): v.decode() for k, v in (history.schema.metadata or {}).items()}
     metrics["epochs"] = history.num_rows
     metrics["final_loss"] = history["loss"][-1].as_py() if history.num_rows else None
@@ -354,11 +353,12 @@ def figures(args: Arguments) -> None:
 
 def show(args: Arguments) -> None:
     """Print the result table, and where the figures are."""
-    import pandas as pd
+    from wholepool.tables import read_accuracy, summary
 
-    from wholepool.tables import summary
-
-    print(summary(pd.read_csv(Path(args.results) / "tables" / "accuracy.csv")))
+    accuracy = Path(args.results) / "tables" / "accuracy.csv"
+    if not accuracy.exists():
+        raise UserError(f"{accuracy} is missing: run snakemake --cores all all_tables first")
+    print(summary(read_accuracy(accuracy)))
     print()
     for folder in ("tables", "figures"):
         names = sorted(path.name for path in (Path(args.results) / folder).iterdir())
@@ -426,10 +426,14 @@ def write_history(path: str, history: list[dict[str, Any]], views: "Views") -> N
 
 
 def graph_device(choice: str) -> str:
-    """Where to search neighbors: on a GPU if there is one, found without importing torch."""
+    """Where to search neighbors. torch, which takes seconds, is asked only where a GPU is seen."""
     from wholepool.hardware import gpu_present
 
-    return "cuda" if choice == "cuda" or (choice == "auto" and gpu_present()) else "cpu"
+    if choice == "cpu" or (choice == "auto" and not gpu_present()):
+        return "cpu"
+    from wholepool.network import device_for
+
+    return device_for(choice).type
 
 
 def parser() -> argparse.ArgumentParser:

@@ -5,8 +5,11 @@ one data set or experiment, where they win, key by key. The schema describes eve
 and its default; nothing else is accepted.
 """
 
+import copy
 import difflib
 import functools
+import math
+import pkgutil
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ import yaml
 
 from wholepool.datasets import SOURCES
 from wholepool.errors import UserError
+from wholepool.strategies import STRATEGIES
 
 #: sections that belong to a data set: all its experiments share them, and so its pre-training
 DATASET_SECTIONS = ("pool", "network", "augment", "pretrain")
@@ -23,6 +27,17 @@ EXPERIMENT_SECTIONS = ("optimizer", "sup", "semi", "propagation", "ceal")
 EXPERIMENT_KEYS = ("initial", "cycles", "seeds", "methods", "full_supervision")
 
 Config = dict[str, Any]
+
+# JSON Schema takes 3.0 for an integer and infinity for a number. YAML users mean neither.
+STRICT_TYPES = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
+    {
+        "integer": lambda _, value: isinstance(value, int) and not isinstance(value, bool),
+        "number": lambda _, value: (
+            isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        ),
+    }
+)
+Validator = jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=STRICT_TYPES)
 
 
 @functools.cache
@@ -53,22 +68,18 @@ def resolve(config: Config, schema_path: str | Path) -> Config:
     for name, own in config["datasets"].items():
         own = own or {}
         full: Config = {"source": own.get("source", name)}
-        if full["source"] not in SOURCES:
-            faults.append(
-                f"datasets.{name}: source {full['source']!r} is unknown"
-                + suggestion(full["source"], SOURCES)
-            )
         for section in DATASET_SECTIONS:
             given = {**config.get(section, {}), **own.get(section, {})}
             full[section] = fill(given, definitions[section], definitions)
         datasets[name] = full
+        faults += dataset_faults(name, full)
 
     experiments: Config = {}
     for name, own in config["experiments"].items():
         full = {"dataset": own["dataset"], "budget": own["budget"]}
         for key in EXPERIMENT_KEYS:
             default = definitions[key].get("default")
-            full[key] = own.get(key, config.get(key, default))
+            full[key] = copy.deepcopy(own.get(key, config.get(key, default)))
         if full["initial"] is None:
             full["initial"] = full["budget"]
         if isinstance(full["seeds"], int):
@@ -81,7 +92,8 @@ def resolve(config: Config, schema_path: str | Path) -> Config:
             given = {**config.get(section, {}), **own.get(section, {})}
             full[section] = fill(given, definitions[section], definitions)
         experiments[name] = full
-        faults += faults_of(name, full, datasets)
+        faults += experiment_faults(name, full, datasets)
+    faults += strategy_faults("tables.ablation_strategies", top["tables"]["ablation_strategies"])
     if faults:
         raise UserError(listing(faults))
     return {**top, "datasets": datasets, "experiments": experiments}
@@ -89,7 +101,7 @@ def resolve(config: Config, schema_path: str | Path) -> Config:
 
 def validate(config: Config, schema: dict[str, Any]) -> None:
     """Raise UserError with every place where `config` breaks the schema."""
-    validator = jsonschema.Draft202012Validator(schema)
+    validator = Validator(schema)
     faults = []
     for error in sorted(validator.iter_errors(config), key=lambda e: list(map(str, e.path))):
         faults.append(explain(error, schema))
@@ -100,6 +112,10 @@ def validate(config: Config, schema: dict[str, Any]) -> None:
 def explain(error: jsonschema.ValidationError, schema: dict[str, Any]) -> str:
     """One fault in a user's words: the key, the value, what is allowed, what was perhaps meant."""
     where = ".".join(map(str, error.absolute_path))
+    description = error.schema.get("description", "")
+    if error.validator == "oneOf":  # the fault in the alternative that was perhaps meant
+        error = min(error.context, key=lambda inner: inner.validator == "type")
+        where = ".".join(map(str, error.absolute_path))
     if error.validator == "additionalProperties":
         known = list(error.schema.get("properties", {}))
         unknown = [key for key in error.instance if key not in known]
@@ -114,9 +130,8 @@ def explain(error: jsonschema.ValidationError, schema: dict[str, Any]) -> str:
         text = f"{where} is {error.instance!r}, but must be one of "
         text += ", ".join(map(str, error.validator_value))
         text += suggestion(error.instance, [str(value) for value in error.validator_value])
-    if "description" in error.schema:
-        text += f" ({' '.join(error.schema['description'].split())})"
-    return text
+    description = error.schema.get("description", description)
+    return f"{text} ({' '.join(description.split())})" if description else text
 
 
 def suggestion(word: Any, known: Any) -> str:
@@ -137,40 +152,66 @@ def listing(faults: list[str]) -> str:
 def fill(given: Config, schema: dict[str, Any], definitions: dict[str, Any]) -> Config:
     """`given` with the schema's defaults for what it leaves out, in the schema's order."""
     return {
-        key: given[key] if key in given else description.get("default")
+        key: copy.deepcopy(given[key] if key in given else description.get("default"))
         for key, description in schema["properties"].items()
         if key in given or "default" in description
     }
 
 
-def faults_of(name: str, experiment: Config, datasets: Config) -> list[str]:
-    """What no schema can say: how an experiment's numbers fit each other and its data set."""
-    # imported here, since strategies need SciPy and the schema check alone does not
-    from wholepool.strategies import STRATEGIES
+def dataset_faults(name: str, dataset: Config) -> list[str]:
+    """What no schema can say of a data set: how its settings fit what its source holds."""
+    faults = []
+    where = f"datasets.{name}"
+    known = SOURCES.get(dataset["source"])
+    if known is None:
+        return [
+            f"{where}: source {dataset['source']!r} is unknown"
+            + suggestion(dataset["source"], SOURCES)
+        ]
+    size, shift = dataset["pool"]["size"], dataset["augment"]["translate"]
+    if size is not None and size > known.n:
+        faults.append(
+            f"{where}: pool.size is {size}, but {dataset['source']} has only {known.n} training "
+            "images: make it smaller, or null for all of them"
+        )
+    if shift >= known.size:
+        faults.append(
+            f"{where}: augment.translate is {shift}, but must be below the {known.size} pixels "
+            "that images are wide"
+        )
+    for key in ("mean", "std"):
+        value = dataset["pool"][key]
+        if value is not None and len(value) != known.channels:
+            faults.append(
+                f"{where}: pool.{key} has {len(value)} values, but {dataset['source']} has "
+                f"{known.channels} channel(s): give one each, or null for the pool's own"
+            )
+    return faults
 
+
+def experiment_faults(name: str, experiment: Config, datasets: Config) -> list[str]:
+    """What no schema can say of an experiment: how its numbers fit each other and its pool."""
     faults = []
     where = f"experiments.{name}"
     for method, words in experiment["methods"].items():
-        at = f"{where}.methods.{method}"
-        for strategy in words["strategies"]:
-            if strategy not in STRATEGIES:
-                faults.append(
-                    f"{at}: strategy {strategy!r} is unknown{suggestion(strategy, STRATEGIES)}"
-                )
-            elif STRATEGIES[strategy].gives_pseudo_labels and words["semi"] != "none":
-                faults.append(
-                    f"{at}: {strategy} brings its own pseudo-labels and is not combined with SEMI "
-                    f"(semi is {words['semi']!r}): remove it from this method's strategies"
-                )
-        if words["pre"] != "none":
-            pre = (datasets.get(experiment["dataset"]) or {}).get("pretrain", {})
-            if pre.get("epochs") == 0:
-                faults.append(f"{at}: pre is {words['pre']!r}, but pretrain.epochs is 0")
-    if experiment["semi"]["labeled_size"] >= experiment["semi"]["batch_size"]:
+        faults += method_faults(f"{where}.methods.{method}", words)
+        if words["semi"] == "none" and experiment["sup"]["epochs"] == 0:
+            faults.append(
+                f"{where}: sup.epochs is 0, so method {method} would not train at all: give it "
+                "epochs, or remove the method"
+            )
+    sup, semi = experiment["sup"], experiment["semi"]
+    for section, settings in (("sup", sup), ("semi", semi)):
+        if settings["cosine_epochs"] < settings["epochs"]:
+            faults.append(
+                f"{where}: {section}.cosine_epochs is {settings['cosine_epochs']}, below "
+                f"{section}.epochs, {settings['epochs']}: the learning rate would be 0 for the "
+                f"rest. The paper has 1.05 times the epochs: {1.05 * settings['epochs']:g}"
+            )
+    if semi["labeled_size"] >= semi["batch_size"]:
         faults.append(
-            f"{where}: semi.labeled_size is {experiment['semi']['labeled_size']}, but must be "
-            f"below semi.batch_size, {experiment['semi']['batch_size']}, to leave room for "
-            "pseudo-labels"
+            f"{where}: semi.labeled_size is {semi['labeled_size']}, but must be below "
+            f"semi.batch_size, {semi['batch_size']}, to leave room for pseudo-labels"
         )
     if experiment["dataset"] not in datasets:
         faults.append(
@@ -182,19 +223,13 @@ def faults_of(name: str, experiment: Config, datasets: Config) -> list[str]:
     known = SOURCES.get(dataset["source"])
     if known is None:
         return faults
-    size = dataset["pool"]["size"]
-    if size is not None and size > known.n:
-        faults.append(
-            f"datasets.{experiment['dataset']}.pool.size is {size}, but {dataset['source']} has "
-            f"only {known.n} training images"
-        )
-        return faults
-    n = size or known.n
+    n = min(dataset["pool"]["size"] or known.n, known.n)
     labels = experiment["initial"] + experiment["budget"] * (experiment["cycles"] - 1)
     if labels > n:
         faults.append(
             f"{where}: {experiment['cycles']} cycles need {labels} labels (initial "
-            f"{experiment['initial']}, budget {experiment['budget']}), but the pool has {n} images"
+            f"{experiment['initial']}, budget {experiment['budget']}), but the pool has {n} "
+            "images: make budget or cycles smaller"
         )
     if experiment["initial"] < known.classes:
         faults.append(
@@ -206,14 +241,38 @@ def faults_of(name: str, experiment: Config, datasets: Config) -> list[str]:
             f"{where}: propagation.k is {experiment['propagation']['k']}, but must be below the "
             f"pool's {n} images"
         )
-    for section, value in (("augment.translate", dataset["augment"]["translate"]),):
-        if value >= known.size:
-            faults.append(f"{where}: {section} is {value}, but images are {known.size} pixels wide")
-    for key in ("mean", "std"):
-        value = dataset["pool"][key]
-        if value is not None and len(value) != known.channels:
-            faults.append(
-                f"datasets.{experiment['dataset']}.pool.{key} has {len(value)} values, but "
-                f"{dataset['source']} has {known.channels} channel(s)"
-            )
     return faults
+
+
+def method_faults(where: str, words: Config) -> list[str]:
+    """Names that are not there, and CEAL with SEMI."""
+    faults = strategy_faults(where, words["strategies"])
+    for kind in ("pre", "semi"):
+        known = ["none", *plugins("pretrain" if kind == "pre" else kind)]
+        if words[kind] not in known:
+            faults.append(
+                f"{where}: {kind} {words[kind]!r} is unknown{suggestion(words[kind], known)}"
+            )
+    own = [name for name in words["strategies"] if name in STRATEGIES]
+    own = [name for name in own if STRATEGIES[name].gives_pseudo_labels]
+    if words["semi"] != "none" and own:
+        faults.append(
+            f"{where}: {own[0]} brings its own pseudo-labels and is not combined with SEMI (semi "
+            f"is {words['semi']!r}): remove it from this method's strategies"
+        )
+    return faults
+
+
+def strategy_faults(where: str, names: list[str]) -> list[str]:
+    """Strategies that are not registered."""
+    return [
+        f"{where}: strategy {name!r} is unknown{suggestion(name, STRATEGIES)}"
+        for name in names
+        if name not in STRATEGIES
+    ]
+
+
+def plugins(package: str) -> list[str]:
+    """The names of the PREs or SEMIs: their files', so that torch need not be imported."""
+    folder = Path(__file__).parent / package
+    return sorted(module.name for module in pkgutil.iter_modules([str(folder)]))

@@ -137,6 +137,15 @@ def from_torchvision(name: str, data_dir: Path, train: dict, test: dict) -> Imag
     `train` and `test` are the arguments that select the parts. Raises UserError if the files are
     missing or damaged and cannot be downloaded.
     """
+    for file, expected in UNPACKED_MD5.get(name, {}).items():
+        path = Path(data_dir) / name / "raw" / file
+        if path.exists():
+            found = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+            if found != expected:
+                raise UserError(
+                    f"{path} is damaged: its MD5 is {found}, the published file's is {expected}. "
+                    "Delete it and run the same command again"
+                )
     dataset = getattr(importlib.import_module("torchvision.datasets"), name)
     parts = []
     for part in (train, test):
@@ -145,7 +154,7 @@ def from_torchvision(name: str, data_dir: Path, train: dict, test: dict) -> Imag
         except RuntimeError:  # not there, or its checksum differs
             try:
                 parts.append(dataset(str(data_dir), download=True, **part))
-            except (RuntimeError, OSError) as error:
+            except Exception as error:  # no network, a broken archive, a server's error page
                 raise UserError(
                     f"{name} is missing: no complete copy (checksums included) was found in "
                     f"{Path(data_dir).resolve()}, and it could not be downloaded ({error}). On a "
@@ -153,14 +162,6 @@ def from_torchvision(name: str, data_dir: Path, train: dict, test: dict) -> Imag
                     "torchvision's own folder for this data set there, or set data_dir to where "
                     "it is"
                 ) from error
-    for file, expected in UNPACKED_MD5.get(name, {}).items():
-        path = Path(data_dir) / name / "raw" / file
-        found = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
-        if found != expected:
-            raise UserError(
-                f"{path} is damaged: its MD5 is {found}, the published file's is {expected}. "
-                "Delete it and run the same command again"
-            )
     images, labels = [], []
     for part in parts:
         array = np.asarray(part.data)

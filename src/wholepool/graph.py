@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from wholepool.errors import UserError
 from wholepool.files import atomic
 
 BLOCK_BYTES = 2**26  # of one tile of similarities
@@ -18,14 +19,14 @@ BLOCK_BYTES = 2**26  # of one tile of similarities
 def unit_rows(embeddings: np.ndarray) -> np.ndarray:
     """The rows, float32, divided by their l2 norm.
 
-    Raises ValueError for rows that are not finite or zero: such an embedding has no direction,
+    Raises UserError for rows that are not finite or zero: such an embedding has no direction,
     and the similarities made of it would be NaN.
     """
     embeddings = np.asarray(embeddings, dtype=np.float32)
     norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
     bad = ~np.isfinite(norms[:, 0]) | (norms[:, 0] == 0)
     if bad.any():
-        raise ValueError(
+        raise UserError(
             f"the embedding of image {np.flatnonzero(bad)[0]} (and {bad.sum() - 1} more) is zero "
             "or not finite: training has diverged; try a smaller learning rate"
         )

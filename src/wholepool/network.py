@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import weight_norm
 
+from wholepool.errors import UserError
+
 #: (output channels at width 1, kernel size, padding) of the convolutions, by stage. Max-pooling
 #: and dropout stand between the stages.
 STAGES = (
@@ -98,10 +100,12 @@ def parameter_count(network: nn.Module) -> int:
 def device_for(choice: str) -> torch.device:
     """The device of the config's word: auto (CUDA where there is one), cpu or cuda.
 
-    Raises RuntimeError if cuda is forced on a machine that has none.
+    Raises UserError if cuda is forced on a machine that has none.
     """
     if choice == "cuda" and not torch.cuda.is_available():
-        raise RuntimeError("device: cuda is set, but this machine has no CUDA device; set auto")
+        raise UserError(
+            "device is cuda, but torch finds no CUDA device on this machine: set device: auto"
+        )
     if choice == "auto":
         choice = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(choice)

@@ -121,15 +121,17 @@ def write_pool(
 def read_pool(images_path: str | Path, info_path: str | Path) -> Pool:
     """Open a pool. The images are memory-mapped, read-only.
 
-    Raises UserError if the two files do not belong together.
+    Raises UserError if one is missing or torn, or if the two do not belong together.
     """
-    info = json.loads(Path(info_path).read_text(encoding="utf-8"))
+    path: str | Path = info_path
     try:
+        info = json.loads(Path(info_path).read_text(encoding="utf-8"))
+        path = images_path
         images = np.load(images_path, mmap_mode="r", allow_pickle=False)
-    except ValueError as error:
+    except (ValueError, EOFError, OSError) as error:
         raise UserError(
-            f"{images_path} is not a complete .npy array ({error}): delete it, and the data stage "
-            "makes it anew"
+            f"{path} is missing or not complete ({error}): delete it if it is there, and the data "
+            "stage makes it anew"
         ) from error
     shape = (info["n"], info["height"], info["width"], info["channels"])
     if images.shape != shape or images.dtype != np.uint8:

@@ -60,6 +60,7 @@ class EpochReport:
 
 def clock(seconds: float) -> str:
     """Seconds as 45 s, 3:05 min or 2:30 h."""
+    seconds = round(seconds)
     if seconds < 60:
         return f"{seconds:.0f} s"
     if seconds < 3600:

@@ -102,6 +102,7 @@ def train(
         images = sum(map(len, batches))
         close("sup", epoch, rate, losses, images, began)
     if semi is None:
+        require_finite(network, "sup.lr")
         return history
 
     # SEMI: label propagation before every epoch, then labels and weighted pseudo-labels
@@ -133,7 +134,18 @@ def train(
             )
         images = count + len(chunks) * after["labeled_size"]
         close("semi", epoch, rate, losses, images, began, **pseudo.report)
+    require_finite(network, "semi.lr")
     return history
+
+
+def require_finite(network: Network, key: str) -> None:
+    """Raise UserError if the last step, after the last loss, has made a weight not finite."""
+    for name, value in network.state_dict().items():
+        if not torch.isfinite(value).all():
+            raise UserError(
+                f"training diverged: {name} is not finite after the last step. Try a smaller "
+                f"{key}, or network.logit_scale: 1"
+            )
 
 
 def sup_batches(
@@ -176,13 +188,13 @@ def draw(weights: np.ndarray, count: int, how: str, rng: np.random.Generator) ->
     """
     weights = np.asarray(weights, dtype=np.float64)
     positive = np.flatnonzero(weights > 0)
-    share = weights[positive] / weights.sum() if len(positive) else None
+    share = weights[positive] / weights[positive].sum() if len(positive) else None
     if how == "replacement":
         if share is None:
             return rng.integers(len(weights), size=count)
         return rng.choice(positive, size=count, replace=True, p=share)
     first = min(count, len(positive))
-    chosen = rng.choice(positive, size=first, replace=False, p=share) if first else positive
+    chosen = rng.choice(positive, size=first, replace=False, p=share) if first else positive[:0]
     if first < count:
         zero = np.flatnonzero(~(weights > 0))
         chosen = np.concatenate([chosen, rng.choice(zero, size=count - first, replace=False)])

@@ -17,7 +17,7 @@ from wholepool.kmeans import kmeans
 from wholepool.network import Network
 from wholepool.optimizer import Sgd, cosine
 from wholepool.pretrain import Pretrained, pretraining
-from wholepool.training import Report
+from wholepool.training import Report, require_finite
 
 
 @pretraining("deepcluster")
@@ -61,7 +61,8 @@ def deepcluster(
             cluster_epochs.append(epoch)
             steps_since, from_pixels = 0, use_pixels
         order = epoch_order(clusters[-1], settings["sampling"], rng)
-        batches = np.array_split(order, math.ceil(len(order) / settings["batch_size"]))
+        size = settings["batch_size"]
+        batches = [order[at : at + size] for at in range(0, len(order), size)]
         for number, batch in enumerate(batches):
             rate = settings["lr"]
             if settings["lr_decay"] == "cosine":
@@ -95,6 +96,7 @@ def deepcluster(
         if report is not None:
             speed = len(order) / max(time.perf_counter() - began, 1e-9)
             report(row, (epoch + 1) / settings["epochs"], speed)
+    require_finite(network, "pretrain.lr")
     return Pretrained(history, np.stack(clusters), cluster_epochs)
 
 
@@ -120,17 +122,17 @@ def prepare(points: Tensor, pca: int | None, whiten: bool) -> Tensor:
     """Points (n, d) to be clustered: optional PCA to `pca` dimensions, whitening, unit length.
 
     `pca` None keeps all dimensions; whitening without PCA is in the full eigenbasis. PCA takes at
-    most min(n, d) dimensions.
+    most min(n, d) dimensions. Directions without variance are dropped, not blown up.
     """
     if pca is not None or whiten:
-        points = points - points.mean(dim=0)
-        covariance = (points.T @ points).double() / len(points)
-        values, vectors = torch.linalg.eigh(covariance)
+        centered = points.double() - points.double().mean(dim=0)
+        values, vectors = torch.linalg.eigh(centered.T @ centered / len(points))
         keep = min(pca or points.shape[1], len(points), points.shape[1])
-        values, vectors = values[-keep:].clamp(min=1e-12), vectors[:, -keep:]
+        values, vectors = values[-keep:], vectors[:, -keep:]
         if whiten:
-            vectors = vectors / values.sqrt()
-        points = points @ vectors.to(points.dtype)
+            floor = values[-1] * 1e-6  # null directions have eigenvalues of rounding's size
+            vectors = vectors * torch.where(values > floor, values.clamp(min=floor).rsqrt(), 0.0)
+        points = (centered @ vectors).to(points.dtype)
     return functional.normalize(points, dim=1)
 
 
