@@ -1,0 +1,38 @@
+# wholepool: configuration, validation, includes, the targets. Nothing else.
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+# a grid given with --configfile replaces the demo; Snakemake alone would merge the two
+if not workflow.overwrite_configfiles:
+
+    configfile: "config.yaml"
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "rules/common.smk"
+include: "rules/data.smk"
+include: "rules/pretrain.smk"
+include: "rules/cycle.smk"
+include: "rules/tables.smk"
+include: "rules/figures.smk"
+
+
+localrules:
+    all,
+    all_tables,
+    all_figures,
+    runs,
+    tables,
+    pretraining,
+    figures,
+
+
+rule all:
+    default_target: True
+    input:
+        rules.all_tables.input,
+        rules.all_figures.input,

@@ -1,0 +1,169 @@
+# The resolved configuration, and where each job finds its inputs. Functions only.
+import json
+import re
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from wholepool.config import resolve
+from wholepool.errors import UserError
+from wholepool.grid import INITIAL, Cell, cells, summary
+from wholepool.hardware import gpu_present
+from wholepool.stages import VERSIONS
+from wholepool.strategies import STRATEGIES
+
+try:
+    SETTINGS = resolve(config, workflow.source_path("../workflow/schemas/config.schema.yaml"))
+except UserError as error:
+    raise WorkflowError(str(error)) from None
+
+RESULTS = SETTINGS["results_dir"]
+THREADS = SETTINGS["threads"]
+DEVICE = SETTINGS["device"]
+# The device is given to jobs as a resource, not as a parameter: taking a grid from a CPU to a GPU
+# does not redo what is done. Only a job that will use a GPU asks for one: CPU jobs must not wait for GPU slots
+GPU = int(DEVICE == "cuda" or (DEVICE == "auto" and gpu_present()))
+DATASETS = SETTINGS["datasets"]
+EXPERIMENTS = SETTINGS["experiments"]
+PLAN = json.dumps(summary(SETTINGS))
+
+RUN = f"{RESULTS}/runs/{{experiment}}/{{method}}/{{strategy}}/seed{{seed}}/cycle{{cycle}}"
+DATA = f"{RESULTS}/datasets/{{dataset}}"
+LOGS = f"{RESULTS}/logs"
+BENCHMARKS = f"{RESULTS}/benchmarks"
+CELL = "{experiment}/{method}/{strategy}/seed{seed}-cycle{cycle}"
+
+
+def either(names):
+    """A wildcard constraint: one of these names, literally."""
+    return "|".join(sorted({re.escape(str(name)) for name in names}))
+
+
+def methods():
+    """Every (method's words) of every experiment, by method name."""
+    return {
+        name: words
+        for experiment in EXPERIMENTS.values()
+        for name, words in experiment["methods"].items()
+    }
+
+
+def slice_of(settings, *sections):
+    """The slice of the configuration that decides a job's result, as JSON on its command line."""
+    return json.dumps({name: settings[name] for name in sections}, separators=(",", ":"))
+
+
+def experiment_of(wildcards):
+    return EXPERIMENTS[wildcards.experiment]
+
+
+def dataset_of(wildcards):
+    """A cell's data set settings."""
+    return DATASETS[experiment_of(wildcards)["dataset"]]
+
+
+def words_of(wildcards):
+    """The method's words: its PRE, its SEMI, its strategies."""
+    return experiment_of(wildcards)["methods"][wildcards.method]
+
+
+def dataset_file(name):
+    """Input function: a file of the cell's data set."""
+    return lambda wildcards: f"{RESULTS}/datasets/{experiment_of(wildcards)['dataset']}/{name}"
+
+
+def folder(wildcards, back=0, own=False):
+    """The folder of the cell, or of the cell `back` cycles before it.
+
+    All strategies share cycle 0's training; `own` asks for the strategy's own folder even there.
+    """
+    cycle = int(wildcards.cycle) - back
+    strategy = wildcards.strategy if cycle > 0 or own else INITIAL
+    cell = Cell(wildcards.experiment, wildcards.method, strategy, int(wildcards.seed), cycle)
+    return f"{RESULTS}/{cell.path}"
+
+
+def labeled_set(wildcards, back=0):
+    """The cell's labeled set; in cycle 0 the initial one, the same for all methods."""
+    if int(wildcards.cycle) - back == 0:
+        return f"{RESULTS}/runs/{wildcards.experiment}/initial/seed{wildcards.seed}/labeled.parquet"
+    return f"{folder(wildcards, back)}/labeled.parquet"
+
+
+def theta(wildcards):
+    """The pre-trained weights, if the method has a PRE."""
+    pre = words_of(wildcards)["pre"]
+    dataset = experiment_of(wildcards)["dataset"]
+    return [] if pre == "none" else f"{RESULTS}/datasets/{dataset}/pretrain/{pre}/model.safetensors"
+
+
+def acquired_pseudo_labels(wildcards):
+    """The pseudo-labels that the strategy gave with the last acquisition (CEAL)."""
+    gives = wildcards.strategy != INITIAL and STRATEGIES[wildcards.strategy].gives_pseudo_labels
+    if not gives or int(wildcards.cycle) == 0:
+        return []
+    return f"{folder(wildcards, back=1, own=True)}/acquired_pseudo_labels.parquet"
+
+
+def pseudo_labels_to_judge(wildcards):
+    """The pseudo-labels that evaluation compares with the truth: SEMI's own, or CEAL's."""
+    if words_of(wildcards)["semi"] != "none":
+        return f"{folder(wildcards)}/pseudo_labels.parquet"
+    return acquired_pseudo_labels(wildcards)
+
+
+def needed(array, name):
+    """Input function of acquire: an array of the cell, if the strategy declares that it reads it."""
+    return lambda wildcards: (
+        f"{folder(wildcards)}/{name}" if array in STRATEGIES[wildcards.strategy].needs else []
+    )
+
+
+def acquire_settings(wildcards):
+    return slice_of(experiment_of(wildcards), *STRATEGIES[wildcards.strategy].options)
+
+
+def train_settings(wildcards):
+    experiment = experiment_of(wildcards)
+    sections = ["optimizer", "sup"]
+    if words_of(wildcards)["semi"] != "none":
+        sections += ["semi", "propagation"]
+    both = {**dataset_of(wildcards), **experiment}
+    return slice_of(both, "network", "augment", *sections)
+
+
+def embed_settings(wildcards):
+    return slice_of(dataset_of(wildcards), "network", "augment")
+
+
+def all_metrics(wildcards=None):
+    """The metrics of every cell of the grid."""
+    return [f"{RESULTS}/{cell.path}/metrics.json" for cell in cells(EXPERIMENTS)]
+
+
+def dataset_infos(wildcards=None):
+    """The description of every data set that an experiment uses."""
+    used = dict.fromkeys(experiment["dataset"] for experiment in EXPERIMENTS.values())
+    return {name: f"{RESULTS}/datasets/{name}/pool.json" for name in used}
+
+
+def pretrain_diagnoses(wildcards=None):
+    """The diagnosis of every pre-training in the grid."""
+    return sorted(
+        {
+            f"{RESULTS}/datasets/{experiment['dataset']}/pretrain/{words['pre']}/diagnosis.json"
+            for experiment in EXPERIMENTS.values()
+            for words in experiment["methods"].values()
+            if words["pre"] != "none"
+        }
+    )
+
+
+def memory(base):
+    """mem_mb: what the stage takes, and half as much again at each new attempt."""
+    return lambda wildcards, attempt: int(base * (1 + 0.5 * (attempt - 1)))
+
+
+def minutes(base):
+    """runtime: a limit in minutes that doubles at each new attempt."""
+    return lambda wildcards, attempt: base * 2 ** (attempt - 1)

@@ -1,0 +1,187 @@
+"""The tiny grid, run for real: files, schemas, sharing, resume, repeatability."""
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from running import planned, snakemake
+
+from wholepool.grid import cells
+from wholepool.indexsets import SCHEMAS, read_index_set
+from wholepool.pool import read_pool
+
+pytestmark = pytest.mark.filterwarnings("error")
+STRATEGIES = {"baseline": ["random", "ceal"], "pre+semi": ["coreset", "jlp"]}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """The tiny grid's folder after `snakemake all`."""
+    folder = tmp_path_factory.mktemp("run")
+    snakemake(folder, "--cores", "2", "all")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pool(run):
+    data = run / "results" / "datasets" / "digits"
+    return read_pool(data / "pool.npy", data / "pool.json")
+
+
+def all_cells():
+    methods = {name: {"strategies": strategies} for name, strategies in STRATEGIES.items()}
+    return list(cells({"tiny": {"methods": methods, "seeds": [0, 1], "cycles": 2}}))
+
+
+def test_every_cell_has_its_files_and_the_large_ones_are_gone(run):
+    assert len(all_cells()) == 12
+    for cell in all_cells():
+        folder = run / "results" / cell.path
+        assert {"model.safetensors", "history.parquet", "metrics.json"} <= {
+            path.name for path in folder.iterdir()
+        }
+        kept = {"embeddings.npy", "probabilities.npy"} if cell.cycle == 0 else set()
+        found = {path.name for path in folder.iterdir() if path.suffix in (".npy", ".npz")}
+        assert found == kept, cell
+
+
+def test_nothing_temporary_is_left(run):
+    left = [path for path in (run / "results").rglob(".*") if path.is_file()]
+    assert [path for path in left if path.name != ".snakemake_timestamp"] == []
+
+
+def test_index_sets_keep_their_schema_and_grow_by_the_budget(run, pool):
+    hidden = read_index_set(run / "results/datasets/digits/oracle.parquet", "oracle", pool)["label"]
+    for method, strategies in STRATEGIES.items():
+        for strategy in strategies:
+            for seed in (0, 1):
+                runs = run / "results" / "runs" / "tiny"
+                first = read_index_set(
+                    runs / f"initial/seed{seed}/labeled.parquet", "labeled", pool
+                )
+                folder = runs / method / strategy / f"seed{seed}"
+                queries = read_index_set(folder / "cycle0/queries.parquet", "queries", pool)
+                second = read_index_set(folder / "cycle1/labeled.parquet", "labeled", pool)
+                assert np.bincount(first["label"]).tolist() == [1] * 10
+                assert len(queries["index"]) == 10
+                assert not np.isin(queries["index"], first["index"]).any()
+                expected = np.concatenate([first["index"], queries["index"]])
+                np.testing.assert_array_equal(second["index"], expected)
+                np.testing.assert_array_equal(second["label"], hidden[expected])
+                np.testing.assert_array_equal(second["cycle"], [0] * 10 + [1] * 10)
+                schema = pq.read_schema(folder / "cycle1/labeled.parquet")
+                assert schema.names == list(SCHEMAS["labeled"])
+                assert schema.metadata[b"seed"] == str(seed).encode()
+
+
+def test_ceal_trains_on_the_pseudo_labels_of_its_last_acquisition(run, pool):
+    for seed in (0, 1):
+        folder = run / f"results/runs/tiny/baseline/ceal/seed{seed}"
+        pseudo = read_index_set(
+            folder / "cycle0/acquired_pseudo_labels.parquet", "pseudo_labels", pool
+        )
+        assert len(pseudo["index"]) > 0
+        labeled = read_index_set(folder / "cycle1/labeled.parquet", "labeled", pool)
+        assert not np.isin(pseudo["index"], labeled["index"]).any()
+        history = pq.read_table(folder / "cycle1/history.parquet")
+        assert history["images"][0].as_py() == len(labeled["index"]) + len(pseudo["index"])
+        metrics = json.loads((folder / "cycle1/metrics.json").read_text())
+        assert metrics["pseudo_labels"] == len(pseudo["index"])
+
+
+def test_semi_follows_sup_and_its_pseudo_labels_are_judged(run):
+    folder = run / "results/runs/tiny/pre+semi/jlp/seed0/cycle1"
+    history = pq.read_table(folder / "history.parquet").to_pandas()
+    assert history["phase"].tolist() == ["sup"] * 4 + ["semi"] * 2
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["pseudo_labels"] == 200 - 20
+    assert 0 <= metrics["pseudo_label_accuracy"] <= 100
+    baseline = run / "results/runs/tiny/baseline/random/seed0/cycle1/metrics.json"
+    assert json.loads(baseline.read_text())["pseudo_labels"] is None
+
+
+def test_tables_and_figures_are_there(run):
+    tables, figures = run / "results" / "tables", run / "results" / "figures"
+    accuracy = pd.read_csv(tables / "accuracy.csv")
+    assert list(accuracy.columns) == (
+        ["experiment", "dataset", "budget", "cycle", "n_labels", "method", "strategy"]
+        + ["mean", "std", "n_seeds"]
+    )
+    assert len(accuracy) == 4 * 2  # method and strategy x cycle
+    runs = pd.read_csv(tables / "runs.csv")
+    assert len(runs) == 12
+    for _, row in accuracy.iterrows():
+        strategy = "initial" if row["cycle"] == 0 else row["strategy"]
+        same = runs[
+            (runs["method"] == row["method"])
+            & (runs["strategy"] == strategy)
+            & (runs["cycle"] == row["cycle"])
+        ]["accuracy"]
+        assert row["n_seeds"] == 2
+        assert row["mean"] == pytest.approx(same.mean(), abs=1e-6)
+        assert row["std"] == pytest.approx(same.std(ddof=1), abs=1e-6)
+    for number in (1, 2, 3):
+        for kind in ("csv", "md", "tex"):
+            assert (tables / f"table{number}.{kind}").stat().st_size > 50
+    for number in (1, 2, 3, 4):
+        for kind in ("png", "svg", "pdf"):
+            assert (figures / f"figure{number}.{kind}").stat().st_size > 1000
+    nmi = pd.read_csv(tables / "pretraining.csv")
+    assert nmi["nmi_with_labels"].between(0, 1).all()
+
+
+def test_every_job_has_a_log_and_a_benchmark(run):
+    for cell in all_cells():
+        name = f"train/tiny/{cell.method}/{cell.strategy}/seed{cell.seed}-cycle{cell.cycle}"
+        log = (run / "results" / "logs" / f"{name}.log").read_text()
+        assert "sup epoch 0: lr" in log and "images/s" in log and "left" in log
+        assert (run / "results" / "benchmarks" / f"{name}.tsv").exists()
+
+
+def test_a_second_run_does_nothing(run):
+    assert "Nothing to be done" in snakemake(run, "--cores", "2", "all").stdout
+
+
+def test_a_new_strategy_costs_no_training_of_the_old_ones(run, varied):
+    methods = {
+        "baseline": {
+            "pre": "none",
+            "semi": "none",
+            "strategies": ["random", "ceal", "uncertainty"],
+        },
+        "pre+semi": {
+            "pre": "deepcluster",
+            "semi": "label_propagation",
+            "strategies": ["coreset", "jlp", "random"],
+        },
+    }
+    jobs = planned(run, "all", config=varied(methods=methods))
+    rules = {job.rule for job in jobs}
+    assert not rules & {"pretrain", "embed_initial", "data", "initial"}
+    again = [job.outputs[0] for job in jobs if job.rule in ("train", "embed", "label")]
+    new = "|".join(("baseline/uncertainty", "pre\\+semi/random"))
+    assert again and all(re.search(new, file) for file in again)
+    assert len([job for job in jobs if job.rule == "train"]) == 2 * 2
+
+
+def test_a_changed_key_redoes_what_depends_on_it_and_nothing_else(run, varied):
+    jobs = planned(run, "all", config=varied(propagation={"k": 12}))
+    trained = [job.outputs[0] for job in jobs if job.rule == "train"]
+    assert len(trained) == 2 * (1 + 2)
+    assert all("/pre+semi/" in file for file in trained)
+    assert not {job.rule for job in jobs} & {"pretrain", "data", "initial"}
+
+
+def test_two_runs_give_the_same_bytes(run, tmp_path):
+    """In another folder, in another order of jobs, on one core."""
+    snakemake(tmp_path, "--cores", "1", "all")
+    compared = 0
+    for path in sorted((run / "results").rglob("*")):
+        inside = path.relative_to(run)
+        if path.is_file() and inside.parts[1] not in ("logs", "benchmarks"):
+            assert path.read_bytes() == (tmp_path / inside).read_bytes(), inside
+            compared += 1
+    assert compared > 12 * 3

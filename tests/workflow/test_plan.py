@@ -1,0 +1,110 @@
+"""The plan of jobs, without running any: counts, sharing, and the wall around hidden labels."""
+
+import collections
+import re
+import time
+
+import pytest
+from running import ROOT, TINY, planned, snakemake
+
+#: the only rules that may read what a learner must not see
+MAY_SEE_LABELS = {"initial", "label", "evaluate", "diagnose"}
+HIDDEN = re.compile(r"oracle\.parquet|test_labels\.npy")
+#: files made from hidden labels that are not themselves answers of the oracle
+DERIVED = re.compile(r"metrics\.json|diagnosis\.json|runs\.csv|accuracy\.csv|pretraining\.csv")
+LEARNERS = {"pretrain", "train", "embed", "embed_initial", "propagate"} | {
+    "acquire",
+    "acquire_with_pseudo_labels",
+}
+
+
+@pytest.fixture(scope="module", params=[TINY, ROOT / "config.yaml"], ids=["tiny", "demo"])
+def jobs(request, tmp_path_factory):
+    return planned(tmp_path_factory.mktemp("plan"), "all", config=request.param)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    return planned(tmp_path_factory.mktemp("plan"), "all")
+
+
+def test_only_the_oracle_and_evaluation_read_hidden_labels(jobs):
+    readers = {job.rule for job in jobs if any(map(HIDDEN.search, job.inputs))}
+    assert readers == MAY_SEE_LABELS
+    assert {job.rule for job in jobs if HIDDEN.search(job.shell)} == MAY_SEE_LABELS | {"data"}
+
+
+def test_nothing_that_learns_reads_a_measurement(jobs):
+    assert {job.rule for job in jobs} >= LEARNERS
+    for job in jobs:
+        if job.rule in LEARNERS:
+            assert not any(map(DERIVED.search, job.inputs)), job
+
+
+def test_labels_reach_a_learner_only_as_labeled_sets(jobs):
+    """Walk the DAG back from every learner: to the oracle's answers, or to unlabeled images."""
+    maker = {file: job for job in jobs for file in job.outputs}
+
+    def sources(job):
+        for file in job.inputs:
+            if maker[file].rule in ("initial", "label", "data"):
+                yield maker[file].rule, file
+            else:
+                yield from sources(maker[file])
+
+    unlabeled = ("pool.npy", "pool.json", "test_images.npy")
+    for job in jobs:
+        if job.rule in LEARNERS:
+            for rule, file in sources(job):
+                assert file.endswith(unlabeled if rule == "data" else "labeled.parquet"), job
+
+
+def test_pretraining_is_once_per_data_set_and_cycle_0_once_per_method_and_seed(tiny):
+    count = collections.Counter(job.rule for job in tiny)
+    assert count["pretrain"] == 1
+    # 2 methods x 2 seeds x (cycle 0 + 2 strategies x cycle 1)
+    assert count["train"] == 2 * 2 * (1 + 2)
+    assert count["initial"] == 2
+    trainings = [job for job in tiny if job.rule == "train"]
+    first = [job for job in trainings if "/cycle0/" in job.outputs[0]]
+    assert len(first) == 2 * 2
+    assert all("/initial/" in job.outputs[0] for job in first)
+    theta = {file for job in trainings for file in job.inputs if "/pretrain/" in file}
+    assert theta == {"results/datasets/digits/pretrain/deepcluster/model.safetensors"}
+
+
+def test_the_initial_labeled_set_is_the_same_for_all_methods_and_strategies(tiny):
+    first = [job for job in tiny if job.rule == "train" and "seed0/cycle0/" in job.outputs[0]]
+    assert len(first) == 2
+    for job in first:
+        assert "results/runs/tiny/initial/seed0/labeled.parquet" in job.inputs
+
+
+def test_only_strategies_that_need_a_graph_pay_for_one(tmp_path, varied):
+    methods = {"baseline": {"pre": "none", "semi": "none", "strategies": ["random", "coreset"]}}
+    jobs = planned(tmp_path, "all", config=varied(methods=methods))
+    assert "propagate" not in {job.rule for job in jobs}
+    methods["baseline"]["strategies"] = ["jlp"]
+    jobs = planned(tmp_path, "all", config=varied(methods=methods))
+    assert "propagate" in {job.rule for job in jobs}
+
+
+def test_the_paper_is_planned_whole_within_a_minute(tmp_path):
+    began = time.monotonic()
+    config = ROOT / "workflow" / "grids" / "paper.yaml"
+    output = snakemake(tmp_path, "--dry-run", "--quiet", "rules", "--", "all", config=config).stdout
+    assert time.monotonic() - began < 60
+    counts = dict(re.findall(r"^(\w+) +(\d+)$", output, flags=re.MULTILINE))
+    # 5 settings x 5 seeds x (4 cycle 0 + (5 + 5 + 4 + 4) strategies x 4 cycles)
+    assert int(counts["train"]) == 5 * 5 * (4 + 18 * 4)
+    assert int(counts["pretrain"]) == 4
+    # no data set, and nothing else, of the demo has leaked in
+    assert int(counts["data"]) == 4
+
+
+def test_a_wrong_key_is_refused_before_anything_is_planned(tmp_path, varied):
+    process = snakemake(tmp_path, "--dry-run", "all", config=varied(netwrok={}), check=False)
+    assert process.returncode != 0
+    assert "unknown key netwrok; did you mean network?" in process.stdout
+    assert "Traceback" not in process.stdout
+    assert not (tmp_path / "results").exists()
