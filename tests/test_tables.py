@@ -529,3 +529,18 @@ def test_importing_the_names_does_not_import_pandas():
     code = "import sys, wholepool.tables; print('pandas' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_first_gains_compares_the_better_semi_with_the_baseline():
+    rows = [
+        ("a", "digits", 10, 0, 10, "baseline", "random", 40.0, 1.0, 2),
+        ("a", "digits", 10, 0, 10, "semi", "random", 38.0, 1.0, 2),
+        ("a", "digits", 10, 0, 10, "pre+semi", "random", 68.25, 1.0, 2),
+        ("a", "digits", 10, 1, 20, "pre+semi", "random", 99.0, 1.0, 2),
+        ("b", "digits", 10, 0, 10, "pre", "random", 50.0, 1.0, 2),
+    ]
+    accuracy = pd.DataFrame(rows, columns=list(tables.ACCURACY_COLUMNS))
+    assert tables.first_gains(accuracy) == (
+        "a, cycle 0: + PRE + SEMI 68.2 %, Baseline 40.0 %: +28.2 points from the unlabeled images"
+    )
+    assert tables.first_gains(accuracy[accuracy["method"] != "baseline"]) == ""

@@ -355,13 +355,13 @@ def figures(args: Arguments) -> None:
 
 def show(args: Arguments) -> None:
     """Print the result table, and where the figures are."""
-    from wholepool.tables import read_accuracy, summary
+    from wholepool.tables import first_gains, read_accuracy, summary
 
     accuracy = Path(args.results) / "tables" / "accuracy.csv"
     if not accuracy.exists():
         raise UserError(f"{accuracy} is missing: run snakemake --cores all all_tables first")
-    print(summary(read_accuracy(accuracy)))
-    print()
+    table = read_accuracy(accuracy)
+    print(summary(table), first_gains(table), sep="\n\n", end="\n\n")
     for folder in ("tables", "figures"):
         names = sorted(path.name for path in (Path(args.results) / folder).iterdir())
         print(f"{Path(args.results) / folder}: {', '.join(names)}")
