@@ -155,9 +155,10 @@ def from_torchvision(name: str, data_dir: Path, train: dict, test: dict) -> Imag
             try:
                 parts.append(dataset(str(data_dir), download=True, **part))
             except Exception as error:  # no network, a broken archive, a server's error page
+                reason = " ".join(str(error).split())
                 raise UserError(
                     f"{name} is missing: no complete copy (checksums included) was found in "
-                    f"{Path(data_dir).resolve()}, and it could not be downloaded ({error}). On a "
+                    f"{Path(data_dir).resolve()}, and it could not be downloaded ({reason}). On a "
                     "machine with a network run the same command again; on one without, copy "
                     "torchvision's own folder for this data set there, or set data_dir to where "
                     "it is"
