@@ -20,8 +20,9 @@ except UserError as error:
 RESULTS = SETTINGS["results_dir"]
 THREADS = SETTINGS["threads"]
 DEVICE = SETTINGS["device"]
-# The device is given to jobs as a resource, not as a parameter: taking a grid from a CPU to a GPU
-# does not redo what is done. Only a job that will use a GPU asks for one: CPU jobs must not wait for GPU slots
+# The device (and data_dir) are given to jobs as resources, not as parameters: taking a grid from a
+# CPU to a GPU, or moving the data, does not redo what is done. Only a job that will use a GPU asks
+# for one: CPU jobs must not wait for GPU slots.
 GPU = int(DEVICE == "cuda" or (DEVICE == "auto" and gpu_present()))
 DATASETS = SETTINGS["datasets"]
 EXPERIMENTS = SETTINGS["experiments"]

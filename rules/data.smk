@@ -28,13 +28,13 @@ rule data:
     resources:
         mem_mb=memory(4000),
         runtime=minutes(60),
+        data_dir=SETTINGS["data_dir"],
     params:
         settings=lambda wildcards: slice_of(DATASETS[wildcards.dataset], "source", "pool"),
-        data_dir=SETTINGS["data_dir"],
         version=VERSIONS["data"],
     shell:
         "python -m wholepool data --name {wildcards.dataset} --settings {params.settings:q}"
-        " --data-dir {params.data_dir:q} --pool {output.pool} --info {output.info}"
+        " --data-dir {resources.data_dir:q} --pool {output.pool} --info {output.info}"
         " --oracle {output.oracle} --test-images {output.test_images}"
         " --test-labels {output.test_labels} --threads {threads} --log {log}"
 
