@@ -6,6 +6,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from wholepool.config import resolve
+from wholepool.environment import export_package
 from wholepool.errors import UserError
 from wholepool.grid import INITIAL, Cell, cells, summary
 from wholepool.hardware import gpu_present
@@ -16,6 +17,8 @@ try:
     SETTINGS = resolve(config, workflow.source_path("../workflow/schemas/config.schema.yaml"))
 except UserError as error:
     raise WorkflowError(str(error)) from None
+
+export_package()
 
 RESULTS = SETTINGS["results_dir"]
 THREADS = SETTINGS["threads"]

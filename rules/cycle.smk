@@ -37,6 +37,7 @@ rule train:
 
 
 ruleorder: embed_initial > embed
+ruleorder: propagate_initial > propagate
 
 
 rule embed:
@@ -48,7 +49,7 @@ rule embed:
     output:
         embeddings=temp(f"{RUN}/embeddings.npy"),
         probabilities=temp(f"{RUN}/probabilities.npy"),
-        test_probabilities=temp(f"{RUN}/test_probabilities.npy"),
+        test_probabilities=f"{RUN}/test_probabilities.npy",
     log:
         f"{LOGS}/embed/{CELL}.log",
     benchmark:
@@ -74,14 +75,15 @@ rule embed:
         " --threads {threads} --device {resources.device} --log {log}"
 
 
-# Cycle 0 is shared by all strategies, also by one that is added next month. Were its embeddings
-# temporary, making them again for the newcomer would re-run the other strategies' acquisition, and
-# so all that follows. They are small beside the weights: they stay.
+# Cycle 0 is shared by all strategies, also by one that is added next month. Were its embeddings and
+# graph temporary, making them again for the newcomer would re-run the other strategies' acquisition,
+# and so all that follows. So of cycle 0, one cell in every 1 + 4 S, they stay. (test_probabilities
+# stay everywhere, for the same reason: else measuring again would mean acquiring again.)
 use rule embed as embed_initial with:
     output:
         embeddings=f"{RUN}/embeddings.npy",
         probabilities=f"{RUN}/probabilities.npy",
-        test_probabilities=temp(f"{RUN}/test_probabilities.npy"),
+        test_probabilities=f"{RUN}/test_probabilities.npy",
     wildcard_constraints:
         strategy=INITIAL,
 
@@ -117,6 +119,14 @@ rule propagate:
         " --embeddings {input.embeddings} --settings {params.settings:q}"
         " --graph {output.graph} --out {output.pseudo_labels}"
         " --threads {threads} --device {resources.device} --log {log}"
+
+
+use rule propagate as propagate_initial with:
+    output:
+        pseudo_labels=f"{RUN}/pseudo_labels.parquet",
+        graph=f"{RUN}/graph.npz",
+    wildcard_constraints:
+        strategy=INITIAL,
 
 
 rule evaluate:
@@ -180,7 +190,7 @@ rule acquire:
     params:
         settings=acquire_settings,
         budget=lambda wildcards: experiment_of(wildcards)["budget"],
-        version=VERSIONS["acquire"],
+        version=lambda wildcards: (VERSIONS["acquire"], STRATEGIES[wildcards.strategy].version),
     shell:
         "python -m wholepool acquire --strategy {wildcards.strategy}"
         " --cell {wildcards.method}/{wildcards.strategy}/{wildcards.seed}/{wildcards.cycle}"

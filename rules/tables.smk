@@ -80,6 +80,8 @@ rule pretraining:
     resources:
         mem_mb=memory(1000),
         runtime=minutes(10),
+    params:
+        version=VERSIONS["pretraining"],
     shell:
         "python -m wholepool pretraining --diagnoses {input} --out {output}"
         " --threads {threads} --log {log}"

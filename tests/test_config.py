@@ -332,7 +332,7 @@ BAD = [
     ("datasets", {}, ["datasets"]),
     ("experiments", {}, ["experiments"]),
     ("experiments/e", {"dataset": "digits"}, [r"experiments\.e", "'budget'", "required"]),
-    ("network", None, ["network is None", "object"]),
+    ("network", None, ["network is None", "remove the key"]),
     ("network", [1], ["network", "object"]),
 ]
 

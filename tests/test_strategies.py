@@ -15,7 +15,7 @@ OPTIONS = {
 }
 #: every registered strategy; those that draw are checked as distributions where order matters
 ALL = sorted(STRATEGIES)
-FIXED = sorted(set(STRATEGIES) - {"random"})
+FIXED = [name for name in ALL if not STRATEGIES[name].stochastic]
 
 
 def random_graph(rng, n, parts):
@@ -84,7 +84,7 @@ def test_the_papers_strategies_are_registered():
     for name, registered in STRATEGIES.items():
         assert registered.name == name
         assert set(registered.needs) <= set(ARRAYS)
-    assert [name for name in ALL if STRATEGIES[name].gives_pseudo_labels] == ["ceal"]
+    assert STRATEGIES["ceal"].gives_pseudo_labels and not STRATEGIES["random"].gives_pseudo_labels
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -544,3 +544,22 @@ def test_first_gains_compares_the_better_semi_with_the_baseline():
         "a, cycle 0: + PRE + SEMI 68.2 %, Baseline 40.0 %: +28.2 points from the unlabeled images"
     )
     assert tables.first_gains(accuracy[accuracy["method"] != "baseline"]) == ""
+
+
+def test_losses_names_cells_below_the_baseline_by_more_than_their_error():
+    def frame(std):
+        rows = [
+            ("a", "digits", 10, 1, 20, "baseline", "random", 50.0, 9.0, 4),
+            ("a", "digits", 10, 1, 20, "semi", "random", 48.0, std, 4),
+            ("a", "digits", 10, 1, 20, "pre+semi", "random", 60.0, 1.0, 4),
+            ("a", "digits", 10, 1, 20, "semi", "jlp", 10.0, 1.0, 4),  # no baseline to compare
+        ]
+        return pd.DataFrame(rows, columns=list(tables.ACCURACY_COLUMNS))
+
+    none = "none of 2 cells with SEMI is below the baseline by more than its standard error"
+    assert tables.losses(frame(4.1)) == none  # 2.05 > 2
+    assert "a + SEMI Random cycle 1 (48.0 against 50.0, standard error 1.9)" in (
+        tables.losses(frame(3.9))
+    )
+    one_seed = frame(3.9).assign(n_seeds=1)
+    assert tables.losses(one_seed) == ""

@@ -70,7 +70,7 @@ def initial(args: Arguments) -> None:
 
     pool = open_pool(args)
     hidden = read_hidden(args.oracle, pool)
-    rng = generator(pool.dataset, "initial", args.seed)
+    rng = generator(pool.source, "initial", args.seed)
     indices = initial_set(hidden, pool.classes, args.size, rng)
     labeled = {
         "index": indices,
@@ -90,7 +90,7 @@ def pretrain(args: Arguments) -> None:
     from wholepool.pretrain import PRETRAININGS
 
     pool = open_pool(args)
-    network, views, rng = prepared(args, pool, (pool.dataset, "pretrain", args.pre))
+    network, views, rng = prepared(args, pool, (pool.source, "pretrain", args.pre))
     result = PRETRAININGS[args.pre](
         network, views, pool.classes, args.settings["pretrain"], rng, EpochReport()
     )
@@ -130,7 +130,7 @@ def train(args: Arguments) -> None:
 
     pool = open_pool(args)
     labeled = read_index_set(args.labeled, "labeled", pool)
-    network, views, rng = prepared(args, pool, (pool.dataset, "train", *args.cell))
+    network, views, rng = prepared(args, pool, (pool.source, "train", *args.cell))
     if args.theta:
         load_network(network, args.theta, trunk_only=True)
     pseudo = None
@@ -164,7 +164,7 @@ def embed(args: Arguments) -> None:
     from wholepool.files import write_array
 
     pool = open_pool(args)
-    network, views, rng = prepared(args, pool, (pool.dataset, "embed", *args.cell))
+    network, views, rng = prepared(args, pool, (pool.source, "embed", *args.cell))
     load_network(network, args.model)
     view_rng = rng if args.settings["augment"]["embedding_view"] == "augmented" else None
     embeddings, probabilities = run(network, views, view_rng)
@@ -278,7 +278,7 @@ def acquire(args: Arguments) -> None:
             labeled=labeled,
             budget=args.budget,
             cycle=cycle,
-            rng=generator(pool.dataset, "acquire", method, args.strategy, seed, cycle),
+            rng=generator(pool.source, "acquire", method, args.strategy, seed, cycle),
             options=args.settings,
             embeddings=np.load(args.embeddings) if args.embeddings else None,
             probabilities=np.load(args.probabilities) if args.probabilities else None,
@@ -355,13 +355,13 @@ def figures(args: Arguments) -> None:
 
 def show(args: Arguments) -> None:
     """Print the result table, and where the figures are."""
-    from wholepool.tables import first_gains, read_accuracy, summary
+    from wholepool.tables import first_gains, losses, read_accuracy, summary
 
     accuracy = Path(args.results) / "tables" / "accuracy.csv"
     if not accuracy.exists():
         raise UserError(f"{accuracy} is missing: run snakemake --cores all all_tables first")
     table = read_accuracy(accuracy)
-    print(summary(table), first_gains(table), sep="\n\n", end="\n\n")
+    print(summary(table), first_gains(table) + "\n" + losses(table), sep="\n\n", end="\n\n")
     for folder in ("tables", "figures"):
         names = sorted(path.name for path in (Path(args.results) / folder).iterdir())
         print(f"{Path(args.results) / folder}: {', '.join(names)}")

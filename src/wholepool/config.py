@@ -93,7 +93,14 @@ def resolve(config: Config, schema_path: str | Path) -> Config:
             full[section] = fill(given, definitions[section], definitions)
         experiments[name] = full
         faults += experiment_faults(name, full, datasets)
-    faults += strategy_faults("tables.ablation_strategies", top["tables"]["ablation_strategies"])
+    run: list[str] = [name for full in experiments.values() for name in strategies_of(full)]
+    if top["tables"]["ablation_strategies"] is None:
+        papers: list[str] = [name for name in ("uncertainty", "jlp") if name in run]
+        top["tables"]["ablation_strategies"] = papers or list(dict.fromkeys(run))
+    else:
+        faults += strategy_faults(
+            "tables.ablation_strategies", top["tables"]["ablation_strategies"]
+        )
     if faults:
         raise UserError(listing(faults))
     return {**top, "datasets": datasets, "experiments": experiments}
@@ -125,6 +132,8 @@ def explain(error: jsonschema.ValidationError, schema: dict[str, Any]) -> str:
         )
     if error.validator == "required":
         return f"{where or 'the config'}: {error.message}"
+    if error.instance is None and where:
+        return f"{where} is None, that is empty: give it a value, or remove the key"
     text = f"{where} is {error.instance!r}: {error.message}"
     if error.validator == "enum":
         text = f"{where} is {error.instance!r}, but must be one of "
@@ -208,6 +217,11 @@ def experiment_faults(name: str, experiment: Config, datasets: Config) -> list[s
                 f"{section}.epochs, {settings['epochs']}: the learning rate would be 0 for the "
                 f"rest. The paper has 1.05 times the epochs: {1.05 * settings['epochs']:g}"
             )
+    if (semi["sup_epochs"] or 0) > sup["cosine_epochs"]:
+        faults.append(
+            f"{where}: semi.sup_epochs is {semi['sup_epochs']}, above sup.cosine_epochs, "
+            f"{sup['cosine_epochs']}: the learning rate would be 0 for the rest"
+        )
     if semi["labeled_size"] >= semi["batch_size"]:
         faults.append(
             f"{where}: semi.labeled_size is {semi['labeled_size']}, but must be below "
@@ -270,6 +284,11 @@ def strategy_faults(where: str, names: list[str]) -> list[str]:
         for name in names
         if name not in STRATEGIES
     ]
+
+
+def strategies_of(experiment: Config) -> list[str]:
+    """Every strategy that a method of the experiment is run with."""
+    return [name for words in experiment["methods"].values() for name in words["strategies"]]
 
 
 def plugins(package: str) -> list[str]:

@@ -4,7 +4,6 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -18,7 +17,8 @@ class Pool:
 
     `mean` and `std` are per channel, in units of the full range (0 to 1). `fingerprint` is the
     SHA-256 of the images and their shape; index sets carry it, so that a label file cannot be
-    used with another pool.
+    used with another pool. `source` is where the images come from: random draws are keyed by it,
+    not by the data set's name, so that two variants of one source are compared on equal draws.
     """
 
     images: np.ndarray
@@ -27,6 +27,7 @@ class Pool:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     fingerprint: str
+    source: str = ""
 
     @property
     def n(self) -> int:
@@ -76,12 +77,12 @@ def write_pool(
     test_size: int,
     mean: list[float] | None = None,
     std: list[float] | None = None,
-    **provenance: Any,
+    source: str = "",
 ) -> Pool:
     """Write a pool's images (.npy) and its description (.json).
 
     `images` are uint8 (n, H, W, C). `mean` and `std` default to the pool's own
-    (`channel_statistics`). `test_size` and `provenance` are kept in the description.
+    (`channel_statistics`). `test_size` is kept in the description.
     """
     own_mean, own_std = channel_statistics(images)
     pool = Pool(
@@ -91,6 +92,7 @@ def write_pool(
         mean=tuple(mean or own_mean.tolist()),
         std=tuple(std or own_std.tolist()),
         fingerprint=fingerprint(images),
+        source=source or dataset,
     )
     for name, value in (("mean", pool.mean), ("std", pool.std)):
         if len(value) != pool.channels:
@@ -111,7 +113,7 @@ def write_pool(
         "mean": list(pool.mean),
         "std": list(pool.std),
         "fingerprint": pool.fingerprint,
-        **provenance,
+        "source": pool.source,
     }
     write_array(images_path, images)
     write_json(info_path, description)
@@ -146,4 +148,5 @@ def read_pool(images_path: str | Path, info_path: str | Path) -> Pool:
         mean=tuple(info["mean"]),
         std=tuple(info["std"]),
         fingerprint=info["fingerprint"],
+        source=info["source"],
     )

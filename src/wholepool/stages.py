@@ -1,7 +1,9 @@
 """The version of each stage: raised when its results change on purpose.
 
-Snakemake passes it to the stage's job as a parameter, so that a raised version makes exactly the
-jobs of that stage, and what depends on them, run again. Edits that change no result leave it.
+Snakemake passes it to the stage's job as a parameter, so that a raised version makes the jobs of
+that stage, and what depends on them, run again. Edits that change no result leave it. A strategy
+has a version of its own, beside its name. (A job that needs an embedding which was temporary has it
+made again, and then whatever else reads it runs again too.)
 """
 
 VERSIONS = {
@@ -16,6 +18,7 @@ VERSIONS = {
     "acquire": 1,
     "label": 1,
     "runs": 1,
+    "pretraining": 1,
     "tables": 1,
     "figures": 1,
 }

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
@@ -789,6 +790,34 @@ def first_gains(accuracy: pd.DataFrame, methods: Iterable[str] = ("semi", "pre+s
                 f"Baseline {means['baseline']:.1f} %: {gain:+.1f} points from the unlabeled images"
             )
     return "\n".join(lines)
+
+
+def losses(accuracy: pd.DataFrame, methods: Iterable[str] = ("semi", "pre+semi")) -> str:
+    """Where training on the whole pool does worse: a sentence.
+
+    A cell counts if its mean is below the baseline's of the same strategy and cycle by more than
+    its own standard error over seeds. Cells with one seed have none and are not judged.
+    """
+    keys = ["experiment", "strategy", "cycle"]
+    baseline = accuracy[accuracy["method"] == "baseline"].set_index(keys)["mean"].to_dict()
+    names, judged, worse = list(methods), 0, []
+    for row in accuracy[accuracy["method"].isin(names)].itertuples():
+        reference = baseline.get((row.experiment, row.strategy, row.cycle))
+        if reference is None or row.n_seeds < 2:
+            continue
+        judged += 1
+        error = row.std / math.sqrt(row.n_seeds)
+        if row.mean < reference - error:
+            worse.append(
+                f"{row.experiment} {display(METHOD_NAMES, row.method)} "
+                f"{display(STRATEGY_NAMES, row.strategy)} cycle {row.cycle} "
+                f"({row.mean:.1f} against {reference:.1f}, standard error {error:.1f})"
+            )
+    if not judged:
+        return ""
+    if worse:
+        return "below the baseline by more than the standard error: " + "; ".join(worse)
+    return f"none of {judged} cells with SEMI is below the baseline by more than its standard error"
 
 
 def _fit(names: Sequence[Sequence[str]], columns: Sequence[Sequence[str]]) -> str:

@@ -12,7 +12,7 @@ MAY_SEE_LABELS = {"initial", "label", "evaluate", "diagnose"}
 HIDDEN = re.compile(r"oracle\.parquet|test_labels\.npy")
 #: files made from hidden labels that are not themselves answers of the oracle
 DERIVED = re.compile(r"metrics\.json|diagnosis\.json|runs\.csv|accuracy\.csv|pretraining\.csv")
-LEARNERS = {"pretrain", "train", "embed", "embed_initial", "propagate"} | {
+LEARNERS = {"pretrain", "train", "embed", "embed_initial", "propagate", "propagate_initial"} | {
     "acquire",
     "acquire_with_pseudo_labels",
 }
@@ -83,10 +83,10 @@ def test_the_initial_labeled_set_is_the_same_for_all_methods_and_strategies(tiny
 def test_only_strategies_that_need_a_graph_pay_for_one(tmp_path, varied):
     methods = {"baseline": {"pre": "none", "semi": "none", "strategies": ["random", "coreset"]}}
     jobs = planned(tmp_path, "all", config=varied(methods=methods))
-    assert "propagate" not in {job.rule for job in jobs}
+    assert not {"propagate", "propagate_initial"} & {job.rule for job in jobs}
     methods["baseline"]["strategies"] = ["jlp"]
     jobs = planned(tmp_path, "all", config=varied(methods=methods))
-    assert "propagate" in {job.rule for job in jobs}
+    assert "propagate_initial" in {job.rule for job in jobs}
 
 
 def test_the_paper_is_planned_whole_within_a_minute(tmp_path):

@@ -5,7 +5,8 @@
 
 `needs` names the arrays that the strategy reads: "embeddings", "probabilities", "graph". The
 workflow computes only what is needed, and `Query` holds only that. `options` names the sections
-of the config that it reads.
+of the config that it reads. `stochastic` says that it draws from the query's generator. Raise
+`version` when an edit changes what it picks: its results are then made anew.
 """
 
 import importlib
@@ -70,6 +71,8 @@ class Strategy:
     needs: tuple[str, ...]
     options: tuple[str, ...]
     gives_pseudo_labels: bool
+    stochastic: bool = False
+    version: int = 1
 
 
 STRATEGIES: dict[str, Strategy] = {}
@@ -80,11 +83,15 @@ def strategy(
     needs: tuple[str, ...] = (),
     options: tuple[str, ...] = (),
     gives_pseudo_labels: bool = False,
+    stochastic: bool = False,
+    version: int = 1,
 ) -> Callable[[Callable[[Query], Acquisition]], Callable[[Query], Acquisition]]:
     """Register an acquisition strategy under the name that config and paths use."""
 
     def register(function: Callable[[Query], Acquisition]) -> Callable[[Query], Acquisition]:
-        STRATEGIES[name] = Strategy(name, function, needs, options, gives_pseudo_labels)
+        STRATEGIES[name] = Strategy(
+            name, function, needs, options, gives_pseudo_labels, stochastic, version
+        )
         return function
 
     return register

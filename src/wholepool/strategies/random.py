@@ -5,7 +5,7 @@ import numpy as np
 from wholepool.strategies import Acquisition, Query, strategy
 
 
-@strategy("random")
+@strategy("random", stochastic=True)
 def random(query: Query) -> Acquisition:
     """b unlabeled images, all equally likely. The score is 0: no image is preferred."""
     indices = query.rng.choice(query.unlabeled, query.budget, replace=False)
