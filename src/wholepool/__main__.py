@@ -390,7 +390,7 @@ def prepared(
     gc.freeze()
     gc.enable()
     torch.set_num_threads(args.threads)
-    torch.manual_seed(int(seed_sequence("torch", *key).generate_state(1, "uint64")[0] >> 1))
+    torch.manual_seed(int(seed_sequence("torch", *key).generate_state(1, "uint64")[0]) >> 1)
     device = device_for(args.device)
     augment = args.settings["augment"]
     views = Views(pool, augment["translate"], augment["flip"], device)
