@@ -31,7 +31,8 @@ DATASETS = SETTINGS["datasets"]
 EXPERIMENTS = SETTINGS["experiments"]
 PLAN = json.dumps(summary(SETTINGS))
 
-RUN = f"{RESULTS}/runs/{{experiment}}/{{method}}/{{strategy}}/seed{{seed}}/cycle{{cycle}}"
+PATTERN = Cell("{experiment}", "{method}", "{strategy}", "{seed}", "{cycle}")
+RUN = f"{RESULTS}/{PATTERN.path}"
 DATA = f"{RESULTS}/datasets/{{dataset}}"
 LOGS = f"{RESULTS}/logs"
 BENCHMARKS = f"{RESULTS}/benchmarks"

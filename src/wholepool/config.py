@@ -61,7 +61,7 @@ def resolve(config: Config, schema_path: str | Path) -> Config:
         key: config.get(key, schema["properties"][key].get("default"))
         for key in ("results_dir", "data_dir", "device", "threads")
     }
-    top["tables"] = fill(config.get("tables", {}), schema["properties"]["tables"], definitions)
+    top["tables"] = fill(config.get("tables", {}), schema["properties"]["tables"])
     faults: list[str] = []
 
     datasets: Config = {}
@@ -70,7 +70,7 @@ def resolve(config: Config, schema_path: str | Path) -> Config:
         full: Config = {"source": own.get("source", name)}
         for section in DATASET_SECTIONS:
             given = {**config.get(section, {}), **own.get(section, {})}
-            full[section] = fill(given, definitions[section], definitions)
+            full[section] = fill(given, definitions[section])
         datasets[name] = full
         faults += dataset_faults(name, full)
 
@@ -85,12 +85,11 @@ def resolve(config: Config, schema_path: str | Path) -> Config:
         if isinstance(full["seeds"], int):
             full["seeds"] = list(range(full["seeds"]))
         full["methods"] = {
-            method: fill(words, definitions["method"], definitions)
-            for method, words in full["methods"].items()
+            method: fill(words, definitions["method"]) for method, words in full["methods"].items()
         }
         for section in EXPERIMENT_SECTIONS:
             given = {**config.get(section, {}), **own.get(section, {})}
-            full[section] = fill(given, definitions[section], definitions)
+            full[section] = fill(given, definitions[section])
         experiments[name] = full
         faults += experiment_faults(name, full, datasets)
     run: list[str] = [name for full in experiments.values() for name in strategies_of(full)]
@@ -111,12 +110,12 @@ def validate(config: Config, schema: dict[str, Any]) -> None:
     validator = Validator(schema)
     faults = []
     for error in sorted(validator.iter_errors(config), key=lambda e: list(map(str, e.path))):
-        faults.append(explain(error, schema))
+        faults.append(explain(error))
     if faults:
         raise UserError(listing(faults))
 
 
-def explain(error: jsonschema.ValidationError, schema: dict[str, Any]) -> str:
+def explain(error: jsonschema.ValidationError) -> str:
     """One fault in a user's words: the key, the value, what is allowed, what was perhaps meant."""
     where = ".".join(map(str, error.absolute_path))
     description = error.schema.get("description", "")
@@ -158,7 +157,7 @@ def listing(faults: list[str]) -> str:
     return "the configuration is wrong:\n" + "\n".join(f"  - {fault}" for fault in faults)
 
 
-def fill(given: Config, schema: dict[str, Any], definitions: dict[str, Any]) -> Config:
+def fill(given: Config, schema: dict[str, Any]) -> Config:
     """`given` with the schema's defaults for what it leaves out, in the schema's order."""
     return {
         key: copy.deepcopy(given[key] if key in given else description.get("default"))
