@@ -58,7 +58,7 @@ def main() -> None:
                     line.append(f"{labels} {y} {np.mean(scores):.1f}±{np.std(scores, ddof=1):.1f}")
             print("  ".join(line) + more, flush=True)
 
-    flat = pixels(Views(pool, 0, False, torch.device("cpu"))).numpy()
+    flat = pixels(Views(pool, 0, False)).numpy()
     report("pixels", flat)
     variants: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
         ("PRE, the demo's", {}, {}),
@@ -73,7 +73,7 @@ def main() -> None:
         network = Network(pool.channels, pool.classes, **(dataset["network"] | network_change))
         network = network.to(memory_format=torch.channels_last)
         augment = dataset["augment"]
-        views = Views(pool, augment["translate"], augment["flip"], torch.device("cpu"))
+        views = Views(pool, **augment)
         began = time.process_time()
         result = deepcluster(
             network, views, pool.classes, dataset["pretrain"] | change, generator("demo")

@@ -8,7 +8,7 @@ from snakemake.exceptions import WorkflowError
 from wholepool.config import resolve
 from wholepool.environment import export_package
 from wholepool.errors import UserError
-from wholepool.grid import INITIAL, Cell, cells, summary
+from wholepool.grid import ALL, INITIAL, Cell, cells, is_full, summary
 from wholepool.hardware import gpu_present
 from wholepool.stages import VERSIONS
 from wholepool.strategies import STRATEGIES
@@ -36,6 +36,7 @@ RUN = f"{RESULTS}/{PATTERN.path}"
 DATA = f"{RESULTS}/datasets/{{dataset}}"
 LOGS = f"{RESULTS}/logs"
 BENCHMARKS = f"{RESULTS}/benchmarks"
+PUBLIC_CODE_SEED = 7
 CELL = "{experiment}/{method}/{strategy}/seed{seed}-cycle{cycle}"
 
 
@@ -83,13 +84,16 @@ def folder(wildcards, back=0, own=False):
     All strategies share cycle 0's training; `own` asks for the strategy's own folder even there.
     """
     cycle = int(wildcards.cycle) - back
-    strategy = wildcards.strategy if cycle > 0 or own else INITIAL
+    shared = cycle == 0 and not own and wildcards.strategy != ALL
+    strategy = INITIAL if shared else wildcards.strategy
     cell = Cell(wildcards.experiment, wildcards.method, strategy, int(wildcards.seed), cycle)
     return f"{RESULTS}/{cell.path}"
 
 
 def labeled_set(wildcards, back=0):
     """The cell's labeled set; in cycle 0 the initial one, the same for all methods."""
+    if wildcards.strategy == ALL:
+        return f"{RESULTS}/datasets/{experiment_of(wildcards)['dataset']}/all_labels.parquet"
     if int(wildcards.cycle) - back == 0:
         return f"{RESULTS}/runs/{wildcards.experiment}/initial/seed{wildcards.seed}/labeled.parquet"
     return f"{folder(wildcards, back)}/labeled.parquet"
@@ -104,8 +108,9 @@ def theta(wildcards):
 
 def acquired_pseudo_labels(wildcards):
     """The pseudo-labels that the strategy gave with the last acquisition (CEAL)."""
-    gives = wildcards.strategy != INITIAL and STRATEGIES[wildcards.strategy].gives_pseudo_labels
-    if not gives or int(wildcards.cycle) == 0:
+    if int(wildcards.cycle) == 0 or not STRATEGIES[wildcards.strategy].gives_pseudo_labels:
+        return []
+    if not experiment_of(wildcards)["ceal"]["join"]:
         return []
     return f"{folder(wildcards, back=1, own=True)}/acquired_pseudo_labels.parquet"
 
@@ -117,6 +122,23 @@ def pseudo_labels_to_judge(wildcards):
     return acquired_pseudo_labels(wildcards)
 
 
+def embeds_pool(wildcards):
+    """Whether anything reads the cell's embeddings of the pool: SEMI's judgment, or a strategy."""
+    words = words_of(wildcards)
+    if words["semi"] != "none":
+        return True
+    if int(wildcards.cycle) + 1 == experiment_of(wildcards)["cycles"]:
+        return False
+    asking = words["strategies"] if wildcards.strategy == INITIAL else [wildcards.strategy]
+    return any(STRATEGIES[name].needs for name in asking if name != ALL)
+
+
+def test_probabilities(wildcards):
+    """The test images' probabilities: beside the pool's where those are made, else alone."""
+    name = "test_probabilities" if embeds_pool(wildcards) else "predictions/test_probabilities"
+    return f"{folder(wildcards)}/{name}.npy"
+
+
 def needed(array, name):
     """Input function of acquire: an array of the cell, if the strategy declares that it reads it."""
     return lambda wildcards: (
@@ -124,12 +146,20 @@ def needed(array, name):
     )
 
 
+def draw_seed(wildcards):
+    """Whose random draws the cell has: its own seed's, or (public code) one for all."""
+    moves = experiment_of(wildcards)["seed_moves"]
+    return wildcards.seed if moves == "all" else PUBLIC_CODE_SEED
+
+
 def acquire_settings(wildcards):
     return slice_of(experiment_of(wildcards), *STRATEGIES[wildcards.strategy].options)
 
 
 def train_settings(wildcards):
-    experiment = experiment_of(wildcards)
+    experiment = dict(experiment_of(wildcards))
+    if is_full(words_of(wildcards)):
+        experiment["sup"] = experiment["sup"] | experiment["full"]
     sections = ["optimizer", "sup"]
     if words_of(wildcards)["semi"] != "none":
         sections += ["semi", "propagation"]

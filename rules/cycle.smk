@@ -24,12 +24,14 @@ rule train:
         gpu=GPU,
         device=DEVICE,
     params:
+        draw_seed=draw_seed,
         settings=train_settings,
         semi=lambda wildcards: words_of(wildcards)["semi"],
         version=VERSIONS["train"],
     shell:
         "python -m wholepool train"
         " --cell {wildcards.method}/{wildcards.strategy}/{wildcards.seed}/{wildcards.cycle}"
+        " --draw-seed {params.draw_seed}"
         " --pool {input.pool} --info {input.info} --labeled {input.labeled}"
         " --theta {input.theta} --pseudo-labels {input.pseudo_labels} --semi {params.semi}"
         " --settings {params.settings:q} --history {output.history} --out {output.model}"
@@ -63,13 +65,16 @@ rule embed:
         gpu=GPU,
         device=DEVICE,
     params:
+        draw_seed=draw_seed,
         settings=embed_settings,
         version=VERSIONS["embed"],
     shell:
         "python -m wholepool embed"
         " --cell {wildcards.method}/{wildcards.strategy}/{wildcards.seed}/{wildcards.cycle}"
+        " --draw-seed {params.draw_seed}"
         " --pool {input.pool} --info {input.info} --test-images {input.test_images}"
-        " --model {input.model} --settings {params.settings:q} --embeddings {output.embeddings}"
+        " --model {input.model} --settings {params.settings:q}"
+        " --embeddings {output.embeddings}"
         " --probabilities {output.probabilities}"
         " --test-probabilities {output.test_probabilities}"
         " --threads {threads} --device {resources.device} --log {log}"
@@ -86,6 +91,19 @@ use rule embed as embed_initial with:
         test_probabilities=f"{RUN}/test_probabilities.npy",
     wildcard_constraints:
         strategy=INITIAL,
+
+
+# Where nothing reads the pool's embeddings (Random without SEMI, the last cycle, full supervision)
+# only the test images are embedded: on a large pool that is most of the pass.
+use rule embed as predict with:
+    output:
+        embeddings=[],
+        probabilities=[],
+        test_probabilities=f"{RUN}/predictions/test_probabilities.npy",
+    log:
+        f"{LOGS}/predict/{CELL}.log",
+    benchmark:
+        f"{BENCHMARKS}/predict/{CELL}.tsv"
 
 
 rule propagate:
@@ -137,7 +155,7 @@ rule evaluate:
         test_labels=dataset_file("test_labels.npy"),
         labeled=labeled_set,
         history=f"{RUN}/history.parquet",
-        test_probabilities=f"{RUN}/test_probabilities.npy",
+        test_probabilities=test_probabilities,
         pseudo_labels=pseudo_labels_to_judge,
     output:
         f"{RUN}/metrics.json",
@@ -188,12 +206,14 @@ rule acquire:
         mem_mb=memory(8000),
         runtime=minutes(240),
     params:
+        draw_seed=draw_seed,
         settings=acquire_settings,
         budget=lambda wildcards: experiment_of(wildcards)["budget"],
         version=lambda wildcards: (VERSIONS["acquire"], STRATEGIES[wildcards.strategy].version),
     shell:
         "python -m wholepool acquire --strategy {wildcards.strategy}"
         " --cell {wildcards.method}/{wildcards.strategy}/{wildcards.seed}/{wildcards.cycle}"
+        " --draw-seed {params.draw_seed}"
         " --pool {input.pool} --info {input.info} --labeled {input.labeled}"
         " --embeddings {input.embeddings} --probabilities {input.probabilities}"
         " --graph {input.graph} --budget {params.budget} --settings {params.settings:q}"

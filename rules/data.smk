@@ -1,11 +1,11 @@
 # From a data set's source to the pool, its hidden labels, and the initial labeled sets.
-# data, initial, label (cycle.smk), evaluate and diagnose are the only rules that may name the
+# data, initial, label_all, label (cycle.smk), evaluate and diagnose are the only rules that may name the
 # oracle's file: tests/workflow walks the DAG to prove it.
 wildcard_constraints:
     dataset=either(DATASETS),
     experiment=either(EXPERIMENTS),
     method=either(methods()),
-    strategy=either([INITIAL, *STRATEGIES]),
+    strategy=either([INITIAL, ALL, *STRATEGIES]),
     pre=r"[a-z0-9_]+",
     seed=r"\d+",
     cycle=r"\d+",
@@ -63,3 +63,28 @@ rule initial:
         "python -m wholepool initial --pool {input.pool} --info {input.info}"
         " --oracle {input.oracle} --seed {wildcards.seed} --size {params.size} --out {output}"
         " --threads {threads} --log {log}"
+
+
+# full supervision: the oracle labels the whole pool
+rule label_all:
+    input:
+        pool=f"{DATA}/pool.npy",
+        info=f"{DATA}/pool.json",
+        oracle=f"{DATA}/oracle.parquet",
+    output:
+        f"{DATA}/all_labels.parquet",
+    log:
+        f"{LOGS}/label_all/{{dataset}}.log",
+    benchmark:
+        f"{BENCHMARKS}/label_all/{{dataset}}.tsv"
+    conda:
+        "../envs/wholepool.yaml"
+    threads: THREADS
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        version=VERSIONS["label_all"],
+    shell:
+        "python -m wholepool label_all --pool {input.pool} --info {input.info}"
+        " --oracle {input.oracle} --out {output} --threads {threads} --log {log}"

@@ -77,7 +77,7 @@ def test_reflection_never_repeats_the_edge():
 def test_normalization():
     images = random_images(4, 6, 5, 3)
     mean, std = [0.4914, 0.4822, 0.4465], [0.2470, 0.2435, 0.2616]
-    views = Views(pool_of(images, mean, std), 4, True, torch.device("cpu"))
+    views = Views(pool_of(images, mean, std), 4, True)
     expected = (images / 255 - np.array(mean)) / np.array(std)
     result = views.plain(slice(0, 4))
     assert result.dtype == torch.float32
@@ -87,7 +87,7 @@ def test_normalization():
 
 def test_plain_view_takes_slices_and_indices_and_does_not_augment():
     images = random_images(6, 8, 8, 1)
-    views = Views(pool_of(images), 3, True, torch.device("cpu"))
+    views = Views(pool_of(images), 3, True)
     assert len(views) == 6
     picked = views.plain(torch.tensor([4, 1]))
     assert torch.equal(picked, views.plain(slice(0, 6))[[4, 1]])
@@ -95,7 +95,7 @@ def test_plain_view_takes_slices_and_indices_and_does_not_augment():
 
 
 def test_augmented_without_translation_and_flip_is_plain():
-    views = Views(pool_of(random_images(6, 8, 8, 3)), 0, False, torch.device("cpu"))
+    views = Views(pool_of(random_images(6, 8, 8, 3)), 0, False)
     result = views.augmented(np.array([5, 0, 5]), np.random.default_rng(0))
     assert torch.equal(result, views.plain(torch.tensor([5, 0, 5])))
 
@@ -116,20 +116,20 @@ def found(views, draws, seed=0):
 
 
 def test_no_flip_when_flips_are_off():
-    rows, columns = found(Views(corner_pool(), 0, False, torch.device("cpu")), 400)
+    rows, columns = found(Views(corner_pool(), 0, False), 400)
     assert set(rows) == {0}
     assert set(columns) == {1}
 
 
 def test_half_of_the_views_are_flipped():
-    _, columns = found(Views(corner_pool(), 0, True, torch.device("cpu")), 4000)
+    _, columns = found(Views(corner_pool(), 0, True), 4000)
     assert set(columns) == {-1, 1}
     assert abs((columns == -1).mean() - 0.5) < 0.04  # five standard deviations
 
 
 def test_shifts_are_uniform_and_independent():
     reach, draws = 2, 10000
-    views = Views(corner_pool(), reach, False, torch.device("cpu"))
+    views = Views(corner_pool(), reach, False)
     rows, columns = found(views, draws)
     columns = columns - 1
     both = np.zeros((2 * reach + 1, 2 * reach + 1))
@@ -141,7 +141,7 @@ def test_shifts_are_uniform_and_independent():
 
 
 def test_views_follow_the_generator_alone():
-    views = Views(pool_of(random_images(5, 8, 8, 3)), 2, True, torch.device("cpu"))
+    views = Views(pool_of(random_images(5, 8, 8, 3)), 2, True)
     indices = np.arange(5)
     first = views.augmented(indices, np.random.default_rng(3))
     torch.manual_seed(99)
@@ -150,7 +150,7 @@ def test_views_follow_the_generator_alone():
 
 
 def test_images_of_a_batch_get_their_own_views():
-    views = Views(pool_of(random_images(1, 12, 12, 1)), 3, True, torch.device("cpu"))
+    views = Views(pool_of(random_images(1, 12, 12, 1)), 3, True)
     batch = views.augmented(np.zeros(50, dtype=np.int64), np.random.default_rng(0))
     assert len({tuple(row.ravel().tolist()) for row in batch}) > 25
 
@@ -159,6 +159,6 @@ def test_views_do_not_alter_a_read_only_pool():
     images = random_images(3, 8, 8, 1)
     images.setflags(write=False)
     before = images.copy()
-    views = Views(pool_of(images), 2, True, torch.device("cpu"))
+    views = Views(pool_of(images), 2, True)
     views.images.zero_()
     assert np.array_equal(images, before)

@@ -28,6 +28,7 @@ PROPAGATION = {
 }
 CEAL = {"threshold": 0.5, "decay": 0.0}
 POOL = {"size": N, "sampling": "stratified", "seed": 0, "mean": None, "std": None}
+POOL["grey_channels"] = 1
 
 
 @pytest.fixture(autouse=True)
@@ -82,6 +83,7 @@ def chain(folder):
 
     commands = [
         data_command(folder),
+        ["label_all", *pool, *oracle, "--out", str(folder / "all_labels.parquet")],
         ["initial", *pool, *oracle, "--out", labeled[1], "--seed", "3", "--size", "20"],
         [
             *("propagate", *pool, *labeled, *arrays["embeddings"], *arrays["graph"]),
@@ -162,7 +164,7 @@ def light_stages(tmp_path_factory):
 def test_light_stages_succeed(light_stages):
     _, results, errors = light_stages
     assert [name for name, _, _ in results] == [
-        *("data", "initial", "propagate"),
+        *("data", "label_all", "initial", "propagate"),
         *["acquire"] * 5,
         *("label", "evaluate"),
     ]
@@ -200,6 +202,31 @@ def test_initial_label_and_acquire_stages(light_stages):
         picked = pq.read_table(folder / f"queries-{strategy}.parquet")["index"].to_pylist()
         assert len(set(picked)) == 7
         assert not set(picked) & set(first["index"])
+
+
+def test_label_all_stage(light_stages):
+    folder, _, _ = light_stages
+    truth = pq.read_table(folder / "oracle.parquet")["label"].to_pylist()
+    everything = pq.read_table(folder / "all_labels.parquet").to_pydict()
+    assert everything == {"index": list(range(N)), "label": truth, "cycle": [0] * N}
+
+
+def test_draws_of_random_follow_the_seed_or_the_draw_seed(light_stages, tmp_path):
+    folder, _, _ = light_stages
+    found = {}
+    for seed, draw_seed in [(3, None), (3, 3), (4, None), (3, 7), (4, 7)]:
+        (command,) = [c for c in chain(folder) if c[0] == "acquire" and "random" in c]
+        command = [f"semi/random/{seed}/0" if a == "semi/random/3/0" else a for a in command]
+        out = str(tmp_path / f"{seed}-{draw_seed}.parquet")
+        command[command.index("--out") + 1] = out
+        if draw_seed is not None:
+            command += ["--draw-seed", str(draw_seed)]
+        assert cli.main(command) == 0
+        found[seed, draw_seed] = pq.read_table(out)["index"].to_pylist()
+    assert found[3, None] == found[3, 3]
+    assert found[3, 7] == found[4, 7]
+    assert found[3, None] != found[4, None]
+    assert found[3, None] != found[3, 7]
 
 
 def test_metrics_of_the_evaluate_stage(light_stages):

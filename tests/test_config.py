@@ -115,7 +115,14 @@ def test_defaults_are_the_methods():
         "max_iterations": 100,
         "normalize_weights": False,
     }
-    assert demo["ceal"] == {"threshold": 0.1, "decay": 0.00033}
+    assert demo["ceal"] == {"threshold": 0.1, "decay": 0.00033, "join": True}
+    assert demo["seed_moves"] == "all"
+    assert (demo["semi"]["first_epochs"], demo["semi"]["drop_last"]) == (1, False)
+    assert (digits["pretrain"]["kmeans_start"], digits["pretrain"]["drop_last"]) == ("new", False)
+    assert digits["pool"]["grey_channels"] == 1
+    assert demo["full"] == {
+        key: demo["sup"][key] for key in ("epochs", "batch_size", "lr", "cosine_epochs")
+    }
     assert set(demo["methods"]) == {"baseline", "pre", "semi", "pre+semi"}
     assert demo["seeds"] == [0, 1, 2, 3, 4]
     assert (demo["initial"], demo["cycles"], demo["full_supervision"]) == (10, 5, None)
@@ -152,6 +159,22 @@ def test_inner_section_wins_key_by_key():
     assert (other["sup"]["epochs"], other["sup"]["lr"], other["sup"]["batch_size"]) == (7, 0.7, 32)
     assert (demo["cycles"], other["cycles"]) == (3, 2)
     assert (demo["initial"], other["initial"]) == (10, 30)
+
+
+def test_full_supervision_trains_as_sup_but_for_what_it_says():
+    config = minimal()
+    config["sup"] = {"epochs": 7, "lr": 0.3, "cosine_epochs": 8}
+    config["full"] = {"epochs": 2, "cosine_epochs": None}
+    full = resolve(config, SCHEMA_PATH)["experiments"]["demo"]["full"]
+    assert full == {"epochs": 2, "batch_size": 32, "lr": 0.3, "cosine_epochs": 8}
+
+
+def test_grey_images_with_three_channels_have_three_means():
+    config = changed("pool/grey_channels", 3)
+    config["pool"]["mean"] = [0.1, 0.1, 0.1]
+    assert resolve(config, SCHEMA_PATH)["datasets"]["digits"]["pool"]["mean"] == [0.1, 0.1, 0.1]
+    config["pool"]["mean"] = [0.1]
+    assert "1 values, but digits has 3 channel(s)" in refusal(config)
 
 
 def test_an_explicit_null_wins_over_the_section_above():
@@ -273,6 +296,8 @@ BAD = [
     ("pool/size", 2000, [r"pool\.size is 2000", "1297"]),
     ("pool/mean", [0.5, 0.5, 0.5], [r"pool\.mean has 3 values", r"1 channel"]),
     ("pool/std", [0.1, 0.2], [r"pool\.std has 2 values", r"1 channel"]),
+    ("pool/grey_channels", 2, ["grey_channels is 2", "must be one of 1, 3"]),
+    ("seed_moves", "none", ["seed_moves", "must be one of all, initial"]),
     ("pool/std", [0], [r"pool\.std", "greater|minimum"]),
     ("pool/mean", [128], [r"pool\.mean", "128", "maximum of 1"]),
     ("pool/sampling", "random", [r"pool\.sampling is 'random'", "stratified", "uniform"]),
@@ -310,7 +335,7 @@ BAD = [
     ("methods", {"x; touch pwned": BASELINE}, ["methods", "x; touch pwned"]),
     ("methods", {"a{b}": BASELINE}, ["methods", r"a\{b\}"]),
     ("methods", {}, ["methods"]),
-    ("methods", {"m": {"strategies": []}}, [r"methods\.m\.strategies"]),
+    ("methods", {"m": {"strategies": []}}, [r"methods\.m: strategies is empty"]),
     ("methods", {"m": {"strategies": ["random", "random"]}}, ["strategies", "unique"]),
     ("methods", {"m": {"strategies": ["corset"]}}, ["'corset'", "did you mean coreset"]),
     ("methods", {"m": {"strategies": ["xyz"]}}, ["'xyz'", "random", "jlp"]),
@@ -321,7 +346,11 @@ BAD = [
     ),
     ("methods", {"m": {"semi": "lp", "strategies": ["random"]}}, ["'lp'", "label_propagation"]),
     ("methods", {"m": {"pre": "deepclustre", "strategies": ["random"]}}, ["mean deepcluster"]),
-    ("methods", {"m": {"pre": "none"}}, ["strategies", "required"]),
+    ("methods", {"m": {"pre": "none"}}, ["methods.m: strategies is empty", "labels: all"]),
+    ("methods", {"m": {"labels": "all", "strategies": ["random"]}}, ["nothing is left to acquire"]),
+    ("methods", {"m": {"labels": "all", "semi": "label_propagation"}}, ["remove.*its semi"]),
+    ("methods", {"m": {"labels": "some"}}, ["must be one of acquired, all"]),
+    ("full", {"epochs": 3, "cosine_epochs": 2}, ["full.cosine_epochs is 2, below full.epochs, 3"]),
     ("tables/ablation_strategies", ["randm"], ["randm", "did you mean random"]),
     ("netwrok", {"width": 1}, ["unknown key netwrok", "did you mean network"]),
     ("network/widht", 1, [r"unknown key network\.widht", "did you mean width"]),

@@ -3,13 +3,14 @@
 import hashlib
 import pickle
 import urllib.error
+from pathlib import Path
 
 import numpy as np
 import pytest
 import scipy.io
 
 from wholepool import datasets
-from wholepool.datasets import SOURCES, stratified_subset, subset
+from wholepool.datasets import SOURCES, stratified_subset, subset, with_channels
 from wholepool.errors import UserError
 
 # digits
@@ -411,3 +412,15 @@ def test_what_is_known_beforehand(source, known):
 
 def test_all_sources_are_registered():
     assert set(SOURCES) == {"digits", *TORCHVISION}
+
+
+def test_grey_images_get_three_equal_channels():
+    images = SOURCES["digits"].load(Path("nowhere"))
+    three = with_channels(images, 3)
+    assert three.train.shape == (1297, 16, 16, 3)
+    assert three.test.shape == (500, 16, 16, 3)
+    for channel in range(3):
+        assert np.array_equal(three.train[..., channel], images.train[..., 0])
+        assert np.array_equal(three.test[..., channel], images.test[..., 0])
+    assert np.array_equal(with_channels(images, 1).train, images.train)
+    assert three.train_labels is images.train_labels

@@ -1,5 +1,6 @@
 """DeepCluster: which images an epoch shows, when clusters are made anew, and that it learns."""
 
+import copy
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 import torch
 
 from wholepool.augment import Views
+from wholepool.embedding import embed
 from wholepool.errors import UserError
 from wholepool.evaluation import normalized_mutual_information
 from wholepool.network import Network
@@ -42,6 +44,8 @@ def settings(**changes):
         "clusters_per_class": 2,
         "kmeans_iterations": 4,
         "empty_clusters": "split",
+        "kmeans_start": "new",
+        "drop_last": False,
         "head": "reset",
         "sampling": "clusters",
         "pca": None,
@@ -51,12 +55,12 @@ def settings(**changes):
     } | changes
 
 
-def run(seed=0, n=48, report=None, logit_scale=1.0, **changes):
+def run(seed=0, n=48, report=None, logit_scale=1.0, view="plain", **changes):
     pool, labels = toy_pool(n)
     torch.manual_seed(seed)
     network = Network(1, CLASSES, width=1 / 16, dropout=0.0, logit_scale=logit_scale)
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    views = Views(pool, 1, False, torch.device("cpu"))
+    views = Views(pool, 1, False, view)
     result = PRETRAININGS["deepcluster"](
         network, views, CLASSES, settings(**changes), np.random.default_rng(seed), report
     )
@@ -68,11 +72,12 @@ def run(seed=0, n=48, report=None, logit_scale=1.0, **changes):
 @pytest.fixture
 def spied(monkeypatch):
     """The points and arguments of each clustering, new heads, and the rates of each step."""
-    record = SimpleNamespace(points=[], arguments=[], heads=[], rates=[])
+    record = SimpleNamespace(points=[], arguments=[], heads=[], rates=[], starts=[])
 
     def kmeans(points, k, iterations, rng, empty):
         record.points.append(points.clone())
         record.arguments.append((k, iterations, empty))
+        record.starts.append(copy.deepcopy(rng).choice(len(points), k, replace=False).tolist())
         return deepcluster.kmeans.__wrapped__(points, k, iterations, rng, empty)
 
     kmeans.__wrapped__ = deepcluster.kmeans
@@ -236,7 +241,7 @@ def test_prepare_with_fewer_points_than_dimensions():
 
 def test_pixels_are_centered_and_flat():
     pool, _ = toy_pool()
-    views = Views(pool, 1, False, torch.device("cpu"))
+    views = Views(pool, 1, False)
     points = pixels(views)
     assert points.shape == (48, SIZE * SIZE)
     flat = pool.images.reshape(48, -1).astype(np.float64)
@@ -292,6 +297,37 @@ def test_more_clusters_than_images_are_cut(spied):
 def test_options_reach_kmeans(spied):
     run(epochs=1, clusters_per_class=3, kmeans_iterations=7, empty_clusters="keep")
     assert spied.arguments == [(12, 7, "keep")]
+
+
+@pytest.mark.parametrize(("start", "distinct"), [("new", 4), ("same", 1)])
+def test_kmeans_starts_from_new_images_or_from_the_same(spied, start, distinct):
+    run(kmeans_start=start)
+    assert len(spied.starts) == 4
+    assert len({tuple(images) for images in spied.starts}) == distinct
+    run(seed=1, kmeans_start=start)
+    assert spied.starts[4] != spied.starts[0]  # the seed still decides which
+
+
+@pytest.mark.parametrize(
+    ("n", "drop", "images"), [(48, True, 48), (47, False, 47), (47, True, 32), (12, True, 12)]
+)
+def test_drop_last_drops_an_incomplete_batch_unless_it_is_the_only_one(n, drop, images):
+    result = run(n=n, epochs=1, drop_last=drop, sampling="images").result
+    assert result.history[0]["images"] == images
+
+
+def test_kmeans_sees_the_embedding_view(monkeypatch):
+    generators = []
+
+    def spy(network, views, rng=None):
+        generators.append(rng)
+        return embed(network, views, rng)
+
+    monkeypatch.setattr(deepcluster, "embed", spy)
+    run(epochs=2)
+    assert generators == [None, None]
+    run(epochs=2, view="augmented")
+    assert all(isinstance(rng, np.random.Generator) for rng in generators[2:])
 
 
 @pytest.mark.parametrize(("head", "heads"), [("reset", 4), ("keep", 1)])

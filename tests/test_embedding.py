@@ -19,7 +19,7 @@ def views_of(n=11, size=12, channels=3, seed=0):
     images = rng.integers(0, 256, size=(n, size, size, channels), dtype=np.uint8)
     names = tuple("abcde")
     pool = Pool(images, "toy", names, (0.5,) * channels, (0.25,) * channels, "")
-    return Views(pool, 2, True, torch.device("cpu"))
+    return Views(pool, 2, True)
 
 
 def build(**changes):

@@ -32,7 +32,12 @@ def plan(dataset, methods, **changes):
         "semi_batch_size": 64,
         "full_supervision": None,
         "methods": {
-            method: {"pre": PARTS[method][0], "semi": PARTS[method][1], "strategies": strategies}
+            method: {
+                "labels": "acquired",
+                "pre": PARTS[method][0],
+                "semi": PARTS[method][1],
+                "strategies": strategies,
+            }
             for method, strategies in methods.items()
         },
     } | changes
@@ -200,14 +205,35 @@ def test_legend_is_complete_and_shows_only_what_is_drawn(grid, accuracy):
 
 def test_full_supervision_is_drawn_in_figure_3_only_where_it_is_known(grid, accuracy):
     def references(axes):
-        lines = [line for line in axes.get_lines() if line.get_label() == "full supervision"]
+        lines = [line for line in axes.get_lines() if "full supervision" in line.get_label()]
         return [line.get_ydata()[0] for line in lines]
 
     figure = figures.figure3(accuracy, grid)
     assert [references(axes) for axes in figure.axes] == [[], [76.43]]
-    assert [text.get_text() for text in figure.axes[1].texts] == ["full supervision 76.43"]
+    assert [text.get_text() for text in figure.axes[1].texts] == [
+        "full supervision, published 76.43"
+    ]
     assert figure.axes[1].get_ylim()[1] > 76.43
     assert [references(axes) for axes in figures.figure1(accuracy, grid).axes] == [[], []]
+
+    grid["experiments"]["cifar"]["methods"]["full"] = {
+        "labels": "all",
+        "pre": "none",
+        "semi": "none",
+        "strategies": [],
+    }
+    row = {"experiment": "cifar", "dataset": "cifar100", "budget": 10, "cycle": 0}
+    row |= {"n_labels": 50000, "method": "full", "strategy": "all"}
+    measured = pd.DataFrame([row | {"mean": 95.25, "std": 0.5, "n_seeds": 2}])
+    accuracy = pd.concat([accuracy, measured], ignore_index=True)
+    figure = figures.figure3(accuracy, grid)
+    assert [references(axes) for axes in figure.axes] == [[], [95.25, 76.43]]
+    texts = [text.get_text() for text in figure.axes[1].texts]
+    assert texts == ["full supervision 95.2", "full supervision, published 76.43"]
+    # it is a line, not a curve of its own, and no panel's strategies or methods change
+    assert "full/all" not in {line.get_label() for line in figure.axes[1].get_lines()}
+    for make in (figures.figure1, figures.figure2, figures.figure4):
+        assert [references(axes) for axes in make(accuracy, grid).axes] == [[], []]
 
 
 def test_panel_without_runs_says_so(grid, accuracy):
@@ -250,7 +276,12 @@ def test_figure4_shows_one_label_per_class_where_there_is_such_an_experiment(gri
 
 def test_methods_belong_to_figures_by_what_they_do(grid):
     methods = grid["experiments"]["digits"]["methods"]
-    methods["rotation"] = {"pre": "rotation", "semi": "none", "strategies": ["badge"]}
+    methods["rotation"] = {
+        "labels": "acquired",
+        "pre": "rotation",
+        "semi": "none",
+        "strategies": ["badge"],
+    }
     row = ("digits", "digits", 10, 1, 30, "rotation", "badge", 55.0, 1.0, 2)
     accuracy = pd.concat(
         [

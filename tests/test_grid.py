@@ -14,7 +14,7 @@ def experiment(cycles=5, seeds=(0, 1, 2), **strategies):
         "semi": {"batch_size": 64, "epochs": 3},
         "full_supervision": None,
         "methods": {
-            method: {"pre": False, "semi": False, "strategies": names}
+            method: {"labels": "acquired", "pre": False, "semi": False, "strategies": names}
             for method, names in strategies.items()
         },
     }
@@ -57,6 +57,22 @@ def test_cells_of_a_plan_by_hand():
         ("two", "pre", "initial", 0, 0),
         ("two", "pre", "random", 0, 1),
     ]
+
+
+def test_full_supervision_is_one_cell_a_seed():
+    plan = {"one": experiment(3, (4, 7), baseline=["random"])}
+    plan["one"]["methods"]["full"] = {
+        "labels": "all",
+        "pre": "none",
+        "semi": "none",
+        "strategies": [],
+    }
+    full = [cell for cell in grid.cells(plan) if cell.method == "full"]
+    assert [(cell.strategy, cell.seed, cell.cycle) for cell in full] == [
+        ("all", 4, 0),
+        ("all", 7, 0),
+    ]
+    assert full[0].path == "runs/one/full/all/seed4/cycle0"
 
 
 def test_paths():

@@ -15,7 +15,9 @@ def plan():
             "budget": budget,
             "cycles": 3,
             "seeds": [0, 1],
-            "methods": {name: {"strategies": words} for name, words in methods.items()},
+            "methods": {
+                name: {"labels": "acquired", "strategies": words} for name, words in methods.items()
+            },
         }
 
     return {

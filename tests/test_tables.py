@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from wholepool import tables
+from wholepool.errors import UserError
 
 STRATEGIES = ["random", "uncertainty", "ceal", "coreset", "jlp"]
 POOLS = {
@@ -34,7 +35,12 @@ def plan(dataset, methods, **changes):
         "semi_batch_size": 64,
         "full_supervision": None,
         "methods": {
-            method: {"pre": parts[method][0], "semi": parts[method][1], "strategies": strategies}
+            method: {
+                "labels": "acquired",
+                "pre": parts[method][0],
+                "semi": parts[method][1],
+                "strategies": strategies,
+            }
             for method, strategies in methods.items()
         },
     } | changes
@@ -322,6 +328,7 @@ def test_names_that_are_not_known_are_printed_as_they_are(grid):
     grid = copy.deepcopy(grid)
     experiments = grid["experiments"]
     experiments["mnist"]["methods"]["rotation"] = {
+        "labels": "acquired",
         "pre": "rotation",
         "semi": "none",
         "strategies": ["badge"],
@@ -563,3 +570,49 @@ def test_losses_names_cells_below_the_baseline_by_more_than_their_error():
     )
     one_seed = frame(3.9).assign(n_seeds=1)
     assert tables.losses(one_seed) == ""
+
+
+# --- full supervision -----------------------------------------------------------------------
+
+
+def with_full(grid, accuracies):
+    """The digits experiment with a method on all labels, and its runs."""
+    words = {"labels": "all", "pre": "none", "semi": "none", "strategies": []}
+    grid["experiments"]["digits"]["methods"]["full"] = words
+    rows = runs_of(grid, keep=lambda **cell: cell["method"] != "full")
+    full = [
+        {
+            **{"dataset": "digits", "budget": 10, "experiment": "digits", "method": "full"},
+            **{"strategy": "all", "cycle": 0, "seed": seed, "n_labels": 1297},
+            **{"accuracy": accuracy, "nll": 0.1, "device": "cpu"},
+        }
+        for seed, accuracy in enumerate(accuracies)
+    ]
+    return pd.concat([rows, pd.DataFrame(full)], ignore_index=True)
+
+
+def test_full_supervision_has_one_row_and_its_own_number_of_labels(grid):
+    table = tables.accuracy_table(with_full(grid, [97.0, 98.0]), grid)
+    (row,) = table[table["method"] == "full"].itertuples()
+    assert (row.strategy, row.cycle, row.n_labels, row.n_seeds) == ("all", 0, 1297, 2)
+    assert (row.mean, row.std) == (97.5, pytest.approx(math.sqrt(0.5), abs=1e-6))
+    others = table[(table["experiment"] == "digits") & (table["method"] != "full")]
+    assert set(others[others["cycle"] == 0]["n_labels"]) == {20}
+
+
+def test_full_supervision_stands_in_captions_and_not_among_the_cycles(grid):
+    plain = tables.table3(tables.accuracy_table(runs_of(grid), grid), grid)
+    accuracy = tables.accuracy_table(with_full(grid, [97.0, 98.0]), grid)
+    assert tables.table3(accuracy, grid).equals(plain)
+    assert "Full supervision" not in str(tables.table2(accuracy, grid))
+    phrase = tables.full_supervision_phrase(accuracy, grid)
+    assert phrase == " Full supervision of Digits, b = 10: 97.50±0.71."
+    assert "Full supervision (all labels): 97.50±0.71" in tables.summary(accuracy)
+
+
+@pytest.mark.parametrize("change", [{"strategy": "random"}, {"cycle": 1}, {"seed": 9}])
+def test_full_supervision_elsewhere_is_refused(grid, change):
+    runs = with_full(grid, [97.0, 98.0])
+    runs.loc[len(runs) - 1, list(change)] = list(change.values())
+    with pytest.raises(UserError, match="does not know"):
+        tables.accuracy_table(runs, grid)

@@ -37,8 +37,8 @@ def toy_pool(n=N, classes=CLASSES, seed=0):
 class SpyViews(Views):
     """Views that remember the indices of every augmented batch."""
 
-    def __init__(self, pool, translate=1, flip=False):
-        super().__init__(pool, translate, flip, torch.device("cpu"))
+    def __init__(self, pool, translate=1, flip=False, embedding_view="plain"):
+        super().__init__(pool, translate, flip, embedding_view)
         self.batches = []
 
     def augmented(self, indices, rng):
@@ -51,7 +51,7 @@ def build(seed=0, **changes):
     return Network(1, CLASSES, **{"width": 1 / 16, "dropout": 0.0} | changes)
 
 
-def settings(sup=None, semi=None, augment=None):
+def settings(sup=None, semi=None):
     return {
         "optimizer": {"momentum": 0.9, "nesterov": True, "weight_decay": 2e-4},
         "sup": {"epochs": 2, "batch_size": 4, "lr": 0.2, "cosine_epochs": 2.5, "drop_last": False}
@@ -66,10 +66,11 @@ def settings(sup=None, semi=None, augment=None):
             "cosine_epochs": 3,
             "epoch_share": 0.5,
             "draw": "replacement",
+            "first_epochs": 1,
+            "drop_last": False,
             "weighted_loss": False,
         }
         | (semi or {}),
-        "augment": {"translate": 1, "flip": False, "embedding_view": "plain"} | (augment or {}),
         "propagation": {
             "k": 5,
             "gamma": 3,
@@ -125,9 +126,9 @@ def spied(monkeypatch):
     return record
 
 
-def run(config, semi=None, pseudo=None, labeled=LABELED, seed=0, **more):
+def run(config, semi=None, pseudo=None, labeled=LABELED, seed=0, view="plain", **more):
     pool, truth = toy_pool()
-    views = SpyViews(pool)
+    views = SpyViews(pool, embedding_view=view)
     network = build()
     rng = np.random.default_rng(seed)
     labels = truth[labeled].astype(np.int32)
@@ -501,11 +502,45 @@ def test_augmented_embedding_view_is_random(monkeypatch):
     run(settings(), fake_semi())
     assert generators == [None, None]
     calls = []
-    result = run(settings(augment={"embedding_view": "augmented"}), fake_semi(calls=calls))
+    result = run(settings(), fake_semi(calls=calls), view="augmented")
     assert all(isinstance(rng, np.random.Generator) for rng in generators[2:])
     whole = [batch for batch in result.views.batches if len(batch) == N]
     assert len(whole) == 2
     assert all(np.array_equal(batch, np.arange(N)) for batch in whole)
+
+
+@pytest.mark.parametrize(("first", "asked"), [(1, 4), (2, 3), (3, 2), (9, 1)])
+def test_first_epochs_share_the_first_pseudo_labels_and_draws(first, asked):
+    """The public code propagates before its first epoch, and then again only after its second."""
+    calls = []
+    config = settings(
+        sup={"epochs": 0},
+        semi={"epochs": 4, "first_epochs": first, "draw": "distinct", "cosine_epochs": 5},
+    )
+    result = run(config, fake_semi(calls=calls))
+    assert len(calls) == asked
+    per_epoch = len(result.views.batches) // 4
+    epochs = [
+        np.concatenate([batch[3:] for batch in result.views.batches[at : at + per_epoch]])
+        for at in range(0, 4 * per_epoch, per_epoch)
+    ]
+    for epoch, drawn in enumerate(epochs[1:], start=1):
+        same_set = sorted(drawn) == sorted(epochs[epoch - 1])
+        assert same_set == (epoch < first), epoch
+        assert not np.array_equal(drawn, epochs[epoch - 1])
+
+
+@pytest.mark.parametrize(
+    ("share", "drop", "lengths"),
+    # 17 draws of 34 unlabeled images, 5 of them in a batch beside 3 labeled ones
+    [(0.5, False, [8, 8, 8, 5]), (0.5, True, [8, 8, 8]), (0.05, True, [5])],
+)
+def test_semi_drops_a_smaller_last_batch_unless_it_is_the_only_one(share, drop, lengths):
+    semi = {"epochs": 1, "epoch_share": share, "drop_last": drop}
+    result = run(settings(sup={"epochs": 0}, semi=semi), fake_semi())
+    assert N - len(LABELED) == 34
+    assert [len(batch) for batch in result.views.batches] == lengths
+    assert result.history[-1]["images"] == sum(lengths)
 
 
 def test_a_pool_that_is_labeled_entirely_trains_on():
@@ -533,7 +568,7 @@ def test_training_is_repeatable_bit_for_bit():
     for seed in (1, 1, 2):
         network = build(dropout=0.5)
         torch.manual_seed(11)  # dropout
-        views = Views(pool, 1, True, torch.device("cpu"))
+        views = Views(pool, 1, True)
         rng = np.random.default_rng(seed)
         train(network, views, LABELED, truth[LABELED], settings(), rng, SEMIS["label_propagation"])
         networks.append(network)
@@ -590,7 +625,7 @@ def accuracy(network, views, truth):
 @pytest.mark.parametrize("with_semi", [False, True])
 def test_learning_happens(with_semi):
     pool, truth = toy_pool()
-    views = Views(pool, 0, False, torch.device("cpu"))
+    views = Views(pool, 0, False)
     network = build(logit_scale=10.0)
     before = accuracy(network, views, truth)
     config = settings(

@@ -31,7 +31,7 @@ def data(args: Arguments) -> None:
     """Make the pool, its hidden labels and the test set from a data set's source."""
     import numpy as np
 
-    from wholepool.datasets import SOURCES, subset
+    from wholepool.datasets import SOURCES, subset, with_channels
     from wholepool.files import write_array
     from wholepool.indexsets import write_index_set
     from wholepool.pool import write_pool
@@ -40,6 +40,8 @@ def data(args: Arguments) -> None:
     wanted = args.settings["pool"]
     logger.info("reading %s", args.settings["source"])
     images = SOURCES[args.settings["source"]].load(Path(args.data_dir))
+    if images.train.shape[3] == 1:
+        images = with_channels(images, wanted["grey_channels"])
     rng = generator(args.settings["source"], "pool", wanted["seed"])
     keep = subset(images.train_labels, wanted["size"], wanted["sampling"], rng)
     pool = write_pool(
@@ -78,6 +80,19 @@ def initial(args: Arguments) -> None:
         "cycle": np.zeros(len(indices)),
     }
     write_index_set(args.out, "labeled", labeled, pool, args.seed, 0)
+
+
+def label_all(args: Arguments) -> None:
+    """Let the oracle label the whole pool, for full supervision."""
+    import numpy as np
+
+    from wholepool.indexsets import write_index_set
+    from wholepool.oracle import read_hidden
+
+    pool = open_pool(args)
+    hidden = read_hidden(args.oracle, pool)
+    labeled = {"index": np.arange(pool.n), "label": hidden, "cycle": np.zeros(pool.n)}
+    write_index_set(args.out, "labeled", labeled, pool, cycle=0)
 
 
 def pretrain(args: Arguments) -> None:
@@ -130,7 +145,7 @@ def train(args: Arguments) -> None:
 
     pool = open_pool(args)
     labeled = read_index_set(args.labeled, "labeled", pool)
-    network, views, rng = prepared(args, pool, (pool.source, "train", *args.cell))
+    network, views, rng = prepared(args, pool, drawn(args, pool, "train"))
     if args.theta:
         load_network(network, args.theta, trunk_only=True)
     pseudo = None
@@ -155,7 +170,7 @@ def train(args: Arguments) -> None:
 
 
 def embed(args: Arguments) -> None:
-    """Embed every pool and test image, and predict its class."""
+    """Predict every test image's class; where asked for, embed every pool image too."""
     import numpy as np
 
     from wholepool.augment import Views
@@ -164,14 +179,14 @@ def embed(args: Arguments) -> None:
     from wholepool.files import write_array
 
     pool = open_pool(args)
-    network, views, rng = prepared(args, pool, (pool.source, "embed", *args.cell))
+    network, views, rng = prepared(args, pool, drawn(args, pool, "embed"))
     load_network(network, args.model)
-    view_rng = rng if args.settings["augment"]["embedding_view"] == "augmented" else None
-    embeddings, probabilities = run(network, views, view_rng)
+    if args.embeddings:
+        embeddings, probabilities = run(network, views, views.embedding_rng(rng))
+        write_array(args.embeddings, embeddings)
+        write_array(args.probabilities, probabilities)
     test = dataclasses.replace(pool, images=np.load(args.test_images, mmap_mode="r"))
-    _, test_probabilities = run(network, Views(test, 0, False, views.images.device))
-    write_array(args.embeddings, embeddings)
-    write_array(args.probabilities, probabilities)
+    _, test_probabilities = run(network, Views(test, 0, False, device=views.images.device))
     write_array(args.test_probabilities, test_probabilities)
 
 
@@ -271,14 +286,14 @@ def acquire(args: Arguments) -> None:
     pool = open_pool(args)
     labeled = read_index_set(args.labeled, "labeled", pool)["index"]
     strategy = STRATEGIES[args.strategy]
-    method, _, seed, cycle = args.cell
+    _, _, seed, cycle = args.cell
     result = strategy.acquire(
         Query(
             n=pool.n,
             labeled=labeled,
             budget=args.budget,
             cycle=cycle,
-            rng=generator(pool.source, "acquire", method, args.strategy, seed, cycle),
+            rng=generator(*drawn(args, pool, "acquire")),
             options=args.settings,
             embeddings=np.load(args.embeddings) if args.embeddings else None,
             probabilities=np.load(args.probabilities) if args.probabilities else None,
@@ -374,6 +389,18 @@ def open_pool(args: Arguments) -> "Pool":
     return read_pool(args.pool, args.info)
 
 
+def drawn(args: Arguments, pool: "Pool", stage: str) -> tuple[str | int, ...]:
+    """The key of a cell's random draws in a stage.
+
+    The draws are those of the cell's seed, unless the config says that a seed moves the initial
+    labels alone: then all seeds share the draws of one.
+    """
+    method, strategy, seed, cycle = args.cell
+    if args.draw_seed is not None:
+        seed = args.draw_seed
+    return pool.source, stage, method, strategy, seed, cycle
+
+
 def prepared(
     args: Arguments, pool: "Pool", key: tuple[str | int, ...]
 ) -> "tuple[Network, Views, Any]":
@@ -393,7 +420,7 @@ def prepared(
     torch.manual_seed(int(seed_sequence("torch", *key).generate_state(1, "uint64")[0]) >> 1)
     device = device_for(args.device)
     augment = args.settings["augment"]
-    views = Views(pool, augment["translate"], augment["flip"], device)
+    views = Views(pool, device=device, **augment)
     network = Network(pool.channels, pool.classes, **args.settings["network"])
     network = network.to(device).to(memory_format=torch.channels_last)
     return network, views, generator(*key)
@@ -465,12 +492,17 @@ def parser() -> argparse.ArgumentParser:
             "--cell", type=cell_of, required=True, help="method/strategy/seed/cycle of the job"
         )
 
+    def draws(sub: Any) -> None:
+        cell(sub)
+        sub.add_argument("--draw-seed", type=int, help="whose random draws; default: the cell's")
+
     def grid(sub: Any) -> None:
         sub.add_argument("--grid", type=json.loads, required=True, help="the plan, as JSON")
 
     settings(
         command(data, "name", "data-dir", "pool", "info", "oracle", "test-images", "test-labels")
     )
+    command(label_all, "pool", "info", "oracle", "out")
     sub = command(initial, "pool", "info", "oracle", "out")
     sub.add_argument("--seed", type=int, required=True)
     sub.add_argument("--size", type=int, required=True)
@@ -484,14 +516,14 @@ def parser() -> argparse.ArgumentParser:
         optional=("theta", "pseudo-labels"),
     )
     settings(sub)
-    cell(sub)
+    draws(sub)
     sub = command(
         embed,
-        *("pool", "info", "model", "test-images"),
-        *("embeddings", "probabilities", "test-probabilities"),
+        *("pool", "info", "model", "test-images", "test-probabilities"),
+        optional=("embeddings", "probabilities"),
     )
     settings(sub)
-    cell(sub)
+    draws(sub)
     sub = command(propagate, "pool", "info", "labeled", "embeddings", "graph", "out")
     settings(sub)
     cell(sub)
@@ -509,7 +541,7 @@ def parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--budget", type=int, required=True)
     settings(sub)
-    cell(sub)
+    draws(sub)
     cell(command(label, "pool", "info", "labeled", "queries", "oracle", "out"))
     grid(command(runs, "results", "out"))
     for function, needed in ((tables, "runs"), (figures, "accuracy")):

@@ -14,14 +14,23 @@ from wholepool.pool import Pool
 class Views:
     """The images of a pool on a device, and their augmented or plain views as network input.
 
-    `images` is uint8 (n, H, W, C). Random draws come from a NumPy generator, so that a view does
-    not depend on the device.
+    `images` is uint8 (n, H, W, C). `embedding_view` says which images are embedded: "plain" or
+    "augmented" ones, see `embedding_rng`. Random draws come from a NumPy generator, so that a view
+    does not depend on the device.
     """
 
-    def __init__(self, pool: Pool, translate: int, flip: bool, device: torch.device) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        translate: int,
+        flip: bool,
+        embedding_view: str = "plain",
+        device: torch.device | str = "cpu",
+    ) -> None:
         self.images = torch.as_tensor(np.array(pool.images), device=device)
         self.translate = translate
         self.flip = flip
+        self.embedding_view = embedding_view
         # (x / 255 - mean) / std as one multiplication and one addition
         std = torch.tensor(pool.std, dtype=torch.float64)
         self.scale = (1 / (255 * std)).float().to(device)
@@ -29,6 +38,10 @@ class Views:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def embedding_rng(self, rng: np.random.Generator) -> np.random.Generator | None:
+        """What `embed` wants: the generator of random views, or None for plain images."""
+        return rng if self.embedding_view == "augmented" else None
 
     def plain(self, indices: Tensor | slice) -> Tensor:
         """Normalized images, float32 (B, C, H, W), not augmented."""

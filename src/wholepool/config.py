@@ -18,13 +18,14 @@ import yaml
 
 from wholepool.datasets import SOURCES
 from wholepool.errors import UserError
+from wholepool.grid import is_full
 from wholepool.strategies import STRATEGIES
 
 #: sections that belong to a data set: all its experiments share them, and so its pre-training
 DATASET_SECTIONS = ("pool", "network", "augment", "pretrain")
 #: sections and keys that belong to an experiment
-EXPERIMENT_SECTIONS = ("optimizer", "sup", "semi", "propagation", "ceal")
-EXPERIMENT_KEYS = ("initial", "cycles", "seeds", "methods", "full_supervision")
+EXPERIMENT_SECTIONS = ("optimizer", "sup", "full", "semi", "propagation", "ceal")
+EXPERIMENT_KEYS = ("initial", "cycles", "seeds", "seed_moves", "methods", "full_supervision")
 
 Config = dict[str, Any]
 
@@ -51,8 +52,8 @@ def resolve(config: Config, schema_path: str | Path) -> Config:
 
     Returns {"results_dir", "data_dir", "device", "threads", "tables", "datasets": {name: {source,
     pool, network, augment, pretrain}}, "experiments": {name: {dataset, budget, initial, cycles,
-    seeds, methods, optimizer, sup, semi, propagation, ceal, full_supervision}}}. Raises UserError,
-    listing every fault with its key, value and remedy.
+    seeds, seed_moves, methods, optimizer, sup, full, semi, propagation, ceal, full_supervision}}}.
+    Raises UserError, listing every fault with its key, value and remedy.
     """
     schema = read_schema(str(schema_path))
     validate(config, schema)
@@ -90,6 +91,9 @@ def resolve(config: Config, schema_path: str | Path) -> Config:
         for section in EXPERIMENT_SECTIONS:
             given = {**config.get(section, {}), **own.get(section, {})}
             full[section] = fill(given, definitions[section])
+        for key, value in full["full"].items():
+            if value is None:
+                full["full"][key] = full["sup"][key]
         experiments[name] = full
         faults += experiment_faults(name, full, datasets)
     run: list[str] = [name for full in experiments.values() for name in strategies_of(full)]
@@ -187,12 +191,13 @@ def dataset_faults(name: str, dataset: Config) -> list[str]:
             f"{where}: augment.translate is {shift}, but must be below the {known.size} pixels "
             "that images are wide"
         )
+    channels = known.channels if known.channels > 1 else dataset["pool"]["grey_channels"]
     for key in ("mean", "std"):
         value = dataset["pool"][key]
-        if value is not None and len(value) != known.channels:
+        if value is not None and len(value) != channels:
             faults.append(
                 f"{where}: pool.{key} has {len(value)} values, but {dataset['source']} has "
-                f"{known.channels} channel(s): give one each, or null for the pool's own"
+                f"{channels} channel(s): give one each, or null for the pool's own"
             )
     return faults
 
@@ -203,13 +208,14 @@ def experiment_faults(name: str, experiment: Config, datasets: Config) -> list[s
     where = f"experiments.{name}"
     for method, words in experiment["methods"].items():
         faults += method_faults(f"{where}.methods.{method}", words)
-        if words["semi"] == "none" and experiment["sup"]["epochs"] == 0:
+        section = "full" if is_full(words) else "sup"
+        if words["semi"] == "none" and experiment[section]["epochs"] == 0:
             faults.append(
-                f"{where}: sup.epochs is 0, so method {method} would not train at all: give it "
-                "epochs, or remove the method"
+                f"{where}: {section}.epochs is 0, so method {method} would not train at all: give "
+                "it epochs, or remove the method"
             )
     sup, semi = experiment["sup"], experiment["semi"]
-    for section, settings in (("sup", sup), ("semi", semi)):
+    for section, settings in (("sup", sup), ("full", experiment["full"]), ("semi", semi)):
         if settings["cosine_epochs"] < settings["epochs"]:
             faults.append(
                 f"{where}: {section}.cosine_epochs is {settings['cosine_epochs']}, below "
@@ -258,8 +264,18 @@ def experiment_faults(name: str, experiment: Config, datasets: Config) -> list[s
 
 
 def method_faults(where: str, words: Config) -> list[str]:
-    """Names that are not there, and CEAL with SEMI."""
+    """Names that are not there, words that do not go together."""
     faults = strategy_faults(where, words["strategies"])
+    if is_full(words) and (words["strategies"] or words["semi"] != "none"):
+        faults.append(
+            f"{where}: labels is all, so nothing is left to acquire or to pseudo-label: remove its "
+            "strategies and its semi"
+        )
+    if not is_full(words) and not words["strategies"]:
+        faults.append(
+            f"{where}: strategies is empty: name at least one, or give the method labels: all for "
+            "full supervision"
+        )
     for kind in ("pre", "semi"):
         known = ["none", *plugins("pretrain" if kind == "pre" else kind)]
         if words[kind] not in known:

@@ -4,6 +4,7 @@
 `data_dir`: found there, or downloaded with the checksums that torchvision publishes.
 """
 
+import dataclasses
 import hashlib
 import importlib
 from collections.abc import Callable
@@ -191,6 +192,15 @@ def stratified_subset(labels: np.ndarray, size: int, rng: np.random.Generator) -
         for label, count in zip(classes, take, strict=True)
     ]
     return np.sort(np.concatenate(chosen))
+
+
+def with_channels(images: Images, channels: int) -> Images:
+    """The same grey images, (n, H, W, 1), with their channel repeated: (n, H, W, channels)."""
+    return dataclasses.replace(
+        images,
+        train=np.repeat(images.train, channels, axis=3),
+        test=np.repeat(images.test, channels, axis=3),
+    )
 
 
 def subset(

@@ -24,6 +24,7 @@ from wholepool.tables import (
     STRATEGY_NAMES,
     display,
     experiment_labels,
+    full_supervision,
     methods_in_order,
     read_accuracy,
     seeds_phrase,
@@ -72,7 +73,8 @@ _MORE_METHOD_STYLES: list[_Dash] = [
     (0.0, (8.0, 1.6)),
     (0.0, (1.0, 3.0)),
 ]
-_FULL_SUPERVISION_STYLE: _Dash = (0.0, (7.0, 3.5))
+_MEASURED_STYLE: _Dash = (0.0, (7.0, 1.5))
+_PUBLISHED_STYLE: _Dash = (0.0, (7.0, 3.5))
 _GRAY = "#666666"
 
 # Inches. A row of panels is as wide as a page's text, one panel as wide as a column.
@@ -80,8 +82,6 @@ _PAGE, _COLUMN = 7.16, 3.5
 _PANEL_HEIGHT = {1: 2.3, 2: 2.1, 3: 1.9}
 _LEFT, _RIGHT, _TOP, _BETWEEN_COLUMNS = 0.48, 0.06, 0.24, 0.34
 _BELOW_PANEL, _LEGEND_ROW, _BETWEEN_LEGENDS, _NOTE_ROW = 0.5, 0.145, 0.08, 0.11
-
-_FULL_SUPERVISION = "full supervision"
 
 
 # ---------------------------------------------------------------------------------------------
@@ -103,7 +103,10 @@ def figure2(accuracy: pd.DataFrame, grid: Grid) -> Figure:
 
 
 def figure3(accuracy: pd.DataFrame, grid: Grid) -> Figure:
-    """Baseline, PRE and PRE + SEMI together, with the full-supervision line: Figure 3.
+    """Baseline, PRE and PRE + SEMI together, with the lines of full supervision: Figure 3.
+
+    A measured line is the mean of a method that trains on all labels; a published one is the
+    config's `full_supervision`.
 
     An experiment with runs of SEMI but none of PRE + SEMI shows SEMI in its stead, as the paper
     does for CIFAR-10 with 1000 labels per cycle.
@@ -116,7 +119,7 @@ def figure3(accuracy: pd.DataFrame, grid: Grid) -> Figure:
         semi = _methods(grid, [(False, True)])[experiment]
         if not run.intersection(both) and run.intersection(semi):
             methods[experiment] = with_semi[experiment]
-    return _figure(accuracy, grid, list(grid["experiments"]), methods, full_supervision=True)
+    return _figure(accuracy, grid, list(grid["experiments"]), methods, references=True)
 
 
 def figure4(accuracy: pd.DataFrame, grid: Grid, pools: Pools | None = None) -> Figure:
@@ -185,7 +188,7 @@ def _figure(
     grid: Grid,
     experiments: Sequence[str],
     methods: Mapping[str, Sequence[str]],
-    full_supervision: bool = False,
+    references: bool = False,
 ) -> Figure:
     """One panel per experiment with these methods, the legend and a note below."""
     from matplotlib.figure import Figure
@@ -210,10 +213,8 @@ def _figure(
     n_rows = -(-n // n_columns)
     # Where the last row has a free place, the legend stands there, else below the panels.
     free_place = n < n_rows * n_columns
-    has_line = full_supervision and any(
-        grid["experiments"][e].get("full_supervision") is not None for e in experiments
-    )
-    note = _note(shown, has_line, narrow=n == 1)
+    lines = {e: _references(accuracy, grid, e) if references else [] for e in experiments}
+    note = _note(shown, narrow=n == 1)
 
     # Everything is placed in inches, so that text keeps its size and nothing overlaps whatever
     # the number of panels.
@@ -251,7 +252,7 @@ def _figure(
                 grid["experiments"][experiment],
                 looks,
                 dashes,
-                full_supervision,
+                lines[experiment],
             )
         corner: Literal["upper center", "upper left"] = "upper center"
         x, top = width / 2, foot - _BETWEEN_LEGENDS / 2
@@ -273,15 +274,30 @@ def _figure(
     return figure
 
 
+def _references(
+    accuracy: pd.DataFrame, grid: Grid, experiment: str
+) -> list[tuple[str, float, _Dash]]:
+    """Text, level in percent and style of an experiment's lines of full supervision."""
+    lines = [
+        (f"{name.lower()} {mean:.1f}", float(mean), _MEASURED_STYLE)
+        for name, mean, _ in full_supervision(accuracy, experiment)
+    ]
+    published = grid["experiments"][experiment].get("full_supervision")
+    if published is not None:
+        text = f"full supervision, published {float(published):g}"
+        lines.append((text, float(published), _PUBLISHED_STYLE))
+    return lines
+
+
 def _panel(
     axes: Axes,
     cells: pd.DataFrame,
     plan: Mapping[str, Any],
     looks: Mapping[str, _Look],
     dashes: Mapping[str, _Dash],
-    full_supervision: bool,
+    references: Sequence[tuple[str, float, _Dash]],
 ) -> None:
-    """Draw one experiment, a line and a band per method and strategy."""
+    """Draw one experiment, a line and a band per method and strategy, and reference lines."""
     from matplotlib.ticker import MaxNLocator
 
     cycles = list(range(plan["cycles"]))
@@ -333,24 +349,18 @@ def _panel(
                     lows.append(number)
                     highs.append(number)
     low_limit, high_limit = min(lows), max(highs)
-    line = plan.get("full_supervision") if full_supervision else None
-    if line is not None:
-        high_limit = max(high_limit, float(line))
-        axes.axhline(
-            float(line),
-            color=_GRAY,
-            linestyle=_FULL_SUPERVISION_STYLE,
-            linewidth=0.8,
-            zorder=2,
-            label=_FULL_SUPERVISION,
-        )
+    for place, (text, level, dash) in enumerate(references):
+        high_limit = max(high_limit, level)
+        axes.axhline(level, color=_GRAY, linestyle=dash, linewidth=0.8, zorder=2, label=text)
+        # a measured and a published line may be close: one text stands left, the next right
+        side: Literal["left", "right"] = "left" if place % 2 == 0 else "right"
         axes.annotate(
-            f"{_FULL_SUPERVISION} {float(line):g}",
-            (0.02, float(line)),
+            text,
+            (0.02 if side == "left" else 0.98, level),
             xycoords=("axes fraction", "data"),
             xytext=(0, -1.5),
             textcoords="offset points",
-            ha="left",
+            ha=side,
             va="top",
             fontsize=6,
             color=_GRAY,
@@ -397,15 +407,13 @@ def _legends(
     return [("", by_strategy), ("", by_method)]
 
 
-def _note(shown: pd.DataFrame, has_line: bool, narrow: bool) -> str:
+def _note(shown: pd.DataFrame, narrow: bool) -> str:
     if not len(shown):
         return "Nothing was run yet."
     if shown["n_seeds"].max() == 1:
         parts = ["One seed, so no band of standard deviations."]
     else:
         parts = [f"Mean {seeds_phrase(shown)}; band: ± one sample standard deviation."]
-    if has_line:
-        parts.append("Full supervision: a published value.")
     return ("\n" if narrow else " ").join(parts)
 
 

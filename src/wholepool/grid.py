@@ -1,11 +1,13 @@
 """The grid as paths: where each cell's files stand, for the workflow and for the tables alike."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 #: the strategy part of cycle 0's path: no acquisition has happened yet, so all strategies share it
 INITIAL = "initial"
+#: the strategy part of a cell that trains on every label of the pool: nothing is left to acquire
+ALL = "all"
 
 
 @dataclass(frozen=True)
@@ -28,14 +30,25 @@ class Cell:
 
 
 def cells(experiments: dict[str, Any]) -> Iterator[Cell]:
-    """All cells of resolved experiments; cycle 0 once per method and seed."""
+    """All cells of resolved experiments; cycle 0 once per method and seed.
+
+    A method with all labels is one cell a seed.
+    """
     for name, experiment in experiments.items():
         for method, words in experiment["methods"].items():
             for seed in experiment["seeds"]:
+                if is_full(words):
+                    yield Cell(name, method, ALL, seed, 0)
+                    continue
                 yield Cell(name, method, INITIAL, seed, 0)
                 for strategy in words["strategies"]:
                     for cycle in range(1, experiment["cycles"]):
                         yield Cell(name, method, strategy, seed, cycle)
+
+
+def is_full(words: Mapping[str, Any]) -> bool:
+    """Whether a method, given its words, trains on all labels: full supervision."""
+    return words["labels"] == "all"
 
 
 def summary(config: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ made again, and then whatever else reads it runs again too.)
 VERSIONS = {
     "data": 1,
     "initial": 1,
+    "label_all": 1,
     "pretrain": 1,
     "diagnose": 1,
     "train": 1,

@@ -6,9 +6,10 @@ standard deviation over seeds (see `wholepool.statistics`); with one seed there 
 `grid` is the plan, as plain JSON:
     {"experiments": {name: {"dataset", "budget", "initial", "cycles", "seeds", "batch_size",
                             "semi_batch_size", "full_supervision",
-                            "methods": {method: {"pre", "semi", "strategies"}}}},
+                            "methods": {method: {"labels", "pre", "semi", "strategies"}}}},
      "ablation_strategies": [strategy, ...]}
 "cycles" counts trainings, the first on the initial labels alone: cycles 0 ... cycles - 1.
+A method whose "labels" is "all" (full supervision) is one run a seed: cycle 0, strategy "all".
 `pools` describes the data: {dataset: {"n", "n_test", "height", "width", "channels", "classes"}}.
 
 pandas is imported where it is used, so that importing the names below costs nothing.
@@ -27,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 from wholepool import statistics
 from wholepool.errors import UserError
 from wholepool.files import write_text
+from wholepool.grid import ALL, INITIAL, is_full
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,6 +46,7 @@ METHOD_NAMES = {
     "pre": "+ PRE",
     "semi": "+ SEMI",
     "pre+semi": "+ PRE + SEMI",
+    "full": "Full supervision",
 }
 DATASET_NAMES = {
     "digits": "Digits",
@@ -54,8 +57,6 @@ DATASET_NAMES = {
     "cifar100": "CIFAR-100",
 }
 
-# Cycle 0 precedes any acquisition: one run per method and seed, filed under this name.
-INITIAL = "initial"
 NOT_RUN = "–"
 ALL_STRATEGIES = "All strategies"
 LABELS_ROW = "Labels"
@@ -106,6 +107,7 @@ def accuracy_table(runs: pd.DataFrame, grid: Mapping[str, Any]) -> pd.DataFrame:
     columns experiment, dataset, budget, method, strategy, seed, cycle, n_labels, accuracy
     (percent); others are ignored. Cycle 0 stands there once per method and seed, with strategy
     "initial"; it is repeated here for every strategy of the method, which all grew out of it.
+    Full supervision keeps its one row, with strategy "all".
 
     Returns the columns ACCURACY_COLUMNS: names as str; budget, cycle, n_labels, n_seeds int64;
     mean and std float64 in percent, to six decimals, std NaN where there is one seed. Rows in
@@ -122,9 +124,10 @@ def accuracy_table(runs: pd.DataFrame, grid: Mapping[str, Any]) -> pd.DataFrame:
     rows = []
     for experiment, plan in grid["experiments"].items():
         for method, method_plan in plan["methods"].items():
-            for strategy in method_plan["strategies"]:
-                for cycle in range(plan["cycles"]):
-                    filed_under = INITIAL if cycle == 0 else strategy
+            full = is_full(method_plan)
+            for strategy in [ALL] if full else method_plan["strategies"]:
+                for cycle in range(1 if full else plan["cycles"]):
+                    filed_under = INITIAL if cycle == 0 and not full else strategy
                     by_seed = cells.get((experiment, method, filed_under, cycle))
                     if by_seed is None:
                         continue
@@ -135,7 +138,7 @@ def accuracy_table(runs: pd.DataFrame, grid: Mapping[str, Any]) -> pd.DataFrame:
                             plan["dataset"],
                             plan["budget"],
                             cycle,
-                            n_labels[experiment, cycle],
+                            n_labels[experiment, cycle, full],
                             method,
                             strategy,
                             round(statistics.mean(values), _DECIMALS),
@@ -154,8 +157,8 @@ def accuracy_table(runs: pd.DataFrame, grid: Mapping[str, Any]) -> pd.DataFrame:
 
 def _collect(
     runs: pd.DataFrame, grid: Mapping[str, Any]
-) -> tuple[_Cells, dict[tuple[str, int], int]]:
-    """The accuracies per cell and the number of labels per (experiment, cycle), checked."""
+) -> tuple[_Cells, dict[tuple[str, int, bool], int]]:
+    """The accuracies per cell and the number of labels per (experiment, cycle, full), checked."""
     missing = [column for column in _RUN_COLUMNS if column not in runs.columns]
     if missing:
         raise UserError(
@@ -166,8 +169,8 @@ def _collect(
         if runs[column].isna().any():
             raise UserError(f"The column {column} of the runs has an empty cell; it must be whole.")
     cells: _Cells = {}
-    n_labels: dict[tuple[str, int], int] = {}
-    labels_from: dict[tuple[str, int], str] = {}
+    n_labels: dict[tuple[str, int, bool], int] = {}
+    labels_from: dict[tuple[str, int, bool], str] = {}
     for row in runs[_RUN_COLUMNS].itertuples(index=False):
         cycle, seed = int(row.cycle), int(row.seed)
         where = (
@@ -196,7 +199,7 @@ def _collect(
         by_seed[seed] = float(row.accuracy)
         # Every strategy acquires exactly the budget, so within one cycle all runs of an
         # experiment have the same number of labels; else accuracies are not comparable.
-        key = (row.experiment, cycle)
+        key = (row.experiment, cycle, row.strategy == ALL)
         if n_labels.setdefault(key, int(row.n_labels)) != int(row.n_labels):
             raise UserError(
                 f"The number of labels is not the same in one cycle: {int(row.n_labels)} in "
@@ -214,6 +217,10 @@ def _not_planned(row: Any, seed: int, cycle: int, grid: Mapping[str, Any]) -> st
     plan = grid["experiments"][row.experiment]
     if row.method not in plan["methods"]:
         return f"the methods of this experiment are {', '.join(plan['methods'])}"
+    if (row.strategy == ALL) != is_full(plan["methods"][row.method]):
+        return f'full supervision, and nothing else, has the strategy "{ALL}"'
+    if row.strategy == ALL:
+        return "" if cycle == 0 and seed in plan["seeds"] else "full supervision has cycle 0 only"
     strategies = plan["methods"][row.method]["strategies"]
     if row.strategy != INITIAL and row.strategy not in strategies:
         return f"the strategies of this method are {', '.join(strategies)}"
@@ -306,8 +313,14 @@ def table3(accuracy: pd.DataFrame, grid: Mapping[str, Any]) -> pd.DataFrame:
     texts = _texts(accuracy)
     labels = experiment_labels(grid)
     plans = grid["experiments"]
-    n_labels = {(row.experiment, row.cycle): row.n_labels for row in accuracy.itertuples()}
-    columns = [(e, m) for e, plan in plans.items() for m in plan["methods"]]
+    in_cycles = accuracy[accuracy["strategy"] != ALL]
+    n_labels = {(row.experiment, row.cycle): row.n_labels for row in in_cycles.itertuples()}
+    columns = [
+        (experiment, method)
+        for experiment, plan in plans.items()
+        for method, words in plan["methods"].items()
+        if not is_full(words)
+    ]
     index, body = [], []
     for cycle in range(_most_cycles(grid)):
         index.append((f"Cycle {cycle}", LABELS_ROW))
@@ -390,9 +403,26 @@ def experiment_labels(grid: Mapping[str, Any]) -> dict[str, str]:
 
 
 def methods_in_order(grid: Mapping[str, Any]) -> list[str]:
-    """All methods of the grid: the paper's first, in its order, then others as they appear."""
-    plans = grid["experiments"].values()
-    return _in_order(METHOD_NAMES, (method for plan in plans for method in plan["methods"]))
+    """All methods with cycles: the paper's first, in its order, then others as they appear."""
+    methods = (item for plan in grid["experiments"].values() for item in plan["methods"].items())
+    return _in_order(METHOD_NAMES, (method for method, words in methods if not is_full(words)))
+
+
+def full_supervision(accuracy: pd.DataFrame, experiment: str) -> list[tuple[str, float, float]]:
+    """Printed name, mean and std of each of an experiment's methods that train on all labels."""
+    rows = accuracy[(accuracy["experiment"] == experiment) & (accuracy["strategy"] == ALL)]
+    return [(display(METHOD_NAMES, row.method), row.mean, row.std) for row in rows.itertuples()]
+
+
+def full_supervision_phrase(accuracy: pd.DataFrame, grid: Mapping[str, Any]) -> str:
+    """What training on all labels reached, for captions; empty where it was not run."""
+    names = experiment_labels(grid)
+    found = [
+        f"{name} of {names[experiment]}: {_text(mean, std)}"
+        for experiment in grid["experiments"]
+        for name, mean, std in full_supervision(accuracy, experiment)
+    ]
+    return "".join(f" {text}." for text in found)
 
 
 def strategies_in_order(grid: Mapping[str, Any]) -> list[str]:
@@ -701,7 +731,7 @@ def _table_files(
             table3(accuracy, grid),
             "Test accuracy in percent by cycle and acquisition strategy, mean ± sample standard "
             f"deviation {seeds_phrase(accuracy)}. Bold: the best strategy per cycle and column; "
-            f"{NOT_RUN}: not run.",
+            f"{NOT_RUN}: not run.{full_supervision_phrase(accuracy, grid)}",
         ),
     ]
     digits = f"%.{_DECIMALS}f"
@@ -746,7 +776,9 @@ def summary(accuracy: pd.DataFrame) -> str:
     texts = _texts(accuracy)
     blocks = []
     for experiment in dict.fromkeys(accuracy["experiment"]):
-        part = accuracy[accuracy["experiment"] == experiment]
+        part = accuracy[(accuracy["experiment"] == experiment) & (accuracy["strategy"] != ALL)]
+        if part.empty:
+            continue
         first = next(part.itertuples())
         title = (
             f"{experiment} ({display(DATASET_NAMES, first.dataset)}, b = {first.budget}): "
@@ -767,7 +799,11 @@ def summary(accuracy: pd.DataFrame) -> str:
             columns.append(
                 [head, *(texts.get((experiment, m, s, cycle), NOT_RUN) for m, s in pairs)]
             )
-        blocks.append(title + "\n" + _fit(names, columns))
+        reached = [
+            f"{name} (all labels): {_text(mean, std)}"
+            for name, mean, std in full_supervision(accuracy, experiment)
+        ]
+        blocks.append("\n".join([title, _fit(names, columns), *reached]))
     return "\n\n".join(blocks) or "no runs"
 
 

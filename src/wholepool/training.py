@@ -35,7 +35,7 @@ def train(
     """Train `network` in place; returns its history, a row an epoch.
 
     `labeled` int64 and `labels` int (|L|,) are the oracle's. `settings` holds the config's
-    sections sup, semi, optimizer, augment and those that `semi` declares. `pseudo_labeled`, CEAL's
+    sections sup, semi, optimizer and those that `semi` declares. `pseudo_labeled`, CEAL's
     (indices, labels), joins the labeled set in SUP by (7). `report(row, share_done, images/s)`
     is called after each epoch. Raises UserError when the loss is not finite.
     """
@@ -105,19 +105,24 @@ def train(
         require_finite(network, "sup.lr")
         return history
 
-    # SEMI: label propagation before every epoch, then labels and weighted pseudo-labels
+    # SEMI: label propagation before every epoch (the public code spares the second one), then
+    # labels and weighted pseudo-labels
     pool_rest = unlabeled(len(views), labeled)
     pseudo_size = after["batch_size"] - after["labeled_size"]
     labeled_batches = endless(len(labeled), after["labeled_size"], after["labeled_draw"], rng)
     for epoch in range(after["epochs"]):
         began, losses, rate = time.perf_counter(), [], 0.0
-        view_rng = rng if settings["augment"]["embedding_view"] == "augmented" else None
-        embeddings, probabilities = embed(network, views, view_rng)
-        state = State(embeddings, probabilities, labeled, labels, settings, str(device.type))
-        pseudo = semi.pseudo_label(state)
-        count = round(after["epoch_share"] * len(pool_rest))
-        draws = pool_rest[draw(pseudo.weights[pool_rest], count, after["draw"], rng)]
+        if epoch == 0 or epoch >= after["first_epochs"]:
+            embeddings, probabilities = embed(network, views, views.embedding_rng(rng))
+            state = State(embeddings, probabilities, labeled, labels, settings, str(device.type))
+            pseudo = semi.pseudo_label(state)
+            count = round(after["epoch_share"] * len(pool_rest))
+            draws = pool_rest[draw(pseudo.weights[pool_rest], count, after["draw"], rng)]
+        else:
+            draws = rng.permutation(draws)
         chunks = [draws[at : at + pseudo_size] for at in range(0, count, pseudo_size)]
+        if after["drop_last"] and len(chunks) > 1 and len(chunks[-1]) < pseudo_size:
+            chunks.pop()
         for number, chunk in enumerate(chunks):
             rate = cosine(after["lr"], epoch + number / len(chunks), after["cosine_epochs"])
             batch = next(labeled_batches)
@@ -132,7 +137,7 @@ def train(
                     rate,
                 )
             )
-        images = count + len(chunks) * after["labeled_size"]
+        images = sum(map(len, chunks)) + len(chunks) * after["labeled_size"]
         close("semi", epoch, rate, losses, images, began, **pseudo.report)
     require_finite(network, "semi.lr")
     return history

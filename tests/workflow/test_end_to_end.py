@@ -33,20 +33,22 @@ def pool(run):
 
 def all_cells():
     methods = {name: {"strategies": strategies} for name, strategies in STRATEGIES.items()}
+    methods = {name: words | {"labels": "acquired"} for name, words in methods.items()}
+    methods["full"] = {"labels": "all"}
     return list(cells({"tiny": {"methods": methods, "seeds": [0, 1], "cycles": 2}}))
 
 
 def test_every_cell_has_its_files_and_the_large_ones_are_gone(run):
-    assert len(all_cells()) == 12
+    assert len(all_cells()) == 14
     for cell in all_cells():
         folder = run / "results" / cell.path
         assert {"model.safetensors", "history.parquet", "metrics.json"} <= {
             path.name for path in folder.iterdir()
         }
         kept = {"test_probabilities.npy"}
-        if cell.cycle == 0:  # shared by strategies: see rules/cycle.smk
+        if cell.strategy == "initial":  # shared by strategies: see rules/cycle.smk
             kept |= {"embeddings.npy", "probabilities.npy", "graph.npz"}
-        found = {path.name for path in folder.iterdir() if path.suffix in (".npy", ".npz")}
+        found = {path.name for path in folder.rglob("*") if path.suffix in (".npy", ".npz")}
         assert found == kept, cell
 
 
@@ -112,11 +114,12 @@ def test_tables_and_figures_are_there(run):
         ["experiment", "dataset", "budget", "cycle", "n_labels", "method", "strategy"]
         + ["mean", "std", "n_seeds"]
     )
-    assert len(accuracy) == 4 * 2  # method and strategy x cycle
+    assert len(accuracy) == 4 * 2 + 1  # method and strategy x cycle, and full supervision
     runs = pd.read_csv(tables / "runs.csv")
-    assert len(runs) == 12
+    assert len(runs) == 14
     for _, row in accuracy.iterrows():
-        strategy = "initial" if row["cycle"] == 0 else row["strategy"]
+        first = row["cycle"] == 0 and row["method"] != "full"
+        strategy = "initial" if first else row["strategy"]
         same = runs[
             (runs["method"] == row["method"])
             & (runs["strategy"] == strategy)

@@ -8,11 +8,12 @@ import pytest
 from running import ROOT, TINY, planned, snakemake
 
 #: the only rules that may read what a learner must not see
-MAY_SEE_LABELS = {"initial", "label", "evaluate", "diagnose"}
+MAY_SEE_LABELS = {"initial", "label_all", "label", "evaluate", "diagnose"}
 HIDDEN = re.compile(r"oracle\.parquet|test_labels\.npy")
 #: files made from hidden labels that are not themselves answers of the oracle
 DERIVED = re.compile(r"metrics\.json|diagnosis\.json|runs\.csv|accuracy\.csv|pretraining\.csv")
 LEARNERS = {"pretrain", "train", "embed", "embed_initial", "propagate", "propagate_initial"} | {
+    "predict",
     "acquire",
     "acquire_with_pseudo_labels",
 }
@@ -47,7 +48,7 @@ def test_labels_reach_a_learner_only_as_labeled_sets(jobs):
 
     def sources(job):
         for file in job.inputs:
-            if maker[file].rule in ("initial", "label", "data"):
+            if maker[file].rule in ("initial", "label_all", "label", "data"):
                 yield maker[file].rule, file
             else:
                 yield from sources(maker[file])
@@ -56,28 +57,70 @@ def test_labels_reach_a_learner_only_as_labeled_sets(jobs):
     for job in jobs:
         if job.rule in LEARNERS:
             for rule, file in sources(job):
-                assert file.endswith(unlabeled if rule == "data" else "labeled.parquet"), job
+                answers = ("labeled.parquet", "all_labels.parquet")
+                assert file.endswith(unlabeled if rule == "data" else answers), job
+                full = "/full/" in job.outputs[0]
+                assert file.endswith("all_labels.parquet") <= full, job
 
 
 def test_pretraining_is_once_per_data_set_and_cycle_0_once_per_method_and_seed(tiny):
     count = collections.Counter(job.rule for job in tiny)
     assert count["pretrain"] == 1
-    # 2 methods x 2 seeds x (cycle 0 + 2 strategies x cycle 1)
-    assert count["train"] == 2 * 2 * (1 + 2)
+    # 2 methods x 2 seeds x (cycle 0 + 2 strategies x cycle 1), and full supervision
+    assert count["train"] == 2 * 2 * (1 + 2) + 2
     assert count["initial"] == 2
     trainings = [job for job in tiny if job.rule == "train"]
     first = [job for job in trainings if "/cycle0/" in job.outputs[0]]
-    assert len(first) == 2 * 2
-    assert all("/initial/" in job.outputs[0] for job in first)
+    assert len(first) == 2 * 2 + 2
+    assert all("/initial/" in job.outputs[0] or "/full/all/" in job.outputs[0] for job in first)
     theta = {file for job in trainings for file in job.inputs if "/pretrain/" in file}
     assert theta == {"results/datasets/digits/pretrain/deepcluster/model.safetensors"}
 
 
 def test_the_initial_labeled_set_is_the_same_for_all_methods_and_strategies(tiny):
     first = [job for job in tiny if job.rule == "train" and "seed0/cycle0/" in job.outputs[0]]
+    first = [job for job in first if "/full/" not in job.outputs[0]]
     assert len(first) == 2
     for job in first:
         assert "results/runs/tiny/initial/seed0/labeled.parquet" in job.inputs
+
+
+def test_only_what_is_read_embeds_the_pool(tiny):
+    """Nothing reads the pool's embeddings in the last cycle without SEMI, nor with all labels."""
+    cells = {}
+    for job in tiny:
+        if job.rule in ("embed", "embed_initial", "predict"):
+            cells.setdefault(job.rule, set()).update(
+                file.split("runs/tiny/")[1].split("/seed")[0] + f"/{'cycle1' in file}"
+                for file in job.outputs
+            )
+    assert cells["predict"] == {"baseline/ceal/True", "baseline/jlp/True", "full/all/False"}
+    assert cells["embed"] == {"pre+semi/coreset/True", "pre+semi/random/True"}
+    assert cells["embed_initial"] == {"baseline/initial/False", "pre+semi/initial/False"}
+
+
+def test_ceal_may_be_kept_from_training(tmp_path, varied):
+    """The public code makes CEAL's pseudo-labels and never trains on them."""
+    joined = planned(tmp_path, "all", config=varied(ceal={"threshold": 0.9}))
+    apart = planned(tmp_path, "all", config=varied(ceal={"threshold": 0.9, "join": False}))
+
+    def trained_on(jobs):
+        return sum("acquired_pseudo" in " ".join(job.inputs) for job in jobs if job.rule == "train")
+
+    assert (trained_on(joined), trained_on(apart)) == (2, 0)
+    assert len(joined) == len(apart)
+
+
+def test_draws_follow_the_seed_or_are_those_of_one(tmp_path, varied):
+    for moves, seeds in (("all", {"0", "1"}), ("initial", {"7"})):
+        jobs = planned(tmp_path, "all", config=varied(seed_moves=moves))
+        found = {
+            job.rule: set() for job in jobs if job.rule in ("train", "embed", "acquire", "predict")
+        }
+        for job in jobs:
+            if job.rule in found:
+                found[job.rule] |= set(re.findall(r"--draw-seed (\d+)", job.shell))
+        assert found == dict.fromkeys(found, seeds) and len(found) == 4
 
 
 def test_only_strategies_that_need_a_graph_pay_for_one(tmp_path, varied):
@@ -95,8 +138,8 @@ def test_the_paper_is_planned_whole_within_a_minute(tmp_path):
     output = snakemake(tmp_path, "--dry-run", "--quiet", "rules", "--", "all", config=config).stdout
     assert time.monotonic() - began < 60
     counts = dict(re.findall(r"^(\w+) +(\d+)$", output, flags=re.MULTILINE))
-    # 5 settings x 5 seeds x (4 cycle 0 + (5 + 5 + 4 + 4) strategies x 4 cycles)
-    assert int(counts["train"]) == 5 * 5 * (4 + 18 * 4)
+    # 5 settings x 5 seeds x (4 cycle 0 + (5 + 5 + 4 + 4) strategies x 4 cycles + all labels)
+    assert int(counts["train"]) == 5 * 5 * (4 + 18 * 4 + 1)
     assert int(counts["pretrain"]) == 4
     # no data set, and nothing else, of the demo has leaked in
     assert int(counts["data"]) == 4

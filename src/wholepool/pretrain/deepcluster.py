@@ -45,15 +45,17 @@ def deepcluster(
     clusters: list[np.ndarray] = []
     cluster_epochs: list[int] = []
     steps_since, from_pixels = math.inf, False
+    start_seed = int(rng.integers(2**63)) if settings["kmeans_start"] == "same" else None
     for epoch in range(settings["epochs"]):
         began, losses, rate = time.perf_counter(), [], 0.0
         use_pixels = epoch < settings["pixel_epochs"]
         due = not use_pixels if from_pixels else steps_since >= settings["reassign_steps"]
         if due:
-            points = pixels(views) if use_pixels else embeddings_of(network, views)
+            points = pixels(views) if use_pixels else embeddings_of(network, views, rng)
             points = prepare(points, settings["pca"], settings["whiten"])
+            start = rng if start_seed is None else np.random.default_rng(start_seed)
             assignment = kmeans(
-                points, k, settings["kmeans_iterations"], rng, settings["empty_clusters"]
+                points, k, settings["kmeans_iterations"], start, settings["empty_clusters"]
             ).assignment
             if clusters and settings["head"] == "reset":
                 head, head_optimizer = new_head(network, k, settings)
@@ -63,6 +65,8 @@ def deepcluster(
         order = epoch_order(clusters[-1], settings["sampling"], rng)
         size = settings["batch_size"]
         batches = [order[at : at + size] for at in range(0, len(order), size)]
+        if settings["drop_last"] and len(batches) > 1 and len(batches[-1]) < size:
+            batches.pop()
         for number, batch in enumerate(batches):
             rate = settings["lr"]
             if settings["lr_decay"] == "cosine":
@@ -84,17 +88,18 @@ def deepcluster(
                 f"pre-training diverged in epoch {epoch}: the loss is {mean_loss} at learning rate "
                 f"{rate:.4g}. Try a smaller pretrain.lr, or network.logit_scale: 1"
             )
+        images = sum(map(len, batches))
         row = {
             "phase": "pretrain",
             "epoch": epoch,
             "lr": rate,
             "loss": mean_loss,
-            "images": len(order),
+            "images": images,
             "clusters": len(np.unique(clusters[-1])),
         }
         history.append(row)
         if report is not None:
-            speed = len(order) / max(time.perf_counter() - began, 1e-9)
+            speed = images / max(time.perf_counter() - began, 1e-9)
             report(row, (epoch + 1) / settings["epochs"], speed)
     require_finite(network, "pretrain.lr")
     return Pretrained(history, np.stack(clusters), cluster_epochs)
@@ -142,9 +147,10 @@ def pixels(views: Views) -> Tensor:
     return flat - flat.mean(dim=0)
 
 
-def embeddings_of(network: Network, views: Views) -> Tensor:
-    """Embeddings float32 (n, d) of the plain images, on the pool's device."""
-    return torch.as_tensor(embed(network, views)[0], device=views.images.device)
+def embeddings_of(network: Network, views: Views, rng: np.random.Generator) -> Tensor:
+    """Embeddings float32 (n, d) of the pool, on its device."""
+    embeddings, _ = embed(network, views, views.embedding_rng(rng))
+    return torch.as_tensor(embeddings, device=views.images.device)
 
 
 def new_head(network: Network, k: int, settings: Mapping[str, Any]) -> tuple[nn.Linear, Sgd]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from wholepool.grid import ALL, INITIAL
 from wholepool.indexsets import Columns, unlabeled
 
 if TYPE_CHECKING:
@@ -87,6 +88,9 @@ def strategy(
     version: int = 1,
 ) -> Callable[[Callable[[Query], Acquisition]], Callable[[Query], Acquisition]]:
     """Register an acquisition strategy under the name that config and paths use."""
+
+    if name in (INITIAL, ALL):
+        raise ValueError(f"a strategy cannot be named {name}: paths use that word")
 
     def register(function: Callable[[Query], Acquisition]) -> Callable[[Query], Acquisition]:
         STRATEGIES[name] = Strategy(
