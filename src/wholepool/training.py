@@ -42,13 +42,25 @@ def train(
     device = views.images.device
     optimizer = Sgd(network, **settings["optimizer"])
     history: list[dict[str, Any]] = []
-    sup, sup_epochs, total_epochs = settings["sup"], settings["sup"]["epochs"], 0
+    sup, sup_epochs, semi_epochs = settings["sup"], settings["sup"]["epochs"], 0
+    indices, targets = labeled, labels
+    if pseudo_labeled is not None:
+        indices = np.concatenate([labeled, pseudo_labeled[0]])
+        targets = np.concatenate([labels, pseudo_labeled[1]])
+    pool_rest = unlabeled(len(views), labeled)
     if semi is not None:
         after = settings["semi"]
-        total_epochs = after["epochs"]
+        semi_epochs = after["epochs"]
         if after["sup_epochs"] is not None:
             sup_epochs = after["sup_epochs"]
-    total_epochs += sup_epochs
+        pseudo_size = after["batch_size"] - after["labeled_size"]
+        count = round(after["epoch_share"] * len(pool_rest))
+    # Work in images trained on, so that the time left can be told: a SEMI epoch is many SUP epochs.
+    # Embedding an image is a forward pass, a third of training on it.
+    work = {"sup": float(len(indices)), "semi": 0.0}
+    if semi is not None:
+        work["semi"] = count * after["batch_size"] / pseudo_size + len(views) / 3
+    all_work = sup_epochs * work["sup"] + semi_epochs * work["semi"]
 
     def step(
         indices: np.ndarray, targets: np.ndarray, weights: np.ndarray | None, rate: float
@@ -84,15 +96,12 @@ def train(
         history.append(row)
         if report is not None:
             speed = images / max(time.perf_counter() - began, 1e-9)
-            report(row, len(history) / total_epochs, speed)
+            done = sum(work[earlier["phase"]] for earlier in history)
+            report(row, done / all_work, speed)
 
     network.train()
 
     # SUP: the labeled set alone, and CEAL's pseudo-labels where there are any
-    indices, targets = labeled, labels
-    if pseudo_labeled is not None:
-        indices = np.concatenate([labeled, pseudo_labeled[0]])
-        targets = np.concatenate([labels, pseudo_labeled[1]])
     for epoch in range(sup_epochs):
         began, losses, rate = time.perf_counter(), [], 0.0
         batches = sup_batches(len(indices), sup["batch_size"], sup["drop_last"], rng)
@@ -107,8 +116,6 @@ def train(
 
     # SEMI: label propagation before every epoch (the public code spares the second one), then
     # labels and weighted pseudo-labels
-    pool_rest = unlabeled(len(views), labeled)
-    pseudo_size = after["batch_size"] - after["labeled_size"]
     labeled_batches = endless(len(labeled), after["labeled_size"], after["labeled_draw"], rng)
     for epoch in range(after["epochs"]):
         began, losses, rate = time.perf_counter(), [], 0.0
@@ -116,7 +123,6 @@ def train(
             embeddings, probabilities = embed(network, views, views.embedding_rng(rng))
             state = State(embeddings, probabilities, labeled, labels, settings, str(device.type))
             pseudo = semi.pseudo_label(state)
-            count = round(after["epoch_share"] * len(pool_rest))
             draws = pool_rest[draw(pseudo.weights[pool_rest], count, after["draw"], rng)]
         else:
             draws = rng.permutation(draws)
