@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wholepool.comparison import FULL, REDUCED, VERDICTS
+from wholepool.comparison import FULL, NOT_COMPARED, REDUCED, VERDICTS
 from wholepool.comparison_table import block_name, rows_of
 from wholepool.figures import STRATEGY_STYLES, save, style
 from wholepool.grid import INITIAL
@@ -69,8 +69,8 @@ def comparison_figure(table: pd.DataFrame) -> Figure:
             dataset, budget = blocks[number]
             block = [r for r in rows if (r.dataset, r.budget) == (dataset, budget)]
             full = [r for r in rows if r.dataset == dataset and r.method == FULL]
-            printed = [r for r in block if r.verdict != REDUCED]
-            n_cells = len({_place(r) for r in printed if r.paper_mean is not None})
+            printed = [r for r in block if r.verdict not in (REDUCED, NOT_COMPARED)]
+            n_cells = len({_place(r) for r in printed})
             n_run = len({_place(r) for r in printed if r.verdict in VERDICTS})
             name = block_name(dataset, budget)
             axes.set_title(f"({chr(ord('a') + number)}) {name}: {n_run} of {n_cells} cells run")
@@ -144,7 +144,7 @@ def _panel(axes: Axes, rows: Sequence[Any], full: Sequence[Any], budget: int) ->
     _full_supervision(axes, full, budget)
     extent += [value for row in full for value in (row.paper_mean, row.mean) if value is not None]
     low, high = min(extent), max(extent)
-    margin = max(0.05 * (high - low), 1.0)
+    margin = max(0.05 * (high - low), 2.0)
     axes.set_ylim(max(low - margin, 0.0), min(high + margin, 102.0))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=7, steps=[1, 2, 5, 10]))
 
@@ -176,11 +176,11 @@ def _full_supervision(axes: Axes, rows: Sequence[Any], budget: int) -> None:
     level = printed if run is None else min(printed, run.mean)
     axes.annotate(
         text,
-        (0.985, level),
+        (0.015, level),
         xycoords=("axes fraction", "data"),
         xytext=(0, -2.5),
         textcoords="offset points",
-        ha="right",
+        ha="left",
         va="top",
         fontsize=6,
         color=_TEXT,
@@ -228,7 +228,7 @@ def _legends(figure: Figure, left: float, top: float, rows: Sequence[Any]) -> No
             alignment="left",
             handlelength=1.2,
         )
-        top -= (0.155 * (-(-len(handles) // columns) + 1) + 0.16) / height
+        top -= (0.14 * (-(-len(handles) // columns) + 1) + 0.1) / height
 
 
 def _note(rows: Sequence[Any]) -> list[str]:
