@@ -22,8 +22,10 @@ ROOT = Path(__file__).parents[1]
 PAPER = ROOT / "results" / "reference" / "paper.csv"
 GRID = ROOT / "workflow" / "grids" / "paper.yaml"
 SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.yaml"
-SECTIONS = {"network", "augment", "pretrain"}
-WORDS = {name: dict(zip(("labels", "pre", "semi"), w)) for w, name in comparison.METHODS.items()}  # noqa: B905
+WORDS = {
+    name: {"labels": labels, "pre": pre, "semi": semi}
+    for (labels, pre, semi), name in comparison.METHODS.items()
+}
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +33,7 @@ def paper():
     return comparison.read_paper(PAPER)
 
 
-def resolved(changes=(), experiment=None):
+def resolved(changes=()):
     """The paper's grid with some "section.key" changed for all, or under one experiment."""
     config = yaml.safe_load(GRID.read_text())
     for key, value in dict(changes).items():
