@@ -19,6 +19,7 @@ include: "rules/pretrain.smk"
 include: "rules/cycle.smk"
 include: "rules/tables.smk"
 include: "rules/figures.smk"
+include: "rules/compare.smk"
 
 
 localrules:
@@ -29,6 +30,7 @@ localrules:
     tables,
     pretraining,
     figures,
+    compare_with_paper,
 
 
 rule all:

@@ -5,13 +5,15 @@ TABLES = f"{RESULTS}/tables"
 rule runs:
     input:
         metrics=all_metrics,
+        info=dataset_infos().values(),
     output:
-        report(
+        runs=report(
             f"{TABLES}/runs.csv",
             caption="../workflow/report/runs.rst",
             category="Tables",
             labels={"table": "every run"},
         ),
+        settings=f"{TABLES}/settings.json",
     log:
         f"{LOGS}/runs.log",
     benchmark:
@@ -23,12 +25,15 @@ rule runs:
         mem_mb=memory(2000),
         runtime=minutes(10),
     params:
-        results=lambda wildcards, output: Path(output[0]).parents[1],
+        results=lambda wildcards, output: Path(output.runs).parents[1],
         plan=PLAN,
+        settings=slice_of(SETTINGS, "datasets", "experiments"),
+        infos=[f"{name}={path}" for name, path in dataset_infos().items()],
         version=VERSIONS["runs"],
     shell:
-        "python -m wholepool runs --results {params.results} --grid {params.plan:q} --out {output}"
-        " --threads {threads} --log {log}"
+        "python -m wholepool runs --results {params.results} --grid {params.plan:q}"
+        " --settings {params.settings:q} --info {params.infos:q} --out {output.runs}"
+        " --settings-out {output.settings} --threads {threads} --log {log}"
 
 
 rule tables:

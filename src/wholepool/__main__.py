@@ -339,10 +339,13 @@ def label(args: Arguments) -> None:
 
 
 def runs(args: Arguments) -> None:
-    """Gather every cell's metrics into one table, a row a cell."""
+    """Gather every cell's metrics into one table, a row a cell, beside the settings of all."""
+    from wholepool.evidence import write_settings
     from wholepool.runs import write_runs
 
+    infos = {name: json.loads(Path(path).read_text()) for name, path in args.info}
     write_runs(Path(args.results), args.grid, Path(args.out))
+    write_settings(args.settings, infos, args.settings_out)
 
 
 def pretraining(args: Arguments) -> None:
@@ -366,6 +369,31 @@ def figures(args: Arguments) -> None:
 
     pools = {name: json.loads(Path(path).read_text()) for name, path in args.info}
     write_figures(Path(args.accuracy), args.grid, Path(args.out), pools)
+
+
+def compare(args: Arguments) -> None:
+    """Compare evidence with the paper's printed figures: a table and a figure."""
+    import yaml
+
+    from wholepool.comparison import compare, read_paper
+    from wholepool.comparison_figure import write_comparison_figure
+    from wholepool.comparison_table import summary, write_comparison
+    from wholepool.config import resolve
+    from wholepool.evidence import read_evidence
+
+    resolved = resolve(yaml.safe_load(Path(args.paper_grid).read_text()), args.schema)
+    evidence = [read_evidence(folder) for folder in args.evidence]
+    table, others = compare(read_paper(args.paper), evidence, resolved)
+    write_comparison(table, others, args.tables)
+    write_comparison_figure(table, args.figures)
+    logger.info("%s", summary(table).strip())
+
+
+def land(args: Arguments) -> None:
+    """Copy a finished grid's runs, its settings and where they come from to a folder to keep."""
+    from wholepool.evidence import land
+
+    land(args.results, args.command, args.out, args.commit, args.replace)
 
 
 def show(args: Arguments) -> None:
@@ -543,13 +571,20 @@ def parser() -> argparse.ArgumentParser:
     settings(sub)
     draws(sub)
     cell(command(label, "pool", "info", "labeled", "queries", "oracle", "out"))
-    grid(command(runs, "results", "out"))
+    sub = command(runs, "results", "settings-out", "out")
+    sub.add_argument("--info", nargs="+", type=lambda text: text.split("=", 1), required=True)
+    settings(sub)
+    grid(sub)
     for function, needed in ((tables, "runs"), (figures, "accuracy")):
         sub = command(function, needed, "out")
         sub.add_argument("--info", nargs="+", type=lambda text: text.split("=", 1), required=True)
         grid(sub)
     sub = command(pretraining, "out")
     sub.add_argument("--diagnoses", nargs="+", required=True)
+    sub = command(compare, "paper", "paper-grid", "schema", "tables", "figures")
+    sub.add_argument("--evidence", nargs="+", required=True, help="folders with runs.csv")
+    sub = command(land, "results", "command", "out", optional=("commit",))
+    sub.add_argument("--replace", action="store_true", help="overwrite another landing")
     command(show, "results")
     return top
 

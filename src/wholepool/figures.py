@@ -46,7 +46,7 @@ _Look = tuple[str, str, float]
 
 FORMATS = ("png", "svg", "pdf")
 
-_STRATEGY_STYLES = {
+STRATEGY_STYLES = {
     "random": ("#000000", "o"),
     "uncertainty": ("#E69F00", "s"),
     "ceal": ("#009E73", "D"),
@@ -155,10 +155,14 @@ def write_figures(
         lambda: figure4(accuracy, grid, pools),
     ]
     for number, make in enumerate(makers, start=1):
-        figure = make()
-        for kind in FORMATS:
-            with _settings(), atomic(Path(out_dir) / f"figure{number}.{kind}") as temporary:
-                figure.savefig(temporary, format=kind, dpi=200, metadata=_undated(kind))
+        save(make(), Path(out_dir), f"figure{number}")
+
+
+def save(figure: Figure, out_dir: Path, name: str) -> None:
+    """Write one figure as .png, .svg and .pdf, each whole or not at all, and without a date."""
+    for kind in FORMATS:
+        with style(), atomic(out_dir / f"{name}.{kind}") as temporary:
+            figure.savefig(temporary, format=kind, dpi=200, metadata=_undated(kind))
 
 
 # ---------------------------------------------------------------------------------------------
@@ -224,7 +228,7 @@ def _figure(
     longest = max((len(display(STRATEGY_NAMES, s)) for s in drawn_strategies), default=0)
     in_a_row = 1 if free_place else 6 if n > 1 else 3 if longest < 15 else 2
     foot = (note.count("\n") + 1) * _NOTE_ROW + 0.08
-    with _settings():
+    with style():
         legends = _legends(drawn_strategies, drawn_methods, looks, dashes)
         legend_rows = [
             -(-len(handles) // in_a_row) + (1 if title else 0) for title, handles in legends
@@ -422,8 +426,8 @@ def _strategy_looks(grid: Grid) -> dict[str, _Look]:
     looks = {}
     others = 0
     for position, strategy in enumerate(strategies_in_order(grid)):
-        if strategy in _STRATEGY_STYLES:
-            color, marker = _STRATEGY_STYLES[strategy]
+        if strategy in STRATEGY_STYLES:
+            color, marker = STRATEGY_STYLES[strategy]
         else:
             color, marker = _MORE_STRATEGY_STYLES[others % len(_MORE_STRATEGY_STYLES)]
             others += 1
@@ -448,7 +452,7 @@ def _dashes(grid: Grid, drawn: Sequence[str]) -> dict[str, _Dash]:
 
 
 @contextmanager
-def _settings() -> Iterator[None]:
+def style() -> Iterator[None]:
     """matplotlib's own defaults, whatever the user's are, with this module's changes."""
     import matplotlib
 

@@ -18,8 +18,9 @@ VERSIONS = {
     "evaluate": 1,
     "acquire": 1,
     "label": 1,
-    "runs": 1,
+    "runs": 2,
     "pretraining": 1,
     "tables": 1,
     "figures": 1,
+    "compare_with_paper": 1,
 }

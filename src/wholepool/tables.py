@@ -459,17 +459,19 @@ def _planned_labels(plan: Mapping[str, Any], cycle: int) -> int:
 
 def _texts(accuracy: pd.DataFrame) -> dict[tuple[str, str, str, int], str]:
     return {
-        (row.experiment, row.method, row.strategy, row.cycle): _text(row.mean, row.std)
+        (row.experiment, row.method, row.strategy, row.cycle): mean_and_std(row.mean, row.std)
         for row in accuracy.itertuples()
     }
 
 
-def _text(mean: float, std: float) -> str:
+def mean_and_std(mean: float, std: float) -> str:
+    """ "mean±std" to two decimals, the mean alone where std is NaN."""
     # NaN, the deviation of one seed, is the only number that differs from itself.
-    return _two_decimals(mean) if std != std else f"{_two_decimals(mean)}±{_two_decimals(std)}"
+    return two_decimals(mean) if std != std else f"{two_decimals(mean)}±{two_decimals(std)}"
 
 
-def _two_decimals(value: float) -> str:
+def two_decimals(value: float) -> str:
+    """A number as readers round it."""
     # Halves go up, as a reader rounds them: 63.395 is stored a little below itself and would
     # become 63.39 by the float's own formatting.
     return str(Decimal(repr(float(value))).quantize(Decimal("0.01"), ROUND_HALF_UP))
@@ -513,15 +515,15 @@ def to_markdown(
     """
     emphasized = set(bold)
     n_names = table.index.nlevels
-    lines = [_markdown(caption), ""] if caption else []
-    lines.append(_pipes(_markdown(name) for name in _header(table)))
-    lines.append(_pipes([":---"] * n_names + [":---:"] * table.shape[1]))
+    lines = [markdown_escape(caption), ""] if caption else []
+    lines.append(pipes(markdown_escape(name) for name in _header(table)))
+    lines.append(pipes([":---"] * n_names + [":---:"] * table.shape[1]))
     for row, (names, cells) in enumerate(_rows(table)):
-        shown = [_markdown(cell) for cell in cells]
+        shown = [markdown_escape(cell) for cell in cells]
         for column in range(len(shown)):
             if (row, column) in emphasized:
                 shown[column] = f"**{shown[column]}**"
-        lines.append(_pipes([*map(_markdown, names), *shown]))
+        lines.append(pipes([*map(markdown_escape, names), *shown]))
     return "\n".join(lines) + "\n"
 
 
@@ -651,11 +653,13 @@ def _rows(table: pd.DataFrame) -> list[tuple[list[str], list[str]]]:
     return rows
 
 
-def _pipes(cells: Iterable[str]) -> str:
+def pipes(cells: Iterable[str]) -> str:
+    """A row of a Markdown table."""
     return "| " + " | ".join(cells) + " |"
 
 
-def _markdown(text: str) -> str:
+def markdown_escape(text: str) -> str:
+    """Plain text inside a Markdown table."""
     for character in "\\|*`<":
         text = text.replace(character, "\\" + character)
     return text.replace("\n", " ")

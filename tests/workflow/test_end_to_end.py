@@ -138,6 +138,23 @@ def test_tables_and_figures_are_there(run):
     assert nmi["nmi_with_labels"].between(0, 1).all()
 
 
+def test_the_runs_stand_beside_their_settings_and_the_comparison_says_not_run(run):
+    settings = json.loads((run / "results/tables/settings.json").read_text())
+    assert settings["datasets"]["digits"]["info"]["n"] == 200
+    assert settings["datasets"]["digits"]["network"]["width"] == 0.0625
+    assert settings["experiments"]["tiny"]["semi"]["epochs"] == 2
+    snakemake(run, "--cores", "2", "compare_with_paper")
+    path = run / "results/tables/compare_with_paper.csv"
+    table = pd.read_csv(path, keep_default_na=False)
+    own = table["evidence"].str.contains("tables")
+    assert not own.any()  # digits is not in the paper
+    assert {"not run", "not compared"} <= set(table["verdict"])
+    text = (run / "results/tables/compare_with_paper.md").read_text()
+    assert "Digits, b = 10" in text
+    for kind in ("png", "svg", "pdf"):
+        assert (run / f"results/figures/compare_with_paper.{kind}").stat().st_size > 1000
+
+
 def test_every_job_has_a_log_and_a_benchmark(run):
     for cell in all_cells():
         name = f"train/tiny/{cell.method}/{cell.strategy}/seed{cell.seed}-cycle{cell.cycle}"

@@ -151,3 +151,12 @@ def test_a_wrong_key_is_refused_before_anything_is_planned(tmp_path, varied):
     assert "unknown key netwrok; did you mean network?" in process.stdout
     assert "Traceback" not in process.stdout
     assert not (tmp_path / "results").exists()
+
+
+def test_the_comparison_with_the_paper_is_one_more_job_and_reads_what_is_checked_in(tiny, tmp_path):
+    assert "compare_with_paper" not in {job.rule for job in tiny}
+    jobs = planned(tmp_path, "compare_with_paper")
+    (job,) = [job for job in jobs if job.rule == "compare_with_paper"]
+    assert {"results/tables/runs.csv", "results/tables/settings.json"} <= set(job.inputs)
+    assert str(ROOT / "results/reference/paper.csv") in job.inputs
+    assert "results/tables/compare_with_paper.md" in job.outputs
