@@ -13,8 +13,10 @@ from wholepool.hardware import gpu_present
 from wholepool.stages import VERSIONS
 from wholepool.strategies import STRATEGIES
 
+SCHEMA = workflow.source_path("../workflow/schemas/config.schema.yaml")
+
 try:
-    SETTINGS = resolve(config, workflow.source_path("../workflow/schemas/config.schema.yaml"))
+    SETTINGS = resolve(config, SCHEMA)
 except UserError as error:
     raise WorkflowError(str(error)) from None
 

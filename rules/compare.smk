@@ -19,7 +19,7 @@ rule compare_with_paper:
         landed=[f"{path}/{name}" for path in landings() for name in ("runs.csv", "settings.json")],
         paper=f"{REFERENCE}/paper.csv",
         grid=f"{ROOT}/workflow/grids/paper.yaml",
-        schema=f"{ROOT}/workflow/schemas/config.schema.yaml",
+        schema=SCHEMA,
     output:
         figure=report(
             f"{FIGURES}/compare_with_paper.png",

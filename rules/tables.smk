@@ -26,13 +26,14 @@ rule runs:
         runtime=minutes(10),
     params:
         results=lambda wildcards, output: Path(output.runs).parents[1],
-        plan=PLAN,
-        settings=slice_of(SETTINGS, "datasets", "experiments"),
+        # as it was given: resolved, a grid of a hundred experiments is longer than a command may be
+        config=json.dumps(config, separators=(",", ":")),
+        schema=SCHEMA,
         infos=[f"{name}={path}" for name, path in dataset_infos().items()],
         version=VERSIONS["runs"],
     shell:
-        "python -m wholepool runs --results {params.results} --grid {params.plan:q}"
-        " --settings {params.settings:q} --info {params.infos:q} --out {output.runs}"
+        "python -m wholepool runs --results {params.results} --config {params.config:q}"
+        " --schema {params.schema:q} --info {params.infos:q} --out {output.runs}"
         " --settings-out {output.settings} --threads {threads} --log {log}"
 
 

@@ -340,12 +340,15 @@ def label(args: Arguments) -> None:
 
 def runs(args: Arguments) -> None:
     """Gather every cell's metrics into one table, a row a cell, beside the settings of all."""
+    from wholepool.config import resolve
     from wholepool.evidence import write_settings
+    from wholepool.grid import summary
     from wholepool.runs import write_runs
 
+    settings = resolve(args.config, args.schema)
     infos = {name: json.loads(Path(path).read_text()) for name, path in args.info}
-    write_runs(Path(args.results), args.grid, Path(args.out))
-    write_settings(args.settings, infos, args.settings_out)
+    write_runs(Path(args.results), summary(settings), Path(args.out))
+    write_settings(settings, infos, args.settings_out)
 
 
 def pretraining(args: Arguments) -> None:
@@ -571,10 +574,9 @@ def parser() -> argparse.ArgumentParser:
     settings(sub)
     draws(sub)
     cell(command(label, "pool", "info", "labeled", "queries", "oracle", "out"))
-    sub = command(runs, "results", "settings-out", "out")
+    sub = command(runs, "results", "schema", "settings-out", "out")
     sub.add_argument("--info", nargs="+", type=lambda text: text.split("=", 1), required=True)
-    settings(sub)
-    grid(sub)
+    sub.add_argument("--config", type=json.loads, required=True, help="the grid, as JSON")
     for function, needed in ((tables, "runs"), (figures, "accuracy")):
         sub = command(function, needed, "out")
         sub.add_argument("--info", nargs="+", type=lambda text: text.split("=", 1), required=True)

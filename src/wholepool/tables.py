@@ -418,7 +418,7 @@ def full_supervision_phrase(accuracy: pd.DataFrame, grid: Mapping[str, Any]) -> 
     """What training on all labels reached, for captions; empty where it was not run."""
     names = experiment_labels(grid)
     found = [
-        f"{name} of {names[experiment]}: {_text(mean, std)}"
+        f"{name} of {names[experiment]}: {mean_and_std(mean, std)}"
         for experiment in grid["experiments"]
         for name, mean, std in full_supervision(accuracy, experiment)
     ]
@@ -804,7 +804,7 @@ def summary(accuracy: pd.DataFrame) -> str:
                 [head, *(texts.get((experiment, m, s, cycle), NOT_RUN) for m, s in pairs)]
             )
         reached = [
-            f"{name} (all labels): {_text(mean, std)}"
+            f"{name} (all labels): {mean_and_std(mean, std)}"
             for name, mean, std in full_supervision(accuracy, experiment)
         ]
         blocks.append("\n".join([title, _fit(names, columns), *reached]))
