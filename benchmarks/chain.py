@@ -29,6 +29,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "src"))  # nothing can be installed on such a machine
 
+from wholepool.grid import INITIAL  # noqa: E402
 from wholepool.progress import clock  # noqa: E402
 
 #: the folder of a cell, in the path of a file: experiment, method, strategy, seed, cycle
@@ -104,9 +105,10 @@ def ordered(jobs: list[Job]) -> list[Job]:
 
 
 def place(job: Job) -> tuple[bool, list[str | int]]:
-    """Sorts jobs by cell, seed 10 after seed 2; those that belong to no cell come last."""
+    """Sorts jobs by cell, the shared cycle 0 first, seed 10 after seed 2; no cell comes last."""
     cell = cell_of(job)
-    return cell is None, [int(w) if w.isdigit() else w for w in re.split(r"(\d+)", cell or "")]
+    words = re.split(r"(\d+)", (cell or "").replace(f"/{INITIAL}/", "//"))
+    return cell is None, [int(word) if word.isdigit() else word for word in words]
 
 
 def makers(jobs: Iterable[Job]) -> dict[str, Job]:
@@ -128,7 +130,8 @@ def cell_of(job: Job) -> str | None:
 def selected(jobs: list[Job], patterns: list[str]) -> list[Job]:
     """The cells that match the patterns, and all that they need, pattern after pattern.
 
-    A cell is taken whole: with the training that others start from comes its measurement.
+    Cells are taken whole, with their measurement, and with the cycle 0 that all strategies share
+    and that Random would not need.
     """
     maker = makers(jobs)
     cells: dict[str | None, list[Job]] = collections.defaultdict(list)
@@ -144,7 +147,8 @@ def selected(jobs: list[Job], patterns: list[str]) -> list[Job]:
                 "cycleN, with * for any part"
             )
         wanted: set[str] = set()
-        waiting = [job for cell in matching for job in cells[cell]]
+        first = [re.sub(r"[^/]+/(seed\d+)/.*", rf"{INITIAL}/\1/cycle0", cell) for cell in matching]
+        waiting = [job for cell in [*first, *matching] for job in cells.get(cell, [])]
         while waiting:
             job = waiting.pop()
             if name(job) not in wanted:

@@ -187,7 +187,8 @@ def test_what_snakemake_prints_is_read_whole():
         "Building DAG of jobs...\n\n[Wed Nov 25 02:00:25 2026]\nlocalrule runs:\n"
         "    input: a/x, a/y\n    output: b/z, b/t\n    log: l\n    jobid: 3\n"
         "    benchmark: m\n    resources: tmpdir=/tmp\n"
-        "Shell command: python -m wholepool runs --grid '{\"it'\"'\"'s\":\n\n 1}' --theta  --out b/z\n"
+        "Shell command: python -m wholepool runs --grid '{\"it'\"'\"'s\":\n\n 1}' --theta "
+        " --out b/z\n"
         "Would remove temporary output b/t\n\n[Wed Nov 25 02:00:25 2026]\nrule all:\n"
         "    input: b/z\n    jobid: 0\nShell command: None\nJob stats:\njob count\n"
     )
