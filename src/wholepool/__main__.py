@@ -445,8 +445,9 @@ def prepared(
     from wholepool.network import Network, device_for
     from wholepool.randomness import generator, seed_sequence
 
-    gc.freeze()
-    gc.enable()
+    if not gc.isenabled():  # a process of its own, see the end of this file
+        gc.freeze()
+        gc.enable()
     torch.set_num_threads(args.threads)
     torch.manual_seed(int(seed_sequence("torch", *key).generate_state(1, "uint64")[0]) >> 1)
     device = device_for(args.device)

@@ -20,6 +20,8 @@ def start_logging(name: str, path: str | None) -> None:
     terminal = logging.StreamHandler(sys.stderr)
     terminal.setLevel(logging.INFO)
     terminal.setFormatter(logging.Formatter(f"[{name}] %(message)s"))
+    for handler in logger.handlers:  # of the stage before, in a process that runs many
+        handler.close()
     logger.handlers = [terminal]
     if path:
         Path(path).parent.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,16 @@
-"""Variations of the tiny grid."""
+"""The tiny grid, run once for all tests, and variations of it."""
 
 import pytest
 import yaml
-from running import TINY
+from running import TINY, snakemake
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory):
+    """The tiny grid's folder after `snakemake all`."""
+    folder = tmp_path_factory.mktemp("run")
+    snakemake(folder, "--cores", "2", "all")
+    return folder
 
 
 @pytest.fixture

@@ -18,14 +18,6 @@ STRATEGIES = {"baseline": ["ceal", "jlp"], "pre+semi": ["coreset", "random"]}
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """The tiny grid's folder after `snakemake all`."""
-    folder = tmp_path_factory.mktemp("run")
-    snakemake(folder, "--cores", "2", "all")
-    return folder
-
-
-@pytest.fixture(scope="module")
 def pool(run):
     data = run / "results" / "datasets" / "digits"
     return read_pool(data / "pool.npy", data / "pool.json")
