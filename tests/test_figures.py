@@ -234,6 +234,10 @@ def test_full_supervision_is_drawn_in_figure_3_only_where_it_is_known(grid, accu
     assert "full/all" not in {line.get_label() for line in figure.axes[1].get_lines()}
     for make in (figures.figure1, figures.figure2, figures.figure4):
         assert [references(axes) for axes in make(accuracy, grid).axes] == [[], []]
+    for make in (figures.figure1, figures.figure3):
+        # the 50,000 labels are not those of cycle 0
+        ticks = [label.get_text() for label in make(accuracy, grid).axes[1].get_xticklabels()]
+        assert ticks == ["0\n20", "1\n30", "2\n40"]
 
 
 def test_panel_without_runs_says_so(grid, accuracy):

@@ -109,7 +109,10 @@ def summary(table: pd.DataFrame) -> str:
         shown = [name for name in VERDICTS if name != UNDECIDED or counts[name]]
         text += ": " + ", ".join(f"{counts[name]} {name}" for name in shown)
     if counts[REDUCED]:
-        text += f". Beside them stand {counts[REDUCED]} reduced runs, which are not compared"
+        several = counts[REDUCED] > 1
+        text += f". {counts[REDUCED]} reduced cell{'s' if several else ''} of smaller runs "
+        text += f"{'stand' if several else 'stands'} beside them and {'are' if several else 'is'} "
+        text += "not compared"
     return text + ".\n"
 
 

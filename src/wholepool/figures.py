@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from wholepool.files import atomic
+from wholepool.grid import is_full
 from wholepool.tables import (
     METHOD_NAMES,
     STRATEGY_NAMES,
@@ -171,13 +172,13 @@ def save(figure: Figure, out_dir: Path, name: str) -> None:
 
 
 def _methods(grid: Grid, kinds: Sequence[tuple[bool, bool]]) -> dict[str, list[str]]:
-    """Experiment → its methods of these kinds, where a kind is (has PRE, has SEMI)."""
+    """Experiment → its methods with cycles of these kinds: a kind is (has PRE, has SEMI)."""
     chosen: dict[str, list[str]] = {}
     for experiment, plan in grid["experiments"].items():
         chosen[experiment] = [
             method
             for method, parts in plan["methods"].items()
-            if (parts["pre"] != "none", parts["semi"] != "none") in kinds
+            if not is_full(parts) and (parts["pre"] != "none", parts["semi"] != "none") in kinds
         ]
     return chosen
 
