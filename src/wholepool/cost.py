@@ -57,7 +57,8 @@ class Job:
     are the bytes of each output. `steps` counts training steps by the number of images in the
     batch; `embedded` images passed forward; `propagations` graphs built and solved, under
     `propagation`; `clusterings` (pixels, embeddings) runs of k-means. A job that acquires has a
-    `strategy` and a `budget`. `unknown` says that the work has a part that no one knows before.
+    `strategy`, a `budget` and the `options` that the strategy reads. `unknown` is the number of epochs
+    that CEAL's pseudo-labels join, how many images no one knows before: `steps` is without them.
     """
 
     rule: str
@@ -73,7 +74,8 @@ class Job:
     clusterings: tuple[int, int] = (0, 0)
     strategy: str = ""
     budget: int = 0
-    unknown: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict)
+    unknown: int = 0
 
     @property
     def trained(self) -> int:
@@ -280,7 +282,7 @@ def cell_jobs(cell: Cell, experiment: Mapping[str, Any], pool: Pool) -> Iterator
         embedded=passes * pool.n,
         propagations=passes,
         propagation=experiment["propagation"],
-        unknown=bool(pseudo),
+        unknown=experiment["sup"]["epochs"] if pseudo else 0,
     )
 
     whole = semi or bool(needs)
@@ -332,6 +334,7 @@ def cell_jobs(cell: Cell, experiment: Mapping[str, Any], pool: Pool) -> Iterator
             propagation=experiment["propagation"],
             strategy=strategy,
             budget=experiment["budget"],
+            options={section: experiment[section] for section in chosen.options},
         )
 
 

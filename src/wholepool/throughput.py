@@ -86,7 +86,7 @@ def measure(plan: Iterable[Job], choice: str, threads: int) -> dict[str, Any]:
         row for pool in clustered.values() for row in kmeans_rates(pool, device.type)
     ]
     acquiring = {(job.strategy, graph_key(job)): job for job in plan if job.strategy}
-    result["strategies"] = [strategy_rates(job, device.type) for job in acquiring.values()]
+    result["strategies"] = [strategy_rates(job) for job in acquiring.values()]
     return result
 
 
@@ -253,7 +253,7 @@ def kmeans_rates(pool: Pool, device: str) -> list[dict[str, Any]]:
     return result
 
 
-def strategy_rates(job: Job, device: str) -> dict[str, Any]:
+def strategy_rates(job: Job) -> dict[str, Any]:
     """Seconds of an acquisition: of its first image, and of each further one, at `n` points."""
     pool = job.pool
     assert pool is not None
@@ -264,10 +264,8 @@ def strategy_rates(job: Job, device: str) -> dict[str, Any]:
     probabilities = np.full((n, pool.classes), 0.1 / max(pool.classes - 1, 1), dtype=np.float32)
     probabilities[np.arange(n), labels] = 0.9
     made: dict[str, Any] = {"embeddings": points, "probabilities": probabilities}
-    options: dict[str, Any] = {"propagation": dict(job.propagation)}
-    options["ceal"] = {"threshold": 0.1, "decay": 0.0}
     if "graph" in strategy.needs:
-        made["graph"] = normalized_graph(points, options["propagation"], "cpu")
+        made["graph"] = normalized_graph(points, dict(job.propagation), "cpu")
 
     def run(budget: int) -> None:
         query = Query(
@@ -276,7 +274,7 @@ def strategy_rates(job: Job, device: str) -> dict[str, Any]:
             budget=budget,
             cycle=0,
             rng=np.random.default_rng(0),
-            options={name: options[name] for name in strategy.options if name in options},
+            options=job.options,
             **{name: made[name] for name in strategy.needs},
         )
         strategy.acquire(query)
