@@ -5,6 +5,8 @@ vector, l2-normalized, is the embedding phi: the classifier acts on it, and labe
 CoreSet, jLP and k-means all work on it.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -109,3 +111,27 @@ def device_for(choice: str) -> torch.device:
     if choice == "auto":
         choice = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(choice)
+
+
+def flops(size: int, channels: int, classes: int, width: float) -> int:
+    """Multiplications and additions of the convolutions and the head, forward, per image.
+
+    `size` is the height and width of the image in pixels. Training takes about three times as many.
+    """
+    total = 0
+    for number, stage in enumerate(STAGES):
+        if number > 0:
+            size //= 2
+        for outputs, kernel, padding in stage:
+            outputs = scaled(outputs, width)
+            size += 2 * padding - kernel + 1
+            total += 2 * size**2 * outputs * channels * kernel**2
+            channels = outputs
+    return total + 2 * channels * classes
+
+
+def state_bytes(channels: int, classes: int, **settings: Any) -> int:
+    """Bytes of a network's parameters and buffers; `settings` is the config's section `network`."""
+    with torch.device("meta"):
+        state = Network(channels, classes, **settings).state_dict()
+    return sum(value.numel() * value.element_size() for value in state.values())
