@@ -20,6 +20,7 @@ include: "rules/cycle.smk"
 include: "rules/tables.smk"
 include: "rules/figures.smk"
 include: "rules/compare.smk"
+include: "rules/cost.smk"
 
 
 localrules:
@@ -31,6 +32,7 @@ localrules:
     pretraining,
     figures,
     compare_with_paper,
+    cost,
 
 
 rule all:

@@ -399,6 +399,52 @@ def land(args: Arguments) -> None:
     land(args.results, args.command, args.out, args.commit, args.replace)
 
 
+def throughput(args: Arguments) -> None:
+    """Measure how fast this machine does what a grid is made of: rates, as JSON."""
+    from wholepool.cost import jobs
+    from wholepool.files import write_json
+    from wholepool.throughput import measure
+
+    write_json(args.out, measure(jobs(grid_of(args)), args.device, args.threads))
+
+
+def cost(args: Arguments) -> None:
+    """Tell what a grid costs before it runs: jobs, image passes, hours and disk."""
+    from wholepool.cost import jobs
+    from wholepool.estimate import read_rates, report
+    from wholepool.files import write_json, write_text
+
+    plan = jobs(grid_of(args))
+    if args.throughput:
+        rates = read_rates(args.throughput)
+    else:
+        from wholepool.throughput import measure
+
+        rates = measure(plan, args.device, args.threads)
+    name = "this grid" if args.config.startswith("{") else Path(args.config).name
+    text = report(plan, rates, args.jobs, name)
+    print(text, end="")
+    if args.rates:
+        write_json(args.rates, rates)
+    if args.out:
+        write_text(args.out, text)
+
+
+def grid_of(args: Arguments) -> dict[str, Any]:
+    """The grid that a command is given, as a file or (the workflow) as JSON; resolved."""
+    import yaml
+
+    from wholepool.config import resolve
+
+    if args.config.startswith("{"):
+        return resolve(json.loads(args.config), args.schema)
+    try:
+        given = yaml.safe_load(Path(args.config).read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise UserError(f"{args.config} is no grid that can be read: {error}") from error
+    return resolve(given, args.schema)
+
+
 def show(args: Arguments) -> None:
     """Print the result table, and where the figures are."""
     from wholepool.tables import first_gains, losses, read_accuracy, summary
@@ -588,6 +634,12 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--evidence", nargs="+", required=True, help="folders with runs.csv")
     sub = command(land, "results", "command", "out", optional=("commit",))
     sub.add_argument("--replace", action="store_true", help="overwrite another landing")
+    for sub in (
+        command(throughput, "config", "out"),
+        command(cost, "config", optional=("throughput", "rates", "out")),
+    ):
+        sub.add_argument("--schema", default="workflow/schemas/config.schema.yaml")
+    sub.add_argument("--jobs", type=int, default=1, help="how many run at a time")
     command(show, "results")
     return top
 

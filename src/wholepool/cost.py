@@ -18,7 +18,7 @@ from wholepool.strategies import STRATEGIES
 BLOCK = 4096
 #: bytes of a row in Parquet, as the index sets come out
 ROW_BYTES = {"oracle": 6.5, "labeled": 6.5, "pseudo_labels": 12.0}
-#: of the n k directed edges, those that are reciprocal: 0.6 to 0.7 on embeddings of trained networks
+#: of the n k directed edges, those that are reciprocal: 0.6 to 0.7 on trained embeddings
 RECIPROCAL = 0.65
 #: the two families of figures and tables, as rules/tables.smk and rules/figures.smk name them
 TABLES = tuple(f"tables/table{n}.{kind}" for n in (1, 2, 3) for kind in ("csv", "md", "tex"))
@@ -57,8 +57,9 @@ class Job:
     are the bytes of each output. `steps` counts training steps by the number of images in the
     batch; `embedded` images passed forward; `propagations` graphs built and solved, under
     `propagation`; `clusterings` (pixels, embeddings) runs of k-means. A job that acquires has a
-    `strategy`, a `budget` and the `options` that the strategy reads. `unknown` is the number of epochs
-    that CEAL's pseudo-labels join, how many images no one knows before: `steps` is without them.
+    `strategy`, a `budget` and the `options` that the strategy reads. `unknown` is the number of
+    epochs that CEAL's pseudo-labels join, how many images no one knows before: `steps` is without
+    them.
     """
 
     rule: str
@@ -287,7 +288,9 @@ def cell_jobs(cell: Cell, experiment: Mapping[str, Any], pool: Pool) -> Iterator
 
     whole = semi or bool(needs)
     seen = (*images, f"{data}/test_images.npy", model)
-    tested = f"{run}/test_probabilities.npy" if whole else f"{run}/predictions/test_probabilities.npy"
+    tested = (
+        f"{run}/test_probabilities.npy" if whole else f"{run}/predictions/test_probabilities.npy"
+    )
     kept: dict[str, float] = {tested: array(pool.n_test, pool.classes)}
     if whole:
         arrays: dict[str, float] = {
@@ -346,7 +349,8 @@ def final_jobs(before: list[Job], used: list[str], experiments: Mapping[str, Any
     runs, accuracy = "tables/runs.csv", "tables/accuracy.csv"
     tables = dict.fromkeys((accuracy, *TABLES), 0)
     drawn = dict.fromkeys(FIGURES, FIGURE_BYTES)
-    yield Job("runs", ("", ""), metrics, {runs: 600 * len(metrics)})
+    gathered = {runs: 600 * len(metrics), "tables/settings.json": 3000 * len(experiments)}
+    yield Job("runs", ("", ""), (*metrics, *infos), gathered)
     yield Job("tables", ("", ""), (runs, *infos), tables)
     wanted = (runs, *tables, *drawn)
     if diagnoses:

@@ -23,7 +23,7 @@ START = {
 }
 #: what runs on the device; the graph does too, if it is a GPU
 ON_DEVICE = ("pretrain", "train", "embed", "embed_initial", "predict")
-#: seconds between two jobs in a slot, which are Snakemake's own: the mean of 937 jobs, two at a time
+#: seconds between two jobs in a slot, which are Snakemake's own: the mean of 937 jobs, two slots
 BETWEEN = 0.03
 #: what was not measured and so scaled: what, and from what
 Scaled = dict[str, str]
@@ -132,7 +132,7 @@ def clustering_seconds(pool: Pool, dimensions: int, rates: Mapping[str, Any]) ->
 
 
 def acquisition_seconds(job: Job, rates: Mapping[str, Any]) -> float:
-    """Seconds of one acquisition: in proportion to the pool, and to the budget but for its first."""
+    """Seconds of one acquisition: in proportion to the pool, and to the images acquired."""
     pool = job.pool
     assert pool is not None
     rows = [row for row in rates["strategies"] if row["strategy"] == job.strategy]
@@ -165,7 +165,9 @@ def job_seconds(job: Job, rates: Mapping[str, Any], scaled: Scaled) -> float:
         total += factor * (trained + job.embedded * row["embed"])
     if job.propagations:
         total += job.propagations * propagation_seconds(job, rates, scaled)
-    for count, dimensions in zip(job.clusterings, (job.pool.pixels, job.pool.dimensions)):
+    for count, dimensions in zip(
+        job.clusterings, (job.pool.pixels, job.pool.dimensions), strict=True
+    ):
         if count:
             total += count * clustering_seconds(job.pool, dimensions, rates)
     if job.strategy:
@@ -246,7 +248,7 @@ def report(plan: list[Job], rates: Mapping[str, Any], slots: int, name: str) -> 
     durations = [job_seconds(job, rates, scaled) for job in plan]
     groups: dict[str, list[int]] = defaultdict(list)
     for at, job in enumerate(plan):
-        owner, part = job.owner
+        owner = job.owner[0]
         pre = job.rule in ("pretrain", "diagnose")
         groups[f"PRE of {owner}" if pre else owner or "data, tables, figures"].append(at)
     methods = list(dict.fromkeys(
@@ -254,19 +256,22 @@ def report(plan: list[Job], rates: Mapping[str, Any], slots: int, name: str) -> 
     ))  # fmt: skip
     head = ["", "trainings", "jobs", "trained", "embedded", "graphs", *methods, "hours"]
     rows = [head]
-    for label, members in [*sorted(groups.items(), key=rank(plan)), ("total", list(range(len(plan))))]:
-        part = [plan[at] for at in members]
+    for label, members in [
+        *sorted(groups.items(), key=rank(plan)),
+        ("total", list(range(len(plan)))),
+    ]:
+        mine = [plan[at] for at in members]
         spent = [
             sum(durations[at] for at in members if is_of(plan[at], method)) for method in methods
         ]
         rows.append(
             [
                 label,
-                str(sum(job.rule in ("train", "pretrain") for job in part)),
-                f"{len(part):,}",
-                count(sum(job.trained for job in part)),
-                count(sum(job.embedded for job in part)),
-                count(sum(job.propagations for job in part)),
+                str(sum(job.rule in ("train", "pretrain") for job in mine)),
+                f"{len(mine):,}",
+                count(sum(job.trained for job in mine)),
+                count(sum(job.embedded for job in mine)),
+                count(sum(job.propagations for job in mine)),
                 *(duration(value) if value else "–" for value in spent),
                 duration(sum(durations[at] for at in members)),
             ]
@@ -283,11 +288,11 @@ def report(plan: list[Job], rates: Mapping[str, Any], slots: int, name: str) -> 
         "",
         *markdown(rows),
         "",
-        "trained: images passed forward and backward; embedded: forward only; graphs: kNN searches,",
-        "each with a propagation.",
+        "trained: images passed forward and backward; embedded: forward only; graphs: kNN",
+        "searches, each with a propagation.",
         "",
-        f"- time: {duration(sum(durations))} of jobs, {duration(on_device)} of them in training and "
-        "embedding" + (" (the GPU's)" if rates["kind"] == "cuda" else ""),
+        f"- time: {duration(sum(durations))} of jobs, {duration(on_device)} of them in training "
+        "and embedding" + (" (the GPU's)" if rates["kind"] == "cuda" else ""),
         f"- {slots} job(s) at a time: {duration(times.seconds)}; no number of jobs makes it less "
         f"than {duration(times.chain)}, the longest chain",
         f"- disk: {size(times.end)} at the end, {size(times.peak)} at the peak",
@@ -297,10 +302,11 @@ def report(plan: list[Job], rates: Mapping[str, Any], slots: int, name: str) -> 
             "- rates are those of a job that runs alone: jobs that share a GPU, or the memory of "
             "the CPU cores, are slower"
         )
-    if any(job.unknown for job in plan):
+    joined = sum(bool(job.unknown) for job in plan)
+    if joined:
         lines.append(
-            f"- not counted: the pseudo-labels that CEAL adds to {sum(bool(job.unknown) for job in plan)} "
-            "trainings, which nobody knows before. At most the whole pool joins, which is "
+            f"- not counted: the pseudo-labels that CEAL adds to {joined} trainings, which nobody "
+            "knows before. At most the whole pool joins, which is "
             f"{count(ceal_bound(plan))} more images trained"
         )
     lines += [f"- scaled, not measured: {what}, from {source}" for what, source in scaled.items()]
@@ -360,7 +366,9 @@ def count(value: float) -> str:
         if value < 999.5 or unit == " G":
             break
         value /= 1000
-    return f"{value:.0f}" if not unit else f"{value:.3g}{unit}" if value < 999.5 else f"{value:,.0f} G"
+    return (
+        f"{value:.0f}" if not unit else f"{value:.3g}{unit}" if value < 999.5 else f"{value:,.0f} G"
+    )
 
 
 def duration(value: float) -> str:

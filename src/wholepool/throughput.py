@@ -1,7 +1,7 @@
 """How fast this machine does what a grid is made of: measured in seconds to minutes, as JSON.
 
 Steps of training and passes of the network are timed by the functions that the jobs run, on random
-images; graphs, k-means and strategies on random embeddings in as many clusters as there are classes.
+images; graphs, k-means and strategies on random embeddings, in a cluster for each class.
 """
 
 import functools
@@ -57,8 +57,8 @@ def measure(plan: Iterable[Job], choice: str, threads: int) -> dict[str, Any]:
     Seconds, and what they belong to: {"device", "processor", "kind", "threads", "torch",
     "wholepool", "start": {kind of job: s}, "networks": [{width, size, channels, weight_norm, flops,
     steps: {images: s}, embed: s an image}], "graphs": [{n, dimensions, classes, settings, search,
-    solve}], "kmeans": [{n, dimensions, clusters, seconds}], "strategies": [{strategy, n, dimensions,
-    classes, k, fixed, pick}]}. `kmeans` is of one assignment of all points.
+    solve}], "kmeans": [{n, dimensions, clusters, seconds}], "strategies": [{strategy, n,
+    dimensions, classes, k, fixed, pick}]}. `kmeans` is of one assignment of all points.
     """
     plan = list(plan)
     torch.set_num_threads(threads)
@@ -117,7 +117,7 @@ def clusters(pool: Pool) -> int:
 
 
 def start_seconds(code: str, device: str) -> float:
-    """Median seconds of a process that imports what a kind of job imports, as jobs start and end."""
+    """Median seconds of a process that imports what a kind of job does, and leaves like it."""
     code = f"import gc, os; gc.disable(); {code.format(device=device)}; os._exit(0)"
     environment = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
 
@@ -196,7 +196,7 @@ def network_rates(pool: Pool, device: torch.device) -> dict[str, Any]:
 
 
 def toy_embeddings(n: int, dimensions: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Unit vectors float32 (n, d) around as many directions as there are classes, and the classes."""
+    """Unit vectors float32 (n, d) around a direction for each class, and the classes."""
     rng = np.random.default_rng(0)
     labels = np.arange(n) % classes
     centers = rng.normal(size=(classes, dimensions))

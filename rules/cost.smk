@@ -1,0 +1,25 @@
+# What the grid costs, before it runs: measured on this machine, told and kept.
+rule cost:
+    output:
+        page=f"{RESULTS}/cost/cost.md",
+        rates=f"{RESULTS}/cost/throughput.json",
+    log:
+        f"{LOGS}/cost.log",
+    benchmark:
+        f"{BENCHMARKS}/cost.tsv"
+    conda:
+        "../envs/wholepool.yaml"
+    threads: THREADS
+    resources:
+        mem_mb=memory(8000),
+        runtime=minutes(60),
+        gpu=GPU,
+        device=DEVICE,
+        jobs=workflow.cores or 1,
+    params:
+        config=json.dumps(config, separators=(",", ":")),
+        schema=SCHEMA,
+    shell:
+        "python -m wholepool cost --config {params.config:q} --schema {params.schema:q}"
+        " --jobs {resources.jobs} --rates {output.rates} --out {output.page}"
+        " --threads {threads} --device {resources.device} --log {log}"
