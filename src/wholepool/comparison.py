@@ -204,6 +204,8 @@ def settings_of(
         flat = {key: v for key, v in flat.items() if key not in ("pool.sampling", "pool.seed")}
     if not full:
         flat["initial"] = plan["initial"]
+    if "seed_moves" in plan:
+        flat["seed_moves"] = plan["seed_moves"]
     for name, section in sections.items():
         flat |= {f"{name}.{key}": value for key, value in section.items()}
     return flat
@@ -437,7 +439,9 @@ def _cell_of(
 
 def _add(group: _Group, row: Mapping[str, Any], name: str, folder: Path) -> None:
     """Put one run into its group, unless the very same run is there already."""
-    seed, text = int(row["seed"]), [f"{key}={value}" for key, value in row.items()]
+    seed = int(row["seed"])
+    # an experiment's and a data set's names decide nothing: two of one grid may share a cell
+    text = [f"{key}={value}" for key, value in row.items() if key not in ("experiment", "dataset")]
     if seed in group.runs:
         before = group.runs[seed]
         if before.row != text:

@@ -101,7 +101,8 @@ def summary(table: pd.DataFrame) -> str:
     cells = _cells(row for row in rows_of(table) if row.verdict not in (REDUCED, NOT_COMPARED))
     run = _cells(row for row in rows_of(table) if row.verdict in VERDICTS)
     counts = {name: int((table["verdict"] == name).sum()) for name in (*VERDICTS, REDUCED)}
-    text = f"Of the {len(cells)} cells that the paper prints, {len(run)} were run"
+    text = f"Of the {len(cells)} cells that the paper prints, {len(run)} "
+    text += "was run" if len(run) == 1 else "were run"
     if run:
         n_rows = sum(counts[name] for name in VERDICTS)
         if n_rows > len(run):
