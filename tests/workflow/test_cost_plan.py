@@ -1,0 +1,44 @@
+"""The counted jobs and files of a grid are those that Snakemake plans and leaves."""
+
+import collections
+import re
+
+import pytest
+import yaml
+from running import ROOT, TINY, snakemake
+
+from wholepool.config import resolve
+from wholepool.cost import jobs
+from wholepool.estimate import schedule
+
+GRIDS = ROOT / "workflow" / "grids"
+SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.yaml"
+
+
+def plan(path):
+    return jobs(resolve(yaml.safe_load(path.read_text(encoding="utf-8")), SCHEMA))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [TINY, ROOT / "config.yaml", *(GRIDS / f"{n}.yaml" for n in ("paper", "one_label_per_class"))],
+    ids=lambda path: path.stem,
+)
+def test_the_jobs_are_those_of_a_dry_run(tmp_path, path):
+    output = snakemake(tmp_path, "--dry-run", "--quiet", "rules", "--", "all", config=path).stdout
+    planned = {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", output, re.M)}
+    del planned["total"]
+    assert dict(collections.Counter(job.rule for job in plan(path))) == planned
+
+
+def test_the_files_and_the_disk_are_those_of_a_real_run(run):
+    results = run / "results"
+    made = {str(path.relative_to(results)) for path in results.rglob("*") if path.is_file()}
+    made = {file for file in made if not file.startswith(("logs/", "benchmarks/"))}
+    made = {file for file in made if not file.endswith(".snakemake_timestamp")}
+    counted = {file for job in plan(TINY) for file in job.kept}
+    assert counted == made
+    end = schedule(plan(TINY), [1.0] * len(plan(TINY)), 2).end
+    folders = [results, run / ".snakemake" / "metadata"]
+    found = sum(path.stat().st_blocks * 512 for folder in folders for path in folder.rglob("*"))
+    assert 0.7 < end / found < 1.3
