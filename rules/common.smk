@@ -13,7 +13,8 @@ from wholepool.hardware import gpu_present
 from wholepool.stages import VERSIONS
 from wholepool.strategies import STRATEGIES
 
-SCHEMA = workflow.source_path("../workflow/schemas/config.schema.yaml")
+# not workflow.source_path: that is another path in every run, so jobs that have it would run again
+SCHEMA = f"{workflow.basedir}/workflow/schemas/config.schema.yaml"
 
 try:
     SETTINGS = resolve(config, SCHEMA)

@@ -11,6 +11,7 @@ rule cost:
         "../envs/wholepool.yaml"
     threads: THREADS
     resources:
+        schema=SCHEMA,  # a resource: a checkout that moves changes no result
         mem_mb=memory(8000),
         runtime=minutes(60),
         gpu=GPU,
@@ -18,8 +19,7 @@ rule cost:
         jobs=workflow.cores or 1,
     params:
         config=json.dumps(config, separators=(",", ":")),
-        schema=SCHEMA,
     shell:
-        "python -m wholepool cost --config {params.config:q} --schema {params.schema:q}"
+        "python -m wholepool cost --config {params.config:q} --schema {resources.schema:q}"
         " --jobs {resources.jobs} --rates {output.rates} --out {output.page}"
         " --threads {threads} --device {resources.device} --log {log}"

@@ -22,18 +22,18 @@ rule runs:
         "../envs/wholepool.yaml"
     threads: THREADS
     resources:
+        schema=SCHEMA,  # a resource: a checkout that moves changes no result
         mem_mb=memory(2000),
         runtime=minutes(10),
     params:
         results=lambda wildcards, output: Path(output.runs).parents[1],
         # as it was given: resolved, a grid of a hundred experiments is longer than a command may be
         config=json.dumps(config, separators=(",", ":")),
-        schema=SCHEMA,
         infos=[f"{name}={path}" for name, path in dataset_infos().items()],
         version=VERSIONS["runs"],
     shell:
         "python -m wholepool runs --results {params.results} --config {params.config:q}"
-        " --schema {params.schema:q} --info {params.infos:q} --out {output.runs}"
+        " --schema {resources.schema:q} --info {params.infos:q} --out {output.runs}"
         " --settings-out {output.settings} --threads {threads} --log {log}"
 
 
