@@ -14,7 +14,9 @@ from wholepool.stages import VERSIONS
 from wholepool.strategies import STRATEGIES
 
 # not workflow.source_path: that is another path in every run, so jobs that have it would run again
-SCHEMA = f"{workflow.basedir}/workflow/schemas/config.schema.yaml"
+ROOT = Path(workflow.basedir)
+SCHEMA = f"{ROOT}/workflow/schemas/config.schema.yaml"
+REFERENCE = ROOT / "results" / "reference"
 
 try:
     SETTINGS = resolve(config, SCHEMA)
@@ -194,6 +196,15 @@ def pretrain_diagnoses(wildcards=None):
             for words in experiment["methods"].values()
             if words["pre"] != "none"
         }
+    )
+
+
+def landings():
+    """Every folder of evidence that is checked in beside the code, wherever the grid is run."""
+    return sorted(
+        path.parent
+        for path in REFERENCE.glob("*/runs.csv")
+        if (path.parent / "settings.json").exists()
     )
 
 

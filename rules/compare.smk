@@ -1,18 +1,5 @@
 # This grid, and what has landed in results/reference, beside the paper's printed figures.
 # Not part of `all`: a grid that is not the paper's, as the demo, would only learn that no cell was run.
-ROOT = Path(workflow.basedir)
-REFERENCE = ROOT / "results" / "reference"
-
-
-def landings():
-    """Every folder of evidence that is checked in beside the code, wherever the grid is run."""
-    return sorted(
-        path.parent
-        for path in REFERENCE.glob("*/runs.csv")
-        if (path.parent / "settings.json").exists()
-    )
-
-
 rule compare_with_paper:
     input:
         own=[f"{TABLES}/runs.csv", f"{TABLES}/settings.json"],
