@@ -17,6 +17,8 @@ from wholepool.errors import UserError
 N, CLASSES = 60, 10
 PROPAGATION = {
     "k": 5,
+    "search": "exact",
+    "recall": 0.99,
     "gamma": 3,
     "clip": True,
     "graph": "reciprocal",

@@ -213,6 +213,8 @@ def test_defaults_are_the_methods():
     assert (demo["semi"]["draw"], demo["semi"]["weighted_loss"]) == ("replacement", False)
     assert demo["propagation"] == {
         "k": 50,
+        "search": "auto",
+        "recall": 0.99,
         "gamma": 3,
         "clip": True,
         "graph": "reciprocal",

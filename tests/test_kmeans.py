@@ -100,7 +100,7 @@ def test_assignment_and_objective_against_loops(empty):
 @pytest.mark.parametrize("tile", [1, 7 * 13, 10**6])
 def test_assign_does_not_depend_on_tiles(monkeypatch, tile):
     points = random_points(4, n=50)
-    monkeypatch.setattr(kmeans, "TILE", tile)
+    monkeypatch.setitem(kmeans.TILE, "cpu", tile)
     index, square = kmeans.assign(points, points[:7])
     expected = twins.nearest_centroid(points.tolist(), points[:7].tolist())
     assert index.tolist() == [index for index, _ in expected]

@@ -73,6 +73,8 @@ def settings(sup=None, semi=None):
         | (semi or {}),
         "propagation": {
             "k": 5,
+            "search": "exact",
+            "recall": 0.99,
             "gamma": 3,
             "clip": True,
             "graph": "reciprocal",

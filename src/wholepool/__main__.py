@@ -201,18 +201,21 @@ def propagate(args: Arguments) -> None:
     pool = open_pool(args)
     labeled = read_index_set(args.labeled, "labeled", pool)
     settings = args.settings["propagation"]
-    graph = normalized_graph(np.load(args.embeddings), settings, graph_device(args.device))
-    result = run(graph, labeled["index"], labeled["label"], pool.classes, settings)
+    device = graph_device(args.device)
+    graph, recall = normalized_graph(np.load(args.embeddings), settings, device)
+    result = run(graph, labeled["index"], labeled["label"], pool.classes, settings, device)
     rest = unlabeled(pool.n, labeled["index"])
     logger.info(
-        "%d iterations to a relative residual of %.1e; labels reach %.1f %% of the pool",
+        "%d iterations to a relative residual of %.1e; labels reach %.1f %% of the pool; %s",
         result.iterations,
         result.residual,
         100 * result.reached.mean(),
+        "neighbors are exact" if recall == 1 else f"{100 * recall:.1f} % of neighbors were found",
     )
     pseudo = {"index": rest, "label": result.labels[rest], "weight": result.weights[rest]}
     seed, cycle = args.cell[2], args.cell[3]
-    write_index_set(args.out, "pseudo_labels", pseudo, pool, seed, cycle)
+    more = {"neighbor_recall": f"{recall:.4f}"}
+    write_index_set(args.out, "pseudo_labels", pseudo, pool, seed, cycle, more)
     write_graph(args.graph, graph)
 
 

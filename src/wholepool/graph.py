@@ -4,90 +4,15 @@ Sections III and VI-A: a reciprocal k-nearest-neighbor graph with the similarity
 s(u, v) = [u.v]_+^3 of l2-normalized u and v, and D^-1/2 W D^-1/2.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
-from wholepool.errors import UserError
 from wholepool.files import atomic
-
-BLOCK_BYTES = 2**26  # of one tile of similarities
-
-
-def unit_rows(embeddings: np.ndarray) -> np.ndarray:
-    """The rows, float32, divided by their l2 norm.
-
-    Raises UserError for rows that are not finite or zero: such an embedding has no direction,
-    and the similarities made of it would be NaN.
-    """
-    embeddings = np.asarray(embeddings, dtype=np.float32)
-    norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
-    bad = ~np.isfinite(norms[:, 0]) | (norms[:, 0] == 0)
-    if bad.any():
-        raise UserError(
-            f"the embedding of image {np.flatnonzero(bad)[0]} (and {bad.sum() - 1} more) is zero "
-            "or not finite: training has diverged; try a smaller learning rate"
-        )
-    return embeddings / norms
-
-
-def nearest_neighbors(
-    embeddings: np.ndarray, k: int, device: str = "cpu"
-) -> tuple[np.ndarray, np.ndarray]:
-    """The k most similar other rows of each row, by exact search.
-
-    `embeddings` is (n, d). Returns indices int64 (n, k) and cosine similarities float32 (n, k),
-    most similar first. A row is never its own neighbor: self is dropped by index, not by
-    position, since a duplicate may be as near. Equal similarities go to the lower index.
-
-    `device` "cuda" searches on the GPU. Raises ValueError unless 1 <= k < n.
-    """
-    n = len(embeddings)
-    if not 1 <= k < n:
-        raise ValueError(f"k = {k} neighbors of {n} images: k must be at least 1 and below n")
-    rows = unit_rows(embeddings)
-    if device != "cpu":
-        return _nearest_neighbors_torch(rows, k, device)
-    indices = np.empty((n, k), dtype=np.int64)
-    similarities = np.empty((n, k), dtype=np.float32)
-    block = max(1, BLOCK_BYTES // (4 * n))
-    for start in range(0, n, block):
-        stop = min(start + block, n)
-        tile = rows[start:stop] @ rows.T
-        tile[np.arange(stop - start), np.arange(start, stop)] = -np.inf
-        top = np.argpartition(tile, n - k, axis=1)[:, n - k :]
-        values = np.take_along_axis(tile, top, axis=1)
-        # argpartition cuts a group of equal similarities anywhere: redo the rows it has cut
-        worst = values.min(axis=1, keepdims=True)
-        for row in np.flatnonzero((tile >= worst).sum(axis=1) > k):
-            top[row] = np.argsort(-tile[row], kind="stable")[:k]
-            values[row] = tile[row, top[row]]
-        order = np.lexsort((top, -values), axis=1)
-        indices[start:stop] = np.take_along_axis(top, order, axis=1)
-        similarities[start:stop] = np.take_along_axis(values, order, axis=1)
-    return indices, similarities
-
-
-def _nearest_neighbors_torch(
-    rows: np.ndarray, k: int, device: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """The same search by torch, tile by tile; ties at the k-th place go as torch.topk cuts them."""
-    import torch
-
-    table = torch.as_tensor(rows, device=device)
-    n = len(table)
-    block = max(1, 8 * BLOCK_BYTES // (4 * n))
-    indices, similarities = [], []
-    for start in range(0, n, block):
-        tile = table[start : start + block] @ table.T
-        here = torch.arange(len(tile), device=device)
-        tile[here, here + start] = -torch.inf
-        values, top = tile.topk(k, dim=1)
-        indices.append(top.cpu().numpy())
-        similarities.append(values.cpu().numpy())
-    return np.concatenate(indices), np.concatenate(similarities)
+from wholepool.neighbors import nearest_neighbors
 
 
 def affinity(
@@ -136,13 +61,23 @@ def normalize(weights: sparse.csr_array) -> sparse.csr_array:
 
 
 def normalized_graph(
-    embeddings: np.ndarray, settings: dict[str, Any], device: str = "cpu"
-) -> sparse.csr_array:
-    """The normalized adjacency of embeddings (n, d) under the config's section `propagation`."""
-    indices, similarities = nearest_neighbors(embeddings, settings["k"], device)
-    reciprocal = settings["graph"] == "reciprocal"
-    weights = affinity(indices, similarities, settings["gamma"], reciprocal, settings["clip"])
-    return normalize(weights)
+    embeddings: np.ndarray, settings: Mapping[str, Any], device: str = "cpu"
+) -> tuple[sparse.csr_array, float]:
+    """The normalized adjacency of embeddings (n, d), and the recall of its neighbors (1 if exact).
+
+    `settings` is the config's section `propagation`.
+    """
+    found = nearest_neighbors(
+        embeddings, settings["k"], device, settings["search"], settings["recall"]
+    )
+    weights = affinity(
+        found.indices,
+        found.similarities,
+        settings["gamma"],
+        settings["graph"] == "reciprocal",
+        settings["clip"],
+    )
+    return normalize(weights), found.recall
 
 
 def write_graph(path: str | Path, graph: sparse.csr_array) -> None:

@@ -5,6 +5,7 @@ fingerprint, n, number of classes) and where it belongs in the grid (seed, cycle
 the file's integrity, its kind, its pool and its content, and names the file and the fault.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -30,11 +31,17 @@ Columns = dict[str, np.ndarray]
 
 
 def write_index_set(
-    path: str | Path, kind: str, columns: Columns, pool: Pool, seed: int = -1, cycle: int = -1
+    path: str | Path,
+    kind: str,
+    columns: Columns,
+    pool: Pool,
+    seed: int = -1,
+    cycle: int = -1,
+    more: Mapping[str, str] | None = None,
 ) -> None:
     """Write one index set of a kind in SCHEMAS, after checking it as a reader would.
 
-    `seed` and `cycle` are -1 where they do not apply.
+    `seed` and `cycle` are -1 where they do not apply; `more` joins the file's metadata.
     """
     cast = {}
     for name, dtype in SCHEMAS[kind].items():
@@ -51,6 +58,7 @@ def write_index_set(
         "classes": str(pool.classes),
         "seed": str(seed),
         "cycle": str(cycle),
+        **(more or {}),
     }
     table = pa.table({name: to_arrow(array) for name, array in cast.items()})
     table = table.replace_schema_metadata(metadata)

@@ -216,8 +216,8 @@ def graph_rates(job: Job, device: str) -> dict[str, Any]:
     searched = repeated(lambda: search(points, settings["k"], device))
     every = repeated(
         lambda: propagate(
-            normalized_graph(points, settings, device),
-            *(labeled, labels[labeled], pool.classes, settings),
+            normalized_graph(points, settings, device)[0],
+            *(labeled, labels[labeled], pool.classes, settings, device),
         )
     )
     return {
@@ -232,7 +232,7 @@ def graph_rates(job: Job, device: str) -> dict[str, Any]:
 
 def search(points: np.ndarray, k: int, device: str) -> None:
     """The neighbors alone."""
-    from wholepool.graph import nearest_neighbors
+    from wholepool.neighbors import nearest_neighbors
 
     nearest_neighbors(points, k, device)
 
@@ -265,7 +265,7 @@ def strategy_rates(job: Job) -> dict[str, Any]:
     probabilities[np.arange(n), labels] = 0.9
     made: dict[str, Any] = {"embeddings": points, "probabilities": probabilities}
     if "graph" in strategy.needs:
-        made["graph"] = normalized_graph(points, dict(job.propagation), "cpu")
+        made["graph"] = normalized_graph(points, dict(job.propagation), "cpu")[0]
 
     def run(budget: int) -> None:
         query = Query(

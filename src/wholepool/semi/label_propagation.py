@@ -9,9 +9,11 @@ from wholepool.semi import PseudoLabels, State, semi
 def label_propagation(state: State) -> PseudoLabels:
     """Propagate the labels over the reciprocal kNN graph of the present embeddings."""
     settings = state.options["propagation"]
-    graph = normalized_graph(state.embeddings, settings, state.device)
-    result = propagate(graph, state.labeled, state.labels, state.probabilities.shape[1], settings)
+    classes = state.probabilities.shape[1]
+    graph, recall = normalized_graph(state.embeddings, settings, state.device)
+    result = propagate(graph, state.labeled, state.labels, classes, settings, state.device)
     report = {
+        "neighbor_recall": recall,
         "mean_weight": float(result.weights.mean()),
         "reached": float(result.reached.mean()),
         "residual": result.residual,

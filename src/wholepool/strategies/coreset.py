@@ -7,6 +7,7 @@ from wholepool.strategies import Acquisition, Query, strategy
 #: squared distances below it are rounding: float32 embeddings resolve 1e-7. A copy of a center has
 #: distance 0, not one that depends on how a product was summed
 RESOLUTION = 1e-14
+BLOCK = 32  # likeliest next picks whose distances are computed at once
 
 
 @strategy("coreset", needs=("embeddings",))
@@ -16,24 +17,39 @@ def coreset(query: Query) -> Acquisition:
     Distances are Euclidean between l2-normalized embeddings, in float64; the score is the
     distance at the time of the pick. Equal distances go to the lower index. With nothing labeled
     the first pick is the lowest index.
+
+    Distances to the nearest center only shrink. So the next picks are among the farthest images of
+    now: the distances of all images to the farthest ones are computed as one product, and picks are
+    read off as long as they stay inside that block. This is exact.
     """
     assert query.embeddings is not None
     embeddings = query.embeddings.astype(np.float64)
     squares = (embeddings**2).sum(axis=1)
+
+    def distances(centers: np.ndarray) -> np.ndarray:
+        """Squared distances of all images to some, float64 (len(centers), n)."""
+        found = embeddings[centers] @ embeddings.T
+        found *= -2
+        found += squares
+        found += squares[centers, None]
+        found[found < RESOLUTION] = 0
+        return found
+
     nearest = np.full(query.n, np.inf)  # squared distance to the nearest center
-    for block in np.array_split(query.labeled, max(1, len(query.labeled) // 256)):
-        if len(block):
-            products = embeddings @ embeddings[block].T
-            nearest = np.minimum(nearest, (squares[:, None] + squares[block] - 2 * products).min(1))
-    picks, scores = [], []
-    open_ = np.zeros(query.n, dtype=bool)
-    open_[query.unlabeled] = True
-    for _ in range(query.budget):
-        nearest[nearest < RESOLUTION] = 0
-        pick = int(np.where(open_, nearest, -np.inf).argmax())
+    for start in range(0, len(query.labeled), BLOCK):
+        np.minimum(nearest, distances(query.labeled[start : start + BLOCK]).min(0), out=nearest)
+    nearest[query.labeled] = -np.inf  # and of what is acquired: only open images are compared
+    block: dict[int, np.ndarray] = {}
+    picks: list[int] = []
+    scores: list[float] = []
+    while len(picks) < query.budget:
+        pick = int(nearest.argmax())
+        if pick not in block:
+            farthest = np.argpartition(-nearest, min(BLOCK, query.n - 1))[:BLOCK]
+            members = np.union1d(farthest, [pick])
+            block = dict(zip(members.tolist(), distances(members), strict=True))
         picks.append(pick)
-        scores.append(np.sqrt(nearest[pick]))
-        open_[pick] = False
-        distances = squares + squares[pick] - 2 * (embeddings @ embeddings[pick])
-        nearest = np.minimum(nearest, distances)
+        scores.append(float(np.sqrt(nearest[pick])))
+        np.minimum(nearest, block[pick], out=nearest)
+        nearest[pick] = -np.inf
     return Acquisition(np.array(picks), np.array(scores))

@@ -20,35 +20,43 @@ def jlp(query: Query) -> Acquisition:
     no label reaches, which all have 0 and come first) go to the image of largest degree in the
     normalized graph, for it stands for most others, then to the lower index.
     """
-    from wholepool.propagation import solve  # SciPy: half a second that only this strategy pays
+    from wholepool.conjugate_gradients import solver  # SciPy: half a second that only jLP pays
 
     assert query.graph is not None
     settings = query.options["propagation"]
     alpha = settings["alpha"]
+    solve = solver(query.graph, alpha, BLOCK)
 
     def similarity(sources: np.ndarray) -> np.ndarray:
         y = np.zeros((query.n, sources.shape[1]))
         y[sources, np.arange(sources.shape[1])] = 1
-        x = solve(query.graph, y, alpha, settings["tolerance"], settings["max_iterations"]).x
+        x = solve(y, settings["tolerance"], settings["max_iterations"]).x
         return np.maximum((1 - alpha) * x, 0)
 
     current = similarity(query.labeled[:, None]).sum(axis=1)
+    current[query.labeled] = np.inf  # and of what is acquired: only open images are compared
     degree = np.asarray(query.graph.sum(axis=1)).ravel()
-    candidates = query.unlabeled
-    open_ = np.zeros(query.n, dtype=bool)
-    open_[candidates] = True
     influence: dict[int, np.ndarray] = {}
     picks: list[int] = []
     scores: list[float] = []
     while len(picks) < query.budget:
-        order = np.lexsort((candidates, -degree[candidates], current[candidates]))
-        order = order[open_[candidates[order]]]
-        pick = int(candidates[order[0]])
+        pick = int(least(current, degree, 1)[0])
         if pick not in influence:
-            block = candidates[order[:BLOCK]]
+            block = least(current, degree, BLOCK)
             influence = dict(zip(block.tolist(), similarity(block[None, :]).T, strict=True))
         picks.append(pick)
         scores.append(current[pick])
-        open_[pick] = False
-        current = current + influence[pick]
+        current += influence[pick]
+        current[pick] = np.inf
     return Acquisition(np.array(picks), np.array(scores))
+
+
+def least(current: np.ndarray, degree: np.ndarray, count: int) -> np.ndarray:
+    """The open images of the `count` smallest similarities, in the order in which jLP picks them.
+
+    `current` is float64 (n,), infinite where an image is not open.
+    """
+    count = min(count, int(np.isfinite(current).sum()))
+    border = current.min() if count == 1 else np.partition(current, count - 1)[count - 1]
+    found = np.flatnonzero(current <= border)  # more than `count` where similarities are equal
+    return found[np.lexsort((found, -degree[found], current[found]))[:count]]

@@ -1,0 +1,21 @@
+import pytest
+
+from wholepool import conjugate_gradients
+
+
+@pytest.fixture(params=["small", "large", "ordered", "device"])
+def solver(request, monkeypatch):
+    """Every way of solving, on graphs that are small: one block or many, the GPU's on the CPU."""
+    if request.param == "small":
+        return request.param
+    monkeypatch.setattr(conjugate_gradients, "SMALL", 0)
+    if request.param == "ordered":
+        monkeypatch.setattr(conjugate_gradients, "CACHED", 0)
+        monkeypatch.setattr(conjugate_gradients, "BLOCK", 16 * 7)
+    if request.param == "device":
+
+        def products(graph, alpha, columns):
+            return conjugate_gradients.device_products(graph, alpha, "cpu")
+
+        monkeypatch.setattr(conjugate_gradients, "cpu_products", products)
+    return request.param
