@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 Arguments = argparse.Namespace
 
+#: the stages that use a GPU where there is one
+ON_GPU = ("pretrain", "train", "embed", "propagate", "throughput", "cost")
+
 
 def data(args: Arguments) -> None:
     """Make the pool, its hidden labels and the test set from a data set's source."""
@@ -658,6 +661,10 @@ def main(arguments: list[str] | None = None) -> int:
         os.environ[name] = str(args.threads)
     name = "/".join(map(str, args.cell)) if getattr(args, "cell", None) else ""
     start_logging(" ".join(filter(None, [args.stage, name])), args.log)
+    if args.stage in ON_GPU and args.device != "cpu":
+        from wholepool.hardware import claim_gpu
+
+        claim_gpu()
     try:
         args.run(args)
     except UserError as error:
