@@ -522,11 +522,13 @@ def write_history(path: str, history: list[dict[str, Any]], views: "Views") -> N
 
     from wholepool import __version__
     from wholepool.files import atomic
+    from wholepool.indexsets import list_to_arrow
 
     device = views.images.device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
     names = list(dict.fromkeys(name for row in history for name in row))
-    table = pa.table({name: [row.get(name) for row in history] for name in names or ["loss"]})
+    columns = {name: [row.get(name) for row in history] for name in names or ["loss"]}
+    table = pa.table({name: list_to_arrow(values) for name, values in columns.items()})
     metadata = {
         "device": name,
         "threads": str(torch.get_num_threads()),
