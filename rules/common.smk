@@ -1,4 +1,6 @@
 # The resolved configuration, and where each job finds its inputs. Functions only.
+import gc
+import inspect
 import json
 import re
 from pathlib import Path
@@ -12,6 +14,10 @@ from wholepool.grid import ALL, INITIAL, Cell, cells, is_full, summary
 from wholepool.hardware import gpu_present
 from wholepool.stages import VERSIONS
 from wholepool.strategies import STRATEGIES
+
+# Planning makes millions of objects that stay and hardly a cycle: to look through them all for
+# garbage, as Python does at its default of 700 new ones, took a quarter of a large plan's time.
+gc.set_threshold(100_000, 50, 100)
 
 # not workflow.source_path: that is another path in every run, so jobs that have it would run again
 ROOT = Path(workflow.basedir)
@@ -64,6 +70,12 @@ def slice_of(settings, *sections):
     return json.dumps({name: settings[name] for name in sections}, separators=(",", ":"))
 
 
+def per_job(function):
+    """Mark what Snakemake calls in every job: it asks for the signature each time, so keep that."""
+    function.__signature__ = inspect.signature(function)
+    return function
+
+
 def experiment_of(wildcards):
     return EXPERIMENTS[wildcards.experiment]
 
@@ -78,9 +90,20 @@ def words_of(wildcards):
     return experiment_of(wildcards)["methods"][wildcards.method]
 
 
-def dataset_file(name):
-    """Input function: a file of the cell's data set."""
-    return lambda wildcards: f"{RESULTS}/datasets/{experiment_of(wildcards)['dataset']}/{name}"
+def of_dataset(**names):
+    """Input function: files of the cell's data set, by input name. One of them is the pool.
+
+    The age of the pool's images makes no job run again: pool.json, which holds their fingerprint
+    and is compared by content, stands for them. To compare the images themselves Snakemake would
+    hash them after every job, once for each of its outputs.
+    """
+
+    def files(dataset):
+        found = {key: f"{RESULTS}/datasets/{dataset}/{name}" for key, name in names.items()}
+        return found | {"pool": ancient(found["pool"])}
+
+    paths = {name: files(experiment["dataset"]) for name, experiment in EXPERIMENTS.items()}
+    return unpack(per_job(lambda wildcards: paths[wildcards.experiment]))
 
 
 def folder(wildcards, back=0, own=False):
@@ -95,6 +118,7 @@ def folder(wildcards, back=0, own=False):
     return f"{RESULTS}/{cell.path}"
 
 
+@per_job
 def labeled_set(wildcards, back=0):
     """The cell's labeled set; in cycle 0 the initial one, the same for all methods."""
     if wildcards.strategy == ALL:
@@ -104,6 +128,7 @@ def labeled_set(wildcards, back=0):
     return f"{folder(wildcards, back)}/labeled.parquet"
 
 
+@per_job
 def theta(wildcards):
     """The pre-trained weights, if the method has a PRE."""
     pre = words_of(wildcards)["pre"]
@@ -111,6 +136,7 @@ def theta(wildcards):
     return [] if pre == "none" else f"{RESULTS}/datasets/{dataset}/pretrain/{pre}/model.safetensors"
 
 
+@per_job
 def acquired_pseudo_labels(wildcards):
     """The pseudo-labels that the strategy gave with the last acquisition (CEAL)."""
     if int(wildcards.cycle) == 0 or not STRATEGIES[wildcards.strategy].gives_pseudo_labels:
@@ -120,6 +146,7 @@ def acquired_pseudo_labels(wildcards):
     return f"{folder(wildcards, back=1, own=True)}/acquired_pseudo_labels.parquet"
 
 
+@per_job
 def pseudo_labels_to_judge(wildcards):
     """The pseudo-labels that evaluation compares with the truth: SEMI's own, or CEAL's."""
     if words_of(wildcards)["semi"] != "none":
@@ -138,6 +165,7 @@ def embeds_pool(wildcards):
     return any(STRATEGIES[name].needs for name in asking if name != ALL)
 
 
+@per_job
 def test_probabilities(wildcards):
     """The test images' probabilities: beside the pool's where those are made, else alone."""
     name = "test_probabilities" if embeds_pool(wildcards) else "predictions/test_probabilities"
@@ -146,21 +174,41 @@ def test_probabilities(wildcards):
 
 def needed(array, name):
     """Input function of acquire: an array of the cell, if the strategy declares that it reads it."""
-    return lambda wildcards: (
-        f"{folder(wildcards)}/{name}" if array in STRATEGIES[wildcards.strategy].needs else []
+    return per_job(
+        lambda wildcards: (
+            f"{folder(wildcards)}/{name}" if array in STRATEGIES[wildcards.strategy].needs else []
+        )
     )
 
 
+@per_job
 def draw_seed(wildcards):
     """Whose random draws the cell has: its own seed's, or (public code) one for all."""
     moves = experiment_of(wildcards)["seed_moves"]
     return wildcards.seed if moves == "all" else PUBLIC_CODE_SEED
 
 
+@per_job
+def semi_of(wildcards):
+    return words_of(wildcards)["semi"]
+
+
+@per_job
+def budget_of(wildcards):
+    return experiment_of(wildcards)["budget"]
+
+
+@per_job
+def acquire_version(wildcards):
+    return VERSIONS["acquire"], STRATEGIES[wildcards.strategy].version
+
+
+@per_job
 def acquire_settings(wildcards):
     return slice_of(experiment_of(wildcards), *STRATEGIES[wildcards.strategy].options)
 
 
+@per_job
 def train_settings(wildcards):
     experiment = dict(experiment_of(wildcards))
     if is_full(words_of(wildcards)):
@@ -172,6 +220,12 @@ def train_settings(wildcards):
     return slice_of(both, "network", "augment", *sections)
 
 
+@per_job
+def propagate_settings(wildcards):
+    return slice_of(experiment_of(wildcards), "propagation")
+
+
+@per_job
 def embed_settings(wildcards):
     return slice_of(dataset_of(wildcards), "network", "augment")
 
@@ -210,9 +264,9 @@ def landings():
 
 def memory(base):
     """mem_mb: what the stage takes, and half as much again at each new attempt."""
-    return lambda wildcards, attempt: int(base * (1 + 0.5 * (attempt - 1)))
+    return per_job(lambda wildcards, attempt: int(base * (1 + 0.5 * (attempt - 1))))
 
 
 def minutes(base):
     """runtime: a limit in minutes that doubles at each new attempt."""
-    return lambda wildcards, attempt: base * 2 ** (attempt - 1)
+    return per_job(lambda wildcards, attempt: base * 2 ** (attempt - 1))

@@ -3,8 +3,7 @@
 
 rule train:
     input:
-        pool=dataset_file("pool.npy"),
-        info=dataset_file("pool.json"),
+        of_dataset(pool="pool.npy", info="pool.json"),
         labeled=labeled_set,
         theta=theta,
         pseudo_labels=acquired_pseudo_labels,
@@ -26,7 +25,7 @@ rule train:
     params:
         draw_seed=draw_seed,
         settings=train_settings,
-        semi=lambda wildcards: words_of(wildcards)["semi"],
+        semi=semi_of,
         version=VERSIONS["train"],
     shell:
         "python -m wholepool train"
@@ -44,9 +43,7 @@ ruleorder: propagate_initial > propagate
 
 rule embed:
     input:
-        pool=dataset_file("pool.npy"),
-        info=dataset_file("pool.json"),
-        test_images=dataset_file("test_images.npy"),
+        of_dataset(pool="pool.npy", info="pool.json", test_images="test_images.npy"),
         model=f"{RUN}/model.safetensors",
     output:
         embeddings=temp(f"{RUN}/embeddings.npy"),
@@ -108,8 +105,7 @@ use rule embed as predict with:
 
 rule propagate:
     input:
-        pool=dataset_file("pool.npy"),
-        info=dataset_file("pool.json"),
+        of_dataset(pool="pool.npy", info="pool.json"),
         labeled=labeled_set,
         embeddings=f"{RUN}/embeddings.npy",
     output:
@@ -128,7 +124,7 @@ rule propagate:
         gpu=GPU,
         device=DEVICE,
     params:
-        settings=lambda wildcards: slice_of(experiment_of(wildcards), "propagation"),
+        settings=propagate_settings,
         version=VERSIONS["propagate"],
     shell:
         "python -m wholepool propagate"
@@ -149,10 +145,12 @@ use rule propagate as propagate_initial with:
 
 rule evaluate:
     input:
-        pool=dataset_file("pool.npy"),
-        info=dataset_file("pool.json"),
-        oracle=dataset_file("oracle.parquet"),
-        test_labels=dataset_file("test_labels.npy"),
+        of_dataset(
+            pool="pool.npy",
+            info="pool.json",
+            oracle="oracle.parquet",
+            test_labels="test_labels.npy",
+        ),
         labeled=labeled_set,
         history=f"{RUN}/history.parquet",
         test_probabilities=test_probabilities,
@@ -182,8 +180,7 @@ rule evaluate:
 
 rule acquire:
     input:
-        pool=dataset_file("pool.npy"),
-        info=dataset_file("pool.json"),
+        of_dataset(pool="pool.npy", info="pool.json"),
         labeled=labeled_set,
         embeddings=needed("embeddings", "embeddings.npy"),
         probabilities=needed("probabilities", "probabilities.npy"),
@@ -208,8 +205,8 @@ rule acquire:
     params:
         draw_seed=draw_seed,
         settings=acquire_settings,
-        budget=lambda wildcards: experiment_of(wildcards)["budget"],
-        version=lambda wildcards: (VERSIONS["acquire"], STRATEGIES[wildcards.strategy].version),
+        budget=budget_of,
+        version=acquire_version,
     shell:
         "python -m wholepool acquire --strategy {wildcards.strategy}"
         " --cell {wildcards.method}/{wildcards.strategy}/{wildcards.seed}/{wildcards.cycle}"
@@ -233,9 +230,7 @@ use rule acquire as acquire_with_pseudo_labels with:
 
 rule label:
     input:
-        pool=dataset_file("pool.npy"),
-        info=dataset_file("pool.json"),
-        oracle=dataset_file("oracle.parquet"),
+        of_dataset(pool="pool.npy", info="pool.json", oracle="oracle.parquet"),
         labeled=lambda wildcards: labeled_set(wildcards, back=1),
         queries=lambda wildcards: f"{folder(wildcards, back=1, own=True)}/queries.parquet",
     output:

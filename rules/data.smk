@@ -41,9 +41,7 @@ rule data:
 
 rule initial:
     input:
-        pool=dataset_file("pool.npy"),
-        info=dataset_file("pool.json"),
-        oracle=dataset_file("oracle.parquet"),
+        of_dataset(pool="pool.npy", info="pool.json", oracle="oracle.parquet"),
     output:
         f"{RESULTS}/runs/{{experiment}}/initial/seed{{seed}}/labeled.parquet",
     log:
@@ -68,7 +66,7 @@ rule initial:
 # full supervision: the oracle labels the whole pool
 rule label_all:
     input:
-        pool=f"{DATA}/pool.npy",
+        pool=ancient(f"{DATA}/pool.npy"),
         info=f"{DATA}/pool.json",
         oracle=f"{DATA}/oracle.parquet",
     output:

@@ -4,7 +4,7 @@ PRETRAIN = f"{DATA}/pretrain/{{pre}}"
 
 rule pretrain:
     input:
-        pool=f"{DATA}/pool.npy",
+        pool=ancient(f"{DATA}/pool.npy"),
         info=f"{DATA}/pool.json",
     output:
         model=f"{PRETRAIN}/model.safetensors",
@@ -38,7 +38,7 @@ rule pretrain:
 
 rule diagnose:
     input:
-        pool=f"{DATA}/pool.npy",
+        pool=ancient(f"{DATA}/pool.npy"),
         info=f"{DATA}/pool.json",
         oracle=f"{DATA}/oracle.parquet",
         clusters=f"{PRETRAIN}/clusters.npy",

@@ -178,6 +178,28 @@ def test_light_stages_do_not_import_torch(light_stages):
     assert [name for name, _, torch in results if torch] == []
 
 
+RUN_ONE = """
+import json, sys
+from wholepool.__main__ import main
+code = main(json.load(sys.stdin))
+heavy = ("torch", "torchvision", "scipy", "pandas", "sklearn", "matplotlib")
+print(json.dumps([code, [name for name in heavy if name in sys.modules]]))
+"""
+#: of the stages without a network, those that need more than NumPy and Arrow, and what
+NEEDS = {"data": {"sklearn", "scipy", "pandas"}, "propagate": {"scipy"}, "acquire jlp": {"scipy"}}
+
+
+def test_each_light_stage_imports_only_what_it_needs(light_stages):
+    """A stage starts thousands of times: SciPy takes a tenth of a second, pandas a third."""
+    folder, _, _ = light_stages
+    for command in chain(folder):
+        name = command[0]
+        if name == "acquire":
+            name += " " + command[command.index("--strategy") + 1]
+        code, heavy = json.loads(python("-c", RUN_ONE, input=json.dumps(command)).stdout)
+        assert (code, set(heavy) - NEEDS.get(name, set())) == (0, set()), name
+
+
 def test_data_stage(light_stages):
     folder, _, _ = light_stages
     assert np.load(folder / "pool.npy").shape == (N, 16, 16, 1)

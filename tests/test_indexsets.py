@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -273,3 +276,22 @@ def test_unlabeled_is_the_complement_ascending():
     assert found.dtype == np.int64
     assert indexsets.unlabeled(3, np.array([], dtype=np.int64)).tolist() == [0, 1, 2]
     assert indexsets.unlabeled(3, np.array([2, 1, 0])).tolist() == []
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[1, 2], [1.5, None, 2.0], [None, 3], ["sup", "semi"], ["a", None, "é"], [1, 2.5], [], [None]]
+    + [[0.1] * 9 + [None]],
+    ids=str,
+)
+def test_lists_become_what_arrow_makes_of_them(values):
+    made = indexsets.list_to_arrow(values)
+    made.validate(full=True)
+    assert made.equals(pa.array(values)) and made.null_count == values.count(None)
+
+
+def test_lists_become_arrow_arrays_without_pandas():
+    code = "import sys; from wholepool.indexsets import list_to_arrow as f; f([1, None]); f(['a'])"
+    code += "; print('pandas' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], text=True, stdout=subprocess.PIPE)
+    assert done.stdout == "False\n"

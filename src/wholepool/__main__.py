@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 Arguments = argparse.Namespace
 
+#: the stages that use a GPU where there is one
+ON_GPU = ("pretrain", "train", "embed", "propagate", "throughput", "cost")
+
 
 def data(args: Arguments) -> None:
     """Make the pool, its hidden labels and the test set from a data set's source."""
@@ -522,11 +525,13 @@ def write_history(path: str, history: list[dict[str, Any]], views: "Views") -> N
 
     from wholepool import __version__
     from wholepool.files import atomic
+    from wholepool.indexsets import list_to_arrow
 
     device = views.images.device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
     names = list(dict.fromkeys(name for row in history for name in row))
-    table = pa.table({name: [row.get(name) for row in history] for name in names or ["loss"]})
+    columns = {name: [row.get(name) for row in history] for name in names or ["loss"]}
+    table = pa.table({name: list_to_arrow(values) for name, values in columns.items()})
     metadata = {
         "device": name,
         "threads": str(torch.get_num_threads()),
@@ -661,6 +666,10 @@ def main(arguments: list[str] | None = None) -> int:
         os.environ[name] = str(args.threads)
     name = "/".join(map(str, args.cell)) if getattr(args, "cell", None) else ""
     start_logging(" ".join(filter(None, [args.stage, name])), args.log)
+    if args.stage in ON_GPU and args.device != "cpu":
+        from wholepool.hardware import claim_gpu
+
+        claim_gpu()
     try:
         args.run(args)
     except UserError as error:

@@ -7,6 +7,7 @@ the file's integrity, its kind, its pool and its content, and names the file and
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -112,7 +113,7 @@ def read_table(path: str | Path) -> pa.Table:
 
 
 # pyarrow's own conversions from and to NumPy import pandas, as pq.read_table does: a third of a
-# second in each of thousands of jobs. The two below and pq.ParquetFile do not.
+# second in each of thousands of jobs. The three below and pq.ParquetFile do not.
 
 
 def to_numpy(column: pa.ChunkedArray) -> np.ndarray:
@@ -125,6 +126,25 @@ def to_arrow(array: np.ndarray) -> pa.Array:
     array = np.ascontiguousarray(array)
     kind = pa.from_numpy_dtype(array.dtype)
     return pa.Array.from_buffers(kind, len(array), [None, pa.py_buffer(array)])
+
+
+def list_to_arrow(values: list[Any]) -> pa.Array:
+    """A list of int, float or str (one kind, or None) as an Arrow array, as pa.array makes it."""
+    there = [value for value in values if value is not None]
+    if not there:
+        return pa.nulls(len(values))
+    valid = np.array([value is not None for value in values], dtype=bool)
+    missing = (
+        pa.py_buffer(np.packbits(valid, bitorder="little")) if len(there) < len(values) else None
+    )
+    if isinstance(there[0], str):
+        texts = [(value or "").encode() for value in values]
+        ends = np.cumsum([0, *map(len, texts)], dtype=np.int32)
+        data = [missing, pa.py_buffer(ends), pa.py_buffer(b"".join(texts))]
+        return pa.Array.from_buffers(pa.string(), len(values), data)
+    numbers = np.array([0 if value is None else value for value in values])
+    kind = pa.from_numpy_dtype(numbers.dtype)
+    return pa.Array.from_buffers(kind, len(values), [missing, pa.py_buffer(numbers)])
 
 
 def check(columns: Columns, kind: str, pool: Pool, path: str) -> None:

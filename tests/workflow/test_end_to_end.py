@@ -161,6 +161,18 @@ def test_a_second_run_does_nothing(run):
     assert "Nothing to be done" in snakemake(run, "--cores", "2", "all").stdout
 
 
+def test_a_pool_is_known_by_its_description_and_not_by_its_age(run, tmp_path):
+    """Large pools are not hashed, so one that was copied or made again must still redo nothing."""
+    run = shutil.copytree(run, tmp_path / "copy")
+    data = run / "results/datasets/digits"
+    (data / "pool.npy").touch()
+    unhashed = ("all", "--max-checksum-file-size", "0")
+    assert planned(run, *unhashed) == []
+    info = json.loads((data / "pool.json").read_text())
+    (data / "pool.json").write_text(json.dumps(info | {"fingerprint": "another"}))
+    assert {"initial", "pretrain", "train"} <= {job.rule for job in planned(run, *unhashed)}
+
+
 def test_a_new_strategy_costs_no_training_of_the_old_ones(run, varied):
     methods = {
         "baseline": {
