@@ -198,6 +198,7 @@ def test_defaults_are_the_methods():
         "weight_norm": True,
         "dropout": 0.5,
         "logit_scale": 1,
+        "precision": "float32",
     }
     assert digits["augment"] == {"translate": 4, "flip": True, "embedding_view": "plain"}
     assert digits["pretrain"]["epochs"] == 250

@@ -109,7 +109,7 @@ def pretrain(args: Arguments) -> None:
     result = PRETRAININGS[args.pre](
         network, views, pool.classes, args.settings["pretrain"], rng, EpochReport()
     )
-    write_history(args.history, result.history, views)
+    write_history(args.history, result.history, views, network)
     write_array(args.clusters, result.clusters.astype(np.int32))
     write_json(args.cluster_epochs, result.cluster_epochs)
     save_weights(args.out, trunk_state(network.state_dict()))
@@ -165,7 +165,7 @@ def train(args: Arguments) -> None:
         pseudo,
         EpochReport(),
     )
-    write_history(args.history, history, views)
+    write_history(args.history, history, views, network)
     save_weights(args.out, network.state_dict())
 
 
@@ -259,10 +259,12 @@ def evaluate(args: Arguments) -> None:
         metrics["pseudo_label_accuracy"] = plain
         metrics["pseudo_label_accuracy_weighted"] = weighted
     history = read_table(args.history)
-    provenance = {k.decode(): v.decode() for k, v in (history.schema.metadata or {}).items()}
+    provenance = {"precision": "float32"}  # of histories that were written before it could differ
+    provenance |= {k.decode(): v.decode() for k, v in (history.schema.metadata or {}).items()}
     metrics["epochs"] = history.num_rows
     metrics["final_loss"] = history["loss"][-1].as_py() if history.num_rows else None
-    metrics |= {name: provenance[name] for name in ("device", "threads", "torch", "wholepool")}
+    names = ("device", "threads", "precision", "torch", "wholepool")
+    metrics |= {name: provenance[name] for name in names}
     write_json(args.out, metrics)
     logger.info(
         "%s %s seed %d cycle %d: %d labels, test accuracy %.2f %%",
@@ -500,8 +502,7 @@ def prepared(
     augment = args.settings["augment"]
     views = Views(pool, device=device, **augment)
     network = Network(pool.channels, pool.classes, **args.settings["network"])
-    network = network.to(device).to(memory_format=torch.channels_last)
-    return network, views, generator(*key)
+    return network.to(device), views, generator(*key)
 
 
 def read_graph(path: str) -> Any:
@@ -511,7 +512,9 @@ def read_graph(path: str) -> Any:
     return read(path)
 
 
-def write_history(path: str, history: list[dict[str, Any]], views: "Views") -> None:
+def write_history(
+    path: str, history: list[dict[str, Any]], views: "Views", network: "Network"
+) -> None:
     """Write a training's history, with what it ran on in the file's metadata."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -527,6 +530,7 @@ def write_history(path: str, history: list[dict[str, Any]], views: "Views") -> N
     metadata = {
         "device": name,
         "threads": str(torch.get_num_threads()),
+        "precision": network.precision,
         "torch": torch.__version__,
         "wholepool": __version__,
     }
