@@ -186,7 +186,8 @@ def embed(args: Arguments) -> None:
         write_array(args.embeddings, embeddings)
         write_array(args.probabilities, probabilities)
     test = dataclasses.replace(pool, images=np.load(args.test_images, mmap_mode="r"))
-    _, test_probabilities = run(network, Views(test, 0, False, device=views.images.device))
+    test_views = Views(test, 0, False, device=views.device, memory_mb=args.pool_memory_mb)
+    _, test_probabilities = run(network, test_views)
     write_array(args.test_probabilities, test_probabilities)
 
 
@@ -500,7 +501,10 @@ def prepared(
     torch.manual_seed(int(seed_sequence("torch", *key).generate_state(1, "uint64")[0]) >> 1)
     device = device_for(args.device)
     augment = args.settings["augment"]
-    views = Views(pool, device=device, **augment)
+    views = Views(pool, device=device, memory_mb=args.pool_memory_mb, **augment)
+    if views.images is None:
+        size = pool.images.nbytes / 1e6
+        logger.info("the pool's %.0f MB stay on disk: each batch is read from there", size)
     network = Network(pool.channels, pool.classes, **args.settings["network"])
     return network.to(device), views, generator(*key)
 
@@ -523,7 +527,7 @@ def write_history(
     from wholepool import __version__
     from wholepool.files import atomic
 
-    device = views.images.device
+    device = views.device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
     names = list(dict.fromkeys(name for row in history for name in row))
     table = pa.table({name: [row.get(name) for row in history] for name in names or ["loss"]})
@@ -569,6 +573,15 @@ def parser() -> argparse.ArgumentParser:
     def settings(sub: Any) -> None:
         sub.add_argument("--settings", type=json.loads, required=True, help="config, as JSON")
 
+    def on_device(sub: Any) -> None:
+        settings(sub)
+        sub.add_argument(
+            "--pool-memory-mb",
+            type=megabytes,
+            metavar="MIB",
+            help="copy a pool to the device up to this size; default: auto, half of what is free",
+        )
+
     def cell(sub: Any) -> None:
         sub.add_argument(
             "--cell", type=cell_of, required=True, help="method/strategy/seed/cycle of the job"
@@ -588,7 +601,7 @@ def parser() -> argparse.ArgumentParser:
     sub = command(initial, "pool", "info", "oracle", "out")
     sub.add_argument("--seed", type=int, required=True)
     sub.add_argument("--size", type=int, required=True)
-    settings(
+    on_device(
         command(pretrain, "pool", "info", "pre", "history", "clusters", "cluster-epochs", "out")
     )
     command(diagnose, "pool", "info", "oracle", "clusters", "cluster-epochs", "out")
@@ -597,14 +610,14 @@ def parser() -> argparse.ArgumentParser:
         *("pool", "info", "labeled", "semi", "history", "out"),
         optional=("theta", "pseudo-labels"),
     )
-    settings(sub)
+    on_device(sub)
     draws(sub)
     sub = command(
         embed,
         *("pool", "info", "model", "test-images", "test-probabilities"),
         optional=("embeddings", "probabilities"),
     )
-    settings(sub)
+    on_device(sub)
     draws(sub)
     sub = command(propagate, "pool", "info", "labeled", "embeddings", "graph", "out")
     settings(sub)
@@ -652,6 +665,11 @@ def cell_of(text: str) -> tuple[str, str, int, int]:
     """method/strategy/seed/cycle."""
     method, strategy, seed, cycle = text.split("/")
     return method, strategy, int(seed), int(cycle)
+
+
+def megabytes(text: str) -> int | None:
+    """A number, or auto: None."""
+    return None if text == "auto" else int(text)
 
 
 def main(arguments: list[str] | None = None) -> int:
