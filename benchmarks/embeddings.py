@@ -52,7 +52,6 @@ def make(path: Path, data: Path, source: str) -> None:
     architecture.STAGES = (*stages, (first, second, (round(last / WIDTH), kernel, padding)))
     net = Network(pool.channels, pool.classes, width=WIDTH)
     architecture.STAGES = whole
-    net = net.to(memory_format=torch.channels_last)
     views = Views(pool, translate=4, flip=True)
     labeled = rng.choice(pool.n, min(pool.n, TRAINED_ON), replace=False)
     arrays = {"labels": images.train_labels}

@@ -34,9 +34,10 @@ export_package()
 RESULTS = SETTINGS["results_dir"]
 THREADS = SETTINGS["threads"]
 DEVICE = SETTINGS["device"]
-# The device (and data_dir) are given to jobs as resources, not as parameters: taking a grid from a
-# CPU to a GPU, or moving the data, does not redo what is done. Only a job that will use a GPU asks
-# for one: CPU jobs must not wait for GPU slots.
+POOL_MEMORY = "auto" if SETTINGS["pool_memory_mb"] is None else SETTINGS["pool_memory_mb"]
+# The device (and its memory for the pool, and data_dir) are given to jobs as resources, not as
+# parameters: taking a grid from a CPU to a GPU, or moving the data, does not redo what is done. Only
+# a job that will use a GPU asks for one: CPU jobs must not wait for GPU slots.
 GPU = int(DEVICE == "cuda" or (DEVICE == "auto" and gpu_present()))
 DATASETS = SETTINGS["datasets"]
 EXPERIMENTS = SETTINGS["experiments"]

@@ -22,6 +22,7 @@ rule train:
         runtime=minutes(480),
         gpu=GPU,
         device=DEVICE,
+        pool_memory=POOL_MEMORY,
     params:
         draw_seed=draw_seed,
         settings=train_settings,
@@ -34,7 +35,8 @@ rule train:
         " --pool {input.pool} --info {input.info} --labeled {input.labeled}"
         " --theta {input.theta} --pseudo-labels {input.pseudo_labels} --semi {params.semi}"
         " --settings {params.settings:q} --history {output.history} --out {output.model}"
-        " --threads {threads} --device {resources.device} --log {log}"
+        " --threads {threads} --device {resources.device}"
+        " --pool-memory-mb {resources.pool_memory} --log {log}"
 
 
 ruleorder: embed_initial > embed
@@ -61,6 +63,7 @@ rule embed:
         runtime=minutes(30),
         gpu=GPU,
         device=DEVICE,
+        pool_memory=POOL_MEMORY,
     params:
         draw_seed=draw_seed,
         settings=embed_settings,
@@ -74,7 +77,8 @@ rule embed:
         " --embeddings {output.embeddings}"
         " --probabilities {output.probabilities}"
         " --test-probabilities {output.test_probabilities}"
-        " --threads {threads} --device {resources.device} --log {log}"
+        " --threads {threads} --device {resources.device}"
+        " --pool-memory-mb {resources.pool_memory} --log {log}"
 
 
 # Cycle 0 is shared by all strategies, also by one that is added next month. Were its embeddings and

@@ -24,6 +24,7 @@ rule pretrain:
         runtime=minutes(1440),
         gpu=GPU,
         device=DEVICE,
+        pool_memory=POOL_MEMORY,
     params:
         settings=lambda wildcards: slice_of(
             DATASETS[wildcards.dataset], "network", "augment", "pretrain"
@@ -33,7 +34,8 @@ rule pretrain:
         "python -m wholepool pretrain --pool {input.pool} --info {input.info}"
         " --pre {wildcards.pre} --settings {params.settings:q} --history {output.history}"
         " --clusters {output.clusters} --cluster-epochs {output.cluster_epochs}"
-        " --out {output.model} --threads {threads} --device {resources.device} --log {log}"
+        " --out {output.model} --threads {threads} --device {resources.device}"
+        " --pool-memory-mb {resources.pool_memory} --log {log}"
 
 
 rule diagnose:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from wholepool.augment import Views, reflected, shifted
+from wholepool.augment import Views, reflected, room, shifted
 from wholepool.pool import Pool
 
 torch.set_num_threads(1)
@@ -162,3 +162,45 @@ def test_views_do_not_alter_a_read_only_pool():
     views = Views(pool_of(images), 2, True)
     views.images.zero_()
     assert np.array_equal(images, before)
+
+
+# pools that stay on disk
+
+
+def stored_pool(folder, count=40):
+    """A pool in a memory-mapped file, read-only, as `read_pool` opens it."""
+    np.save(folder / "pool.npy", random_images(count, 9, 7, 3))
+    mapped = np.load(folder / "pool.npy", mmap_mode="r")
+    return pool_of(mapped, [0.4, 0.5, 0.6], [0.2, 0.3, 0.25])
+
+
+def test_streamed_views_are_the_resident_ones_to_the_bit(tmp_path):
+    pool = stored_pool(tmp_path)
+    resident, streamed = Views(pool, 3, True), Views(pool, 3, True, memory_mb=0)
+    assert resident.images is not None and streamed.images is None
+    assert len(streamed) == len(resident) == 40
+    indices = np.array([7, 0, 7, 39])
+    for where in (slice(5, 30), torch.as_tensor(indices)):
+        assert torch.equal(streamed.plain(where), resident.plain(where))
+    mine, its = np.random.default_rng(1), np.random.default_rng(1)
+    for _ in range(5):
+        one, other = streamed.augmented(indices, mine), resident.augmented(indices, its)
+        assert torch.equal(one, other)
+        assert one.stride() == other.stride()
+    assert mine.random() == its.random()
+
+
+def test_a_pool_is_resident_up_to_its_limit():
+    images = np.zeros((4, 512, 512, 1), dtype=np.uint8)  # 1 MiB
+    assert Views(pool_of(images), 0, False, memory_mb=1).images is not None
+    assert Views(pool_of(images[:3]), 0, False, memory_mb=1).images is not None
+    more = np.zeros((5, 512, 512, 1), dtype=np.uint8)
+    assert Views(pool_of(more), 0, False, memory_mb=1).images is None
+
+
+def test_without_a_limit_half_of_the_memory_is_left(monkeypatch):
+    monkeypatch.setattr("wholepool.augment.available_memory", lambda: 1000)
+    assert room(torch.device("cpu"), None) == 500
+    images = random_images(1, 10, 10, 5)
+    assert Views(pool_of(images), 0, False).images is not None
+    assert Views(pool_of(np.concatenate([images, images])), 0, False).images is None

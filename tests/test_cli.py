@@ -139,6 +139,7 @@ def write_embed_and_train_outputs(folder):
         np.save(folder / f"{name}.npy", sharp)
     table = pa.table({"epoch": [0, 1], "loss": [2.0, 1.0]})
     metadata = {"device": "cpu", "threads": "1", "torch": "2", "wholepool": "0"}
+    metadata["precision"] = "bfloat16"
     pq.write_table(table.replace_schema_metadata(metadata), folder / "history.parquet")
 
 
@@ -256,6 +257,7 @@ def test_draws_of_random_follow_the_seed_or_the_draw_seed(light_stages, tmp_path
 def test_metrics_of_the_evaluate_stage(light_stages):
     folder, _, _ = light_stages
     metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["precision"] == "bfloat16"
     probabilities = np.load(folder / "test_probabilities.npy")
     truth = np.load(folder / "test_labels.npy")
     assert metrics["accuracy"] == pytest.approx(100 * (probabilities.argmax(1) == truth).mean())

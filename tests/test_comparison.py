@@ -376,6 +376,7 @@ def test_settings_of_a_method_count_only_where_it_uses_them(paper, tmp_path):
         ("propagation.graph", "union", "propagation.graph: union"),
         ("semi.sup_epochs", 0, "semi.sup_epochs: 0"),
         ("network.weight_norm", False, "network.weight_norm: false"),
+        ("network.precision", "bfloat16", "network.precision: bfloat16"),
         ("pretrain.pca", 64, "pretrain.pca: 64"),
         ("pool.mean", None, "pool.mean: null"),
     ],

@@ -198,6 +198,7 @@ def test_defaults_are_the_methods():
         "weight_norm": True,
         "dropout": 0.5,
         "logit_scale": 1,
+        "precision": "float32",
     }
     assert digits["augment"] == {"translate": 4, "flip": True, "embedding_view": "plain"}
     assert digits["pretrain"]["epochs"] == 250
@@ -236,6 +237,7 @@ def test_defaults_are_the_methods():
     assert demo["seeds"] == [0, 1, 2, 3, 4]
     assert (demo["initial"], demo["cycles"], demo["full_supervision"]) == (10, 5, None)
     assert (result["results_dir"], result["device"], result["threads"]) == ("results", "auto", 1)
+    assert result["pool_memory_mb"] is None
 
 
 def test_every_section_is_complete():
@@ -430,6 +432,7 @@ BAD = [
     ("full_supervision", 101, ["full_supervision is 101", "maximum of 100"]),
     ("device", "gpu", ["device is 'gpu'", "auto, cpu, cuda"]),
     ("threads", 0, ["threads is 0", "minimum of 1"]),
+    ("pool_memory_mb", -1, ["pool_memory_mb is -1", "minimum of 0"]),
     ("results_dir", "out; touch pwned", ["results_dir is 'out; touch pwned'"]),
     ("results_dir", "$(touch pwned)", ["results_dir"]),
     ("data_dir", "a'b", ["data_dir", "a'b"]),

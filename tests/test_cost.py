@@ -183,6 +183,20 @@ def test_seconds_of_a_training_by_hand():
     assert estimate.job_seconds(train_job, rates, {}) == pytest.approx(expected)
 
 
+def test_rates_of_another_precision_are_scaled_and_named():
+    """Rates without a precision, from before it could differ, are float32's."""
+    half = grid(network={"precision": "bfloat16"})
+    pool = next(job.pool for job in cost.jobs(half) if job.pool)
+    rates = rates_of(half)
+    known = rates["networks"][0]
+    scaled = {}
+    assert estimate.network_of(pool, rates, scaled) == (known, 1.0)
+    assert "bfloat16" in next(iter(scaled)) and "float32" in next(iter(scaled.values()))
+    own = known | {"precision": "bfloat16"}
+    rates["networks"].append(own)
+    assert estimate.network_of(pool, rates, {})[0] is own
+
+
 def test_a_schedule_is_between_the_chain_and_the_sum():
     config = grid()
     plan, rates = cost.jobs(config), rates_of(config)

@@ -55,12 +55,12 @@ def settings(**changes):
     } | changes
 
 
-def run(seed=0, n=48, report=None, logit_scale=1.0, view="plain", **changes):
+def run(seed=0, n=48, report=None, logit_scale=1.0, view="plain", memory_mb=None, **changes):
     pool, labels = toy_pool(n)
     torch.manual_seed(seed)
     network = Network(1, CLASSES, width=1 / 16, dropout=0.0, logit_scale=logit_scale)
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    views = Views(pool, 1, False, view)
+    views = Views(pool, 1, False, view, memory_mb=memory_mb)
     result = PRETRAININGS["deepcluster"](
         network, views, CLASSES, settings(**changes), np.random.default_rng(seed), report
     )
@@ -442,3 +442,27 @@ def test_loss_falls_while_clusters_stay():
         ).result.history
     ]
     assert losses[-1] < 0.6 * losses[0]
+
+
+# a pool that stays on disk
+
+
+def test_a_streamed_pool_gives_the_same_weights(monkeypatch):
+    """From pixels, gathered batch by batch, and from embeddings."""
+    monkeypatch.setattr(deepcluster, "BATCH", 7)
+    resident = run(epochs=3, pixel_epochs=1)
+    streamed = run(epochs=3, pixel_epochs=1, memory_mb=0)
+    assert streamed.views.images is None
+    assert np.array_equal(streamed.result.clusters, resident.result.clusters)
+    for one, other in zip(
+        streamed.network.state_dict().values(), resident.network.state_dict().values(), strict=True
+    ):
+        assert torch.equal(one, other)
+
+
+def test_pixels_that_fit_nowhere_are_explained(monkeypatch):
+    pool, _ = toy_pool(48)
+    monkeypatch.setattr(deepcluster, "available_memory", lambda: 8 * pool.images.nbytes - 1)
+    with pytest.raises(UserError, match=r"pixel_epochs.*0\.0 GB.*set it to 0"):
+        deepcluster.pixels(Views(pool, 1, False, memory_mb=0))
+    deepcluster.pixels(Views(pool, 1, False))  # a resident one is no question

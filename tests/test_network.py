@@ -244,3 +244,47 @@ def test_device_words(monkeypatch):
     monkeypatch.setattr(module.torch.cuda, "is_available", lambda: True)
     assert device_for("auto").type == "cuda"
     assert device_for("cpu").type == "cpu"
+
+
+# precision
+
+
+def passed(network, batch):
+    """Types and layouts of all activations, the embeddings, gradients of their first entries."""
+    found = []
+    for layer in network.trunk:
+        layer.register_forward_hook(
+            lambda _, inputs, output: found.append(
+                (output.dtype, output.is_contiguous(memory_format=torch.channels_last))
+            )
+        )
+    embeddings = network.embed(batch)
+    return (
+        found,
+        embeddings,
+        torch.autograd.grad(embeddings[:, 0].sum(), network.trunk.parameters()),
+    )
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_precision_is_of_the_activations_alone(precision):
+    network = build(precision=precision)
+    batch = images(count=8).contiguous(memory_format=torch.channels_last)
+    found, embeddings, gradients = passed(network, batch)
+    assert len(found) == len(network.trunk)
+    assert set(found) == {(getattr(torch, precision), True)}
+    assert embeddings.dtype == network.classify(embeddings).dtype == torch.float32
+    assert torch.allclose(embeddings.norm(dim=1), torch.ones(8), atol=1e-6)
+    assert (
+        {p.dtype for p in network.parameters()} == {g.dtype for g in gradients} == {torch.float32}
+    )
+
+
+def test_bfloat16_is_float32_to_its_rounding():
+    """Of eight bits of mantissa a rounding is 2**-9; nine layers and their BN have some thirty."""
+    exact, rough = build(), build(precision="bfloat16")
+    _, a, gradients = passed(exact, images(count=64))
+    _, b, others = passed(rough, images(count=64))
+    assert 0 < (a - b).abs().max() < 30 * 2**-9
+    both = [torch.cat([g.flatten() for g in many]) for many in (gradients, others)]
+    assert functional.cosine_similarity(*both, dim=0) > 0.9

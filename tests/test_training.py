@@ -1,5 +1,6 @@
 """SUP and SEMI: which images and labels reach the batches, at what rate, drawn how often."""
 
+import dataclasses
 import math
 from types import SimpleNamespace
 
@@ -578,6 +579,22 @@ def test_training_is_repeatable_bit_for_bit():
         networks.append(network)
     assert same_weights(networks[0], networks[1])
     assert not same_weights(networks[0], networks[2])
+
+
+@pytest.mark.parametrize("view", ["plain", "augmented"])
+def test_a_streamed_pool_gives_the_same_weights(tmp_path, view):
+    pool, truth = toy_pool()
+    np.save(tmp_path / "pool.npy", pool.images)
+    mapped = dataclasses.replace(pool, images=np.load(tmp_path / "pool.npy", mmap_mode="r"))
+    networks = []
+    for images, limit in ((pool, None), (mapped, 0)):
+        network = build()
+        views = Views(images, 1, True, view, memory_mb=limit)
+        assert (views.images is None) == (limit == 0)
+        rng = np.random.default_rng(1)
+        train(network, views, LABELED, truth[LABELED], settings(), rng, SEMIS["label_propagation"])
+        networks.append(network)
+    assert same_weights(*networks)
 
 
 def test_real_label_propagation_runs_and_reports():

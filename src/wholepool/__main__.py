@@ -112,7 +112,7 @@ def pretrain(args: Arguments) -> None:
     result = PRETRAININGS[args.pre](
         network, views, pool.classes, args.settings["pretrain"], rng, EpochReport()
     )
-    write_history(args.history, result.history, views)
+    write_history(args.history, result.history, views, network)
     write_array(args.clusters, result.clusters.astype(np.int32))
     write_json(args.cluster_epochs, result.cluster_epochs)
     save_weights(args.out, trunk_state(network.state_dict()))
@@ -168,7 +168,7 @@ def train(args: Arguments) -> None:
         pseudo,
         EpochReport(),
     )
-    write_history(args.history, history, views)
+    write_history(args.history, history, views, network)
     save_weights(args.out, network.state_dict())
 
 
@@ -189,7 +189,8 @@ def embed(args: Arguments) -> None:
         write_array(args.embeddings, embeddings)
         write_array(args.probabilities, probabilities)
     test = dataclasses.replace(pool, images=np.load(args.test_images, mmap_mode="r"))
-    _, test_probabilities = run(network, Views(test, 0, False, device=views.images.device))
+    test_views = Views(test, 0, False, device=views.device, memory_mb=args.pool_memory_mb)
+    _, test_probabilities = run(network, test_views)
     write_array(args.test_probabilities, test_probabilities)
 
 
@@ -265,10 +266,12 @@ def evaluate(args: Arguments) -> None:
         metrics["pseudo_label_accuracy"] = plain
         metrics["pseudo_label_accuracy_weighted"] = weighted
     history = read_table(args.history)
-    provenance = {k.decode(): v.decode() for k, v in (history.schema.metadata or {}).items()}
+    provenance = {"precision": "float32"}  # of histories that were written before it could differ
+    provenance |= {k.decode(): v.decode() for k, v in (history.schema.metadata or {}).items()}
     metrics["epochs"] = history.num_rows
     metrics["final_loss"] = history["loss"][-1].as_py() if history.num_rows else None
-    metrics |= {name: provenance[name] for name in ("device", "threads", "torch", "wholepool")}
+    names = ("device", "threads", "precision", "torch", "wholepool")
+    metrics |= {name: provenance[name] for name in names}
     write_json(args.out, metrics)
     logger.info(
         "%s %s seed %d cycle %d: %d labels, test accuracy %.2f %%",
@@ -504,10 +507,12 @@ def prepared(
     torch.manual_seed(int(seed_sequence("torch", *key).generate_state(1, "uint64")[0]) >> 1)
     device = device_for(args.device)
     augment = args.settings["augment"]
-    views = Views(pool, device=device, **augment)
+    views = Views(pool, device=device, memory_mb=args.pool_memory_mb, **augment)
+    if views.images is None:
+        size = pool.images.nbytes / 1e6
+        logger.info("the pool's %.0f MB stay on disk: each batch is read from there", size)
     network = Network(pool.channels, pool.classes, **args.settings["network"])
-    network = network.to(device).to(memory_format=torch.channels_last)
-    return network, views, generator(*key)
+    return network.to(device), views, generator(*key)
 
 
 def read_graph(path: str) -> Any:
@@ -517,7 +522,9 @@ def read_graph(path: str) -> Any:
     return read(path)
 
 
-def write_history(path: str, history: list[dict[str, Any]], views: "Views") -> None:
+def write_history(
+    path: str, history: list[dict[str, Any]], views: "Views", network: "Network"
+) -> None:
     """Write a training's history, with what it ran on in the file's metadata."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -527,7 +534,7 @@ def write_history(path: str, history: list[dict[str, Any]], views: "Views") -> N
     from wholepool.files import atomic
     from wholepool.indexsets import list_to_arrow
 
-    device = views.images.device
+    device = views.device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
     names = list(dict.fromkeys(name for row in history for name in row))
     columns = {name: [row.get(name) for row in history] for name in names or ["loss"]}
@@ -535,6 +542,7 @@ def write_history(path: str, history: list[dict[str, Any]], views: "Views") -> N
     metadata = {
         "device": name,
         "threads": str(torch.get_num_threads()),
+        "precision": network.precision,
         "torch": torch.__version__,
         "wholepool": __version__,
     }
@@ -573,6 +581,15 @@ def parser() -> argparse.ArgumentParser:
     def settings(sub: Any) -> None:
         sub.add_argument("--settings", type=json.loads, required=True, help="config, as JSON")
 
+    def on_device(sub: Any) -> None:
+        settings(sub)
+        sub.add_argument(
+            "--pool-memory-mb",
+            type=megabytes,
+            metavar="MIB",
+            help="copy a pool to the device up to this size; default: auto, half of what is free",
+        )
+
     def cell(sub: Any) -> None:
         sub.add_argument(
             "--cell", type=cell_of, required=True, help="method/strategy/seed/cycle of the job"
@@ -592,7 +609,7 @@ def parser() -> argparse.ArgumentParser:
     sub = command(initial, "pool", "info", "oracle", "out")
     sub.add_argument("--seed", type=int, required=True)
     sub.add_argument("--size", type=int, required=True)
-    settings(
+    on_device(
         command(pretrain, "pool", "info", "pre", "history", "clusters", "cluster-epochs", "out")
     )
     command(diagnose, "pool", "info", "oracle", "clusters", "cluster-epochs", "out")
@@ -601,14 +618,14 @@ def parser() -> argparse.ArgumentParser:
         *("pool", "info", "labeled", "semi", "history", "out"),
         optional=("theta", "pseudo-labels"),
     )
-    settings(sub)
+    on_device(sub)
     draws(sub)
     sub = command(
         embed,
         *("pool", "info", "model", "test-images", "test-probabilities"),
         optional=("embeddings", "probabilities"),
     )
-    settings(sub)
+    on_device(sub)
     draws(sub)
     sub = command(propagate, "pool", "info", "labeled", "embeddings", "graph", "out")
     settings(sub)
@@ -656,6 +673,11 @@ def cell_of(text: str) -> tuple[str, str, int, int]:
     """method/strategy/seed/cycle."""
     method, strategy, seed, cycle = text.split("/")
     return method, strategy, int(seed), int(cycle)
+
+
+def megabytes(text: str) -> int | None:
+    """A number, or auto: None."""
+    return None if text == "auto" else int(text)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -206,6 +206,7 @@ def settings_of(
         flat["initial"] = plan["initial"]
     if "seed_moves" in plan:
         flat["seed_moves"] = plan["seed_moves"]
+    flat["network.precision"] = "float32"  # of evidence that was made before it could differ
     for name, section in sections.items():
         flat |= {f"{name}.{key}": value for key, value in section.items()}
     return flat

@@ -50,9 +50,10 @@ def read_schema(path: str | Path) -> dict[str, Any]:
 def resolve(config: Config, schema_path: str | Path) -> Config:
     """Check a configuration and write it out in full.
 
-    Returns {"results_dir", "data_dir", "device", "threads", "tables", "datasets": {name: {source,
-    pool, network, augment, pretrain}}, "experiments": {name: {dataset, budget, initial, cycles,
-    seeds, seed_moves, methods, optimizer, sup, full, semi, propagation, ceal, full_supervision}}}.
+    Returns {"results_dir", "data_dir", "device", "pool_memory_mb", "threads", "tables", "datasets":
+    {name: {source, pool, network, augment, pretrain}}, "experiments": {name: {dataset, budget,
+    initial, cycles, seeds, seed_moves, methods, optimizer, sup, full, semi, propagation, ceal,
+    full_supervision}}}.
     Raises UserError, listing every fault with its key, value and remedy.
     """
     schema = read_schema(str(schema_path))
@@ -60,7 +61,7 @@ def resolve(config: Config, schema_path: str | Path) -> Config:
     definitions = schema["$defs"]
     top = {
         key: config.get(key, schema["properties"][key].get("default"))
-        for key in ("results_dir", "data_dir", "device", "threads")
+        for key in ("results_dir", "data_dir", "device", "pool_memory_mb", "threads")
     }
     top["tables"] = fill(config.get("tables", {}), schema["properties"]["tables"])
     faults: list[str] = []

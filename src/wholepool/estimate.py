@@ -58,7 +58,10 @@ def read_rates(path: str | Path) -> dict[str, Any]:
 
 
 def network_of(pool: Pool, rates: Mapping[str, Any], scaled: Scaled) -> tuple[Any, float]:
-    """The measured network of a data set, and 1; or the nearest in FLOPs, and their ratio."""
+    """The measured network of a data set, and 1; or the nearest in FLOPs, and their ratio.
+
+    The nearest of its own precision, where there is one: FLOPs say nothing of another's speed.
+    """
     key = network_key(pool)
     for row in rates["networks"]:
         if settings_of(row) == key:
@@ -69,9 +72,13 @@ def network_of(pool: Pool, rates: Mapping[str, Any], scaled: Scaled) -> tuple[An
             f"{key[0]:g}: measure with python -m wholepool throughput --config GRID.yaml"
         )
     wanted = flops(pool.size, pool.channels, pool.classes, key[0])
-    row = min(rates["networks"], key=lambda row: abs(np.log(row["flops"] / wanted)))
-    scaled[f"width {key[0]:g} at {pool.size} pixels, {pool.channels} channels"] = (
-        f"width {row['width']:g} at {row['size']} pixels, {row['channels']} channels, by FLOPs"
+    row = min(
+        rates["networks"],
+        key=lambda row: (settings_of(row)[-1] != key[-1], abs(np.log(row["flops"] / wanted))),
+    )
+    scaled[f"width {key[0]:g} at {pool.size} pixels, {pool.channels} channels, {key[-1]}"] = (
+        f"width {row['width']:g} at {row['size']} pixels, {row['channels']} channels, "
+        f"{settings_of(row)[-1]}, by FLOPs"
     )
     return row, wanted / row["flops"]
 

@@ -192,7 +192,7 @@ def provenance_of(results: Path, command: str, commit: str | None = None) -> dic
     """
     columns = {
         name: _distinct(results / "tables" / RUNS, name)
-        for name in ("device", "threads", "torch", "wholepool")
+        for name in ("device", "threads", "precision", "torch", "wholepool")
     }
     seconds, spans = benchmarks(results)
     spans += [(path.stat().st_mtime,) * 2 for path in (results / "runs").rglob("metrics.json")]
@@ -204,6 +204,7 @@ def provenance_of(results: Path, command: str, commit: str | None = None) -> dic
         "dirty": dirty,
         "devices": columns["device"],
         "threads": columns["threads"],
+        "precision": columns["precision"],
         "versions": {
             "torch": columns["torch"],
             "wholepool": columns["wholepool"],

@@ -82,3 +82,16 @@ def locked(path: Path) -> bool:
 
 def slot_file(gpu: str, slot: int, folder: Path) -> Path:
     return folder / f"{gpu.replace('/', '-')}.{slot}"
+
+
+def available_memory() -> int:
+    """Bytes of memory that a process can still get without swapping.
+
+    Where the system does not tell (it is not Linux): half of what the machine has. A cluster's
+    limit on a job is not seen.
+    """
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) for line in lines if "MemAvailable" in line) * 1024
+    except (OSError, StopIteration):
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2

@@ -32,6 +32,14 @@ class Network(nn.Module):
     `logit_scale` multiplies the normalized embedding before the classifier; the paper has none
     (1). Average pooling is global, which equals the public code's 6x6 pool on 32x32 images and
     also takes 28x28 (5x5 left) and 16x16 (2x2 left).
+
+    `precision` "bfloat16" computes the trunk's activations, forward and backward, with 8 bits of
+    mantissa. Weights and their gradients, pooling, normalization, classifier and loss stay float32
+    ("float32", the paper's: all of it does).
+
+    Images come channels last in memory, and so do all activations. Weights stay row-major, as
+    weight normalization gives them and their gradients: another layout would be copied at every
+    step, and keep the optimizer from updating all of them at once.
     """
 
     def __init__(
@@ -42,8 +50,10 @@ class Network(nn.Module):
         weight_norm: bool = True,
         dropout: float = 0.5,
         logit_scale: float = 1.0,
+        precision: str = "float32",
     ) -> None:
         super().__init__()
+        self.precision = precision
         self.logit_scale = logit_scale
         self.embedding_dim = embedding_dim(width)
         layers: list[nn.Module] = []
@@ -63,7 +73,10 @@ class Network(nn.Module):
 
     def embed(self, images: Tensor) -> Tensor:
         """Embeddings (B, d), l2-normalized, of normalized float images (B, C, H, W)."""
-        return functional.normalize(self.trunk(images).mean(dim=(2, 3)), dim=1)
+        reduced = self.precision == "bfloat16"
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=reduced):
+            features = self.trunk(images)
+        return functional.normalize(features.float().mean(dim=(2, 3)), dim=1)
 
     def classify(self, embeddings: Tensor) -> Tensor:
         """Logits (B, c) of embeddings (B, d)."""

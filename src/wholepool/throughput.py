@@ -55,10 +55,11 @@ def measure(plan: Iterable[Job], choice: str, threads: int) -> dict[str, Any]:
     """The rates of everything that the jobs of a plan do, on the device of the config's word.
 
     Seconds, and what they belong to: {"device", "processor", "kind", "threads", "torch",
-    "wholepool", "start": {kind of job: s}, "networks": [{width, size, channels, weight_norm, flops,
-    steps: {images: s}, embed: s an image}], "graphs": [{n, dimensions, classes, settings, search,
-    solve}], "kmeans": [{n, dimensions, clusters, seconds}], "strategies": [{strategy, n,
-    dimensions, classes, k, fixed, pick}]}. `kmeans` is of one assignment of all points.
+    "wholepool", "start": {kind of job: s}, "networks": [{width, size, channels, weight_norm,
+    precision, flops, steps: {images: s}, embed: s an image}], "graphs": [{n, dimensions, classes,
+    settings, search, solve}], "kmeans": [{n, dimensions, clusters, seconds}], "strategies":
+    [{strategy, n, dimensions, classes, k, fixed, pick}]}. `kmeans` is of one assignment of all
+    points.
     """
     plan = list(plan)
     torch.set_num_threads(threads)
@@ -102,7 +103,8 @@ def processor() -> str:
 def network_key(pool: Pool) -> tuple[Any, ...]:
     """What the time of a step depends on, besides the batch."""
     network = pool.settings["network"]
-    return network["width"], pool.size, pool.channels, network["weight_norm"]
+    names = ("weight_norm", "precision")
+    return network["width"], pool.size, pool.channels, *(network[name] for name in names)
 
 
 def graph_key(job: Job) -> tuple[Any, ...]:
@@ -155,7 +157,7 @@ def network_rates(pool: Pool, device: torch.device) -> dict[str, Any]:
     names = tuple(map(str, range(pool.classes)))
     images = rng.integers(0, 256, shape, dtype=np.uint8)
     network = Network(pool.channels, pool.classes, **settings)
-    network = network.to(device).to(memory_format=torch.channels_last)
+    network = network.to(device)
     augment = pool.settings["augment"]
 
     def views(count: int) -> Views:
@@ -189,6 +191,7 @@ def network_rates(pool: Pool, device: torch.device) -> dict[str, Any]:
         "size": pool.size,
         "channels": pool.channels,
         "weight_norm": settings["weight_norm"],
+        "precision": settings["precision"],
         "flops": flops(pool.size, pool.channels, pool.classes, settings["width"]),
         "steps": steps,
         "embed": one,
@@ -296,4 +299,5 @@ def strategy_rates(job: Job) -> dict[str, Any]:
 
 def settings_of(row: Mapping[str, Any]) -> tuple[Any, ...]:
     """A measured network's key, as `network_key` makes it."""
-    return row["width"], row["size"], row["channels"], row["weight_norm"]
+    precision = row.get("precision", "float32")  # of rates that were taken before it could differ
+    return row["width"], row["size"], row["channels"], row["weight_norm"], precision

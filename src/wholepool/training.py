@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from wholepool.augment import Views
+from wholepool.augment import Views, moved
 from wholepool.embedding import embed
 from wholepool.errors import UserError
 from wholepool.indexsets import unlabeled
@@ -39,7 +39,7 @@ def train(
     (indices, labels), joins the labeled set in SUP by (7). `report(row, share_done, images/s)`
     is called after each epoch. Raises UserError when the loss is not finite.
     """
-    device = views.images.device
+    device = views.device
     optimizer = Sgd(network, **settings["optimizer"])
     history: list[dict[str, Any]] = []
     sup, sup_epochs, semi_epochs = settings["sup"], settings["sup"]["epochs"], 0
@@ -68,10 +68,10 @@ def train(
         """One SGD step on augmented views; returns the loss, still on the device."""
         logits = network(views.augmented(indices, rng))
         losses = functional.cross_entropy(
-            logits, torch.as_tensor(targets, dtype=torch.long).to(device), reduction="none"
+            logits, moved(targets, device, torch.long), reduction="none"
         )
         if weights is not None:
-            losses = losses * torch.as_tensor(weights, dtype=torch.float32).to(device)
+            losses = losses * moved(weights, device, torch.float32)
         loss = losses.mean()
         optimizer.step(loss, rate)
         return loss.detach()

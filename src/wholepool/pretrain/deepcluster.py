@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from wholepool.augment import Views
-from wholepool.embedding import embed
+from wholepool.augment import Views, moved
+from wholepool.embedding import BATCH, embed
 from wholepool.errors import UserError
+from wholepool.hardware import available_memory
 from wholepool.kmeans import kmeans
 from wholepool.network import Network
 from wholepool.optimizer import Sgd, cosine
@@ -56,7 +57,7 @@ def deepcluster(
             start = rng if start_seed is None else np.random.default_rng(start_seed)
             assignment = kmeans(
                 points, k, settings["kmeans_iterations"], start, settings["empty_clusters"]
-            ).assignment
+            ).assignment.to(views.device)
             if clusters and settings["head"] == "reset":
                 head, head_optimizer = new_head(network, k, settings)
             clusters.append(assignment.cpu().numpy().astype(np.int32))
@@ -72,7 +73,7 @@ def deepcluster(
             if settings["lr_decay"] == "cosine":
                 rate = cosine(rate, epoch + number / len(batches), settings["epochs"])
             embeddings = network.embed(views.augmented(batch, rng))
-            targets = assignment[torch.as_tensor(batch, device=assignment.device)]
+            targets = assignment[moved(batch, views.device)]
             loss = functional.cross_entropy(head(network.logit_scale * embeddings), targets)
             losses.append(loss.detach())
             gradients = torch.autograd.grad(
@@ -142,15 +143,33 @@ def prepare(points: Tensor, pca: int | None, whiten: bool) -> Tensor:
 
 
 def pixels(views: Views) -> Tensor:
-    """The images themselves as points, float32 (n, H*W*C): centered, to be made unit length."""
-    flat = views.images.reshape(len(views), -1).float()
-    return flat - flat.mean(dim=0)
+    """The images themselves as points, float32 (n, H*W*C): centered, to be made unit length.
+
+    They are on the device if the pool is. Else they are clustered on the host: as float32 they take
+    four times its bytes. Raises UserError if the host has no memory for that.
+    """
+    if views.images is not None:
+        flat = views.images.reshape(len(views), -1).float()
+        return flat - flat.mean(dim=0)
+    # the points, and the copy that `prepare` makes of them
+    needed, free = 2 * 4 * views.stored.nbytes, available_memory()
+    if needed > free:
+        raise UserError(
+            f"pretrain.pixel_epochs is above 0, but clustering the pool's pixels takes "
+            f"{needed / 1e9:.1f} GB, of which {free / 1e9:.1f} GB are free: set it to 0, or take a "
+            "smaller pool"
+        )
+    flat = torch.empty(len(views), views.stored[0].size)
+    for start in range(0, len(views), BATCH):
+        rows = np.array(views.stored[start : start + BATCH])
+        flat[start : start + BATCH] = torch.from_numpy(rows).flatten(1)
+    return flat.sub_(flat.mean(dim=0))
 
 
 def embeddings_of(network: Network, views: Views, rng: np.random.Generator) -> Tensor:
     """Embeddings float32 (n, d) of the pool, on its device."""
     embeddings, _ = embed(network, views, views.embedding_rng(rng))
-    return torch.as_tensor(embeddings, device=views.images.device)
+    return torch.as_tensor(embeddings, device=views.device)
 
 
 def new_head(network: Network, k: int, settings: Mapping[str, Any]) -> tuple[nn.Linear, Sgd]:
