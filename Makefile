@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: demo test check lock clean
+.PHONY: demo test check bench lock clean
 
 demo: .venv/installed
 	@source $(BIN)/activate && snakemake --cores all all_tables all_figures
@@ -31,6 +31,12 @@ comma := ,
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(REQUIREMENTS)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
+
+# side by side with the peers' way; 15 minutes, better on an idle machine
+BENCH ?= --write benchmarks/README.md
+bench: .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "faiss-cpu>=1.9"
+	@$(BIN)/python benchmarks/bench.py $(BENCH)
 
 # make the lock anew from what pyproject.toml allows
 lock:

@@ -21,7 +21,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
 PARTS = ("propagation", "acquisition", "training")
 GOALS = {
     "LP solve": "5 (c = 10), 12 (c = 100)",
@@ -48,6 +47,9 @@ def main() -> None:
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--data", type=Path, default=Path("data"), help="has CIFAR-10, CIFAR-100")
     parser.add_argument("--cache", type=Path, default=Path("results/benchmark-embeddings"))
+    parser.add_argument("--width", type=float, default=1.0, help="of the network that is trained")
+    parser.add_argument("--size", type=int, default=32, help="of its images, in pixels")
+    parser.add_argument("--batch", type=int, default=128, help="of its training")
     parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that it runs")
     parser.add_argument("--out", type=Path, help="all seconds of all rows, as JSON")
     parser.add_argument("--write", type=Path, help="the Markdown file whose table is replaced")
@@ -55,6 +57,7 @@ def main() -> None:
     if options.quick:
         options.n, options.repetitions, options.checked = 6000, 1, 20
         options.budgets = [20]
+        options.width = 1 / 8
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(options.threads)  # before NumPy is imported
     import torch
@@ -87,12 +90,11 @@ def header(options: argparse.Namespace) -> str:
             packages.append(f"{name} {version(name)}")
         except PackageNotFoundError:
             packages.append(f"no {name}")
-    command = "python benchmarks/bench.py " + " ".join(
-        word for word in sys.argv[1:] if "/" not in word or word.startswith("benchmarks")
-    )
+    words = [word for word in sys.argv[1:] if not os.path.isabs(word)]
+    command = " ".join(["python benchmarks/bench.py", *words])
     return (
         f"{datetime.date.today()}, {device}, {options.threads} threads, Python "
-        f"{platform.python_version()}, {', '.join(packages)}; `{command.strip()}`"
+        f"{platform.python_version()}, {', '.join(packages)}; `{command}`"
     )
 
 

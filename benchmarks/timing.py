@@ -1,26 +1,33 @@
-"""Two ways of doing one thing, timed in turn, so that a machine that slows down slows both."""
+"""Ways of doing one thing, timed in turn, so that a machine that slows down slows them all."""
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
+
+
+def in_turn(
+    runs: Sequence[Callable[[], Any]], repetitions: int
+) -> tuple[list[list[float]], list[Any]]:
+    """Seconds of each call of each run, one run after the other, and their last results.
+
+    Nothing is warmed up: of five calls the median is no first one.
+    """
+    seconds: list[list[float]] = [[] for _ in runs]
+    results: list[Any] = [None for _ in runs]
+    for _ in range(repetitions):
+        for place, run in enumerate(runs):
+            one, results[place] = timed(run)
+            seconds[place].append(one)
+    return seconds, results
 
 
 def interleaved(
     peer: Callable[[], Any], ours: Callable[[], Any], repetitions: int
 ) -> tuple[list[float], list[float], Any, Any]:
-    """Seconds of each call of `peer` and of `ours`, one after the other, and their last results.
-
-    Nothing is warmed up: of five calls the median is no first one.
-    """
-    peer_seconds, our_seconds = [], []
-    peer_result = our_result = None
-    for _ in range(repetitions):
-        seconds, peer_result = timed(peer)
-        peer_seconds.append(seconds)
-        seconds, our_result = timed(ours)
-        our_seconds.append(seconds)
-    return peer_seconds, our_seconds, peer_result, our_result
+    """`in_turn` of two: the peer's seconds and ours, the peer's last result and ours."""
+    seconds, results = in_turn((peer, ours), repetitions)
+    return *seconds, *results
 
 
 def timed(run: Callable[[], Any]) -> tuple[float, Any]:

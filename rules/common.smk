@@ -210,6 +210,12 @@ def acquire_settings(wildcards):
 
 
 @per_job
+def acquire_gpu(wildcards):
+    """Only jLP solves: it is the one that reads the graph."""
+    return GPU if "graph" in STRATEGIES[wildcards.strategy].needs else 0
+
+
+@per_job
 def train_settings(wildcards):
     experiment = dict(experiment_of(wildcards))
     if is_full(words_of(wildcards)):

@@ -206,6 +206,8 @@ rule acquire:
     resources:
         mem_mb=memory(8000),
         runtime=minutes(240),
+        gpu=acquire_gpu,
+        device=DEVICE,
     params:
         draw_seed=draw_seed,
         settings=acquire_settings,
@@ -219,7 +221,7 @@ rule acquire:
         " --embeddings {input.embeddings} --probabilities {input.probabilities}"
         " --graph {input.graph} --budget {params.budget} --settings {params.settings:q}"
         " --pseudo-labels {output.pseudo_labels} --out {output.queries}"
-        " --threads {threads} --log {log}"
+        " --threads {threads} --device {resources.device} --log {log}"
 
 
 use rule acquire as acquire_with_pseudo_labels with:

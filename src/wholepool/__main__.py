@@ -307,6 +307,7 @@ def acquire(args: Arguments) -> None:
             embeddings=np.load(args.embeddings) if args.embeddings else None,
             probabilities=np.load(args.probabilities) if args.probabilities else None,
             graph=read_graph(args.graph) if args.graph else None,
+            device=graph_device(args.device) if args.graph else "cpu",
         )
     )
     if len(result.indices) != args.budget or np.isin(result.indices, labeled).any():
@@ -688,7 +689,8 @@ def main(arguments: list[str] | None = None) -> int:
         os.environ[name] = str(args.threads)
     name = "/".join(map(str, args.cell)) if getattr(args, "cell", None) else ""
     start_logging(" ".join(filter(None, [args.stage, name])), args.log)
-    if args.stage in ON_GPU and args.device != "cpu":
+    on_gpu = args.stage in ON_GPU or (args.stage == "acquire" and args.graph)
+    if on_gpu and args.device != "cpu":
         from wholepool.hardware import claim_gpu
 
         claim_gpu()

@@ -31,7 +31,7 @@ class Query:
     `n` images in the pool, `labeled` int64 (|L|,), the `budget` b, the `cycle` whose model was
     trained, a random generator, the declared sections of the config, and exactly the arrays that
     were declared: `embeddings` float32 (n, d), l2-normalized; `probabilities` float32 (n, c);
-    `graph`, the normalized adjacency (n, n).
+    `graph`, the normalized adjacency (n, n). `device` "cuda" says that a GPU may be used.
     """
 
     n: int
@@ -43,6 +43,7 @@ class Query:
     embeddings: np.ndarray | None = None
     probabilities: np.ndarray | None = None
     graph: "sparse.csr_array | None" = None
+    device: str = "cpu"
 
     @property
     def unlabeled(self) -> np.ndarray:

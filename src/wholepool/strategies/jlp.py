@@ -25,7 +25,7 @@ def jlp(query: Query) -> Acquisition:
     assert query.graph is not None
     settings = query.options["propagation"]
     alpha = settings["alpha"]
-    solve = solver(query.graph, alpha, BLOCK)
+    solve = solver(query.graph, alpha, BLOCK, query.device)
 
     def similarity(sources: np.ndarray) -> np.ndarray:
         y = np.zeros((query.n, sources.shape[1]))
