@@ -30,20 +30,21 @@ def affinity(
     has the other, twice the weight where both have.
     """
     n, k = indices.shape
-    # each row sorted by column is canonical CSR: no detour over coordinates, no duplicates
-    order = np.argsort(indices, axis=1)
-    columns = np.take_along_axis(indices, order, axis=1).ravel()
-    weights = np.take_along_axis(similarities, order, axis=1).ravel().astype(np.float64)
+    weights = similarities.ravel().astype(np.float64)
     weights = np.maximum(weights, 0) ** gamma if clip else np.sign(weights) * abs(weights) ** gamma
-    starts = np.arange(0, n * k + 1, k)
-    directed = sparse.csr_array((weights, columns, starts), shape=(n, n))
+    kind = np.int32 if n * k < 2**31 else np.int64
+    starts = np.arange(0, n * k + 1, k, dtype=kind)
+    chosen = sparse.csr_array((weights, indices.ravel().astype(kind), starts), shape=(n, n))
+    # a transposition sorts each row by column, faster than sorting does
+    backward = chosen.T.tocsr()
+    forward = backward.T.tocsr()
     if reciprocal:
-        pattern = sparse.csr_array((np.ones(n * k), columns, starts), shape=(n, n))
-        mutual = directed.multiply(pattern.T.tocsr()).tocsr()
+        pattern = (np.ones(n * k), backward.indices, backward.indptr)
+        mutual = forward.multiply(sparse.csr_array(pattern, shape=(n, n))).tocsr()
         # both ends computed the same dot product, perhaps to another last bit: take the mean
         result = (mutual + mutual.T.tocsr()) * 0.5
     else:
-        result = directed + directed.T.tocsr()
+        result = forward + backward
     return sparse.csr_array(result)
 
 
@@ -56,8 +57,9 @@ def normalize(weights: sparse.csr_array) -> sparse.csr_array:
     degree = np.asarray(weights.sum(axis=1)).ravel()
     scale = np.zeros_like(degree)
     np.power(degree, -0.5, out=scale, where=degree > 0)
-    scaling = sparse.dia_array((scale[None, :], [0]), shape=weights.shape)
-    return sparse.csr_array(scaling @ weights @ scaling)
+    rows = np.repeat(scale, np.diff(weights.indptr))
+    data = rows * weights.data * scale[weights.indices]
+    return sparse.csr_array((data, weights.indices, weights.indptr), shape=weights.shape)
 
 
 def normalized_graph(

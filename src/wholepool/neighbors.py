@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 EXACT_UP_TO = 100_000
 #: pools below this size are searched with NumPy: importing torch would take longer than the search
 SMALL = 5_000
-BLOCK_BYTES = 2**27  # of one tile of similarities
+BLOCK_BYTES = 2**28  # of one tile of similarities
+COLUMNS = 2**14  # of a tile made at a time
 LIST_SIZE = 100  # rows of a list, on average
 SAMPLE = 1024  # rows whose exact neighbors decide how many lists are searched
 
@@ -150,7 +151,9 @@ class Tiles:
         if size > len(self.memory):  # one row may be longer than a tile
             self.memory = self.memory.new_empty(size)
         tile = self.memory[:size].view(len(rows), -1)
-        torch.mm(rows, others.T, out=tile[:, : len(others)])
+        for start in range(0, len(others), COLUMNS):
+            part = others[start : start + COLUMNS]
+            torch.mm(rows, part.T, out=tile[:, start : start + len(part)])
         tile[:, len(others) :] = -torch.inf
         return tile
 
@@ -231,7 +234,7 @@ def approximate(rows: np.ndarray, k: int, device: str = "cpu", recall: float = 0
         while (starts[lists + 1] - starts[lists]).sum() <= k:  # fewer rows than neighbors
             lists = nearest_lists(centers, 2 * len(lists))[number]
         members = np.concatenate([np.arange(starts[i], starts[i + 1]) for i in np.sort(lists)])
-        others = table[torch.as_tensor(members, device=device)]
+        others = table.index_select(0, torch.as_tensor(members, device=device))
         block = tiles.rows(len(members))
         for first in range(starts[number], starts[number + 1], block):
             last = min(first + block, starts[number + 1])
