@@ -32,7 +32,7 @@ comma := ,
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
-# side by side with the peers' way; 15 minutes, better on an idle machine
+# side by side with the peers' way; 17 minutes, better on an idle machine
 BENCH ?= --write benchmarks/README.md
 bench: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "faiss-cpu>=1.9"

@@ -38,7 +38,9 @@ def jlp(
     rows = []
     for cap, how in ((1000, "to 1e-6"), (peers.ITERATIONS, "20 iterations")):
         limits = {"alpha": peers.ALPHA, "tolerance": 1e-6, "max_iterations": 1000}
-        query = query_of(points, labeled, budget, {"propagation": limits}, graph=graph)
+        query = query_of(
+            *(points, labeled, budget, {"propagation": limits}), graph=graph, device=options.device
+        )
         times = interleaved(
             lambda cap=cap: peers.jlp(graph, labeled, TIMED, cap),
             lambda query=query: STRATEGIES["jlp"].acquire(query).indices.tolist(),
