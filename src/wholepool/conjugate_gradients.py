@@ -127,7 +127,7 @@ class Large:
             start = (residual / scale).float()
             found, made = self.descend(start, target, max_iterations - iterations)
             iterations += made
-            x.addcmul_(found, scale)
+            x.addcmul_(found.double(), scale)
             residual = self.residual(x, right)
             relative = residual.norm(dim=0)
         result = np.empty(x.shape)

@@ -133,7 +133,7 @@ class Tiles:
     """Products of rows in one piece of memory, made once: new memory costs more than a product."""
 
     def __init__(self, like: "Tensor") -> None:
-        numbers = (BLOCK_BYTES if like.device.type == "cpu" else 16 * BLOCK_BYTES) // 4
+        numbers = (BLOCK_BYTES if like.device.type == "cpu" else 4 * BLOCK_BYTES) // 4
         self.memory = like.new_empty(numbers)
 
     def rows(self, width: int) -> int:
@@ -313,7 +313,7 @@ def probes_needed(
     own, which = np.unique(list_of[sample], return_inverse=True)
     ranks = np.empty((len(own), lists), dtype=np.int64)
     tile = centers[torch.as_tensor(own, device=table.device)] @ centers.T
-    tile[torch.arange(len(own)), torch.as_tensor(own)] = torch.inf
+    tile[np.arange(len(own)), own] = torch.inf
     ranked = tile.argsort(dim=1, descending=True).cpu().numpy()
     np.put_along_axis(ranks, ranked, np.arange(lists)[None, :], axis=1)
     found_at = np.zeros((len(sample), lists))
@@ -321,7 +321,7 @@ def probes_needed(
     for first in range(0, len(sample), tiles.rows(n)):
         chosen = torch.as_tensor(sample[first : first + tiles.rows(n)], device=table.device)
         tile = tiles.product(table[chosen], table)
-        tile[torch.arange(len(chosen)), chosen] = -torch.inf
+        tile[torch.arange(len(chosen), device=chosen.device), chosen] = -torch.inf
         neighbors = list_of[largest(tile, k)[1].cpu().numpy()]
         for row, found in enumerate(neighbors, first):
             found_at[row] = np.bincount(ranks[which[row], found], minlength=lists)
