@@ -214,11 +214,11 @@ def propagate(args: Arguments) -> None:
         result.iterations,
         result.residual,
         100 * result.reached.mean(),
-        "neighbors are exact" if recall == 1 else f"{100 * recall:.1f} % of neighbors were found",
+        f"{100 * recall:.1f} % of the neighbors were found",
     )
     pseudo = {"index": rest, "label": result.labels[rest], "weight": result.weights[rest]}
     seed, cycle = args.cell[2], args.cell[3]
-    more = {"neighbor_recall": f"{recall:.4f}"}
+    more = {"neighbor_recall": f"{int(recall * 10_000) / 10_000:.4f}"}
     write_index_set(args.out, "pseudo_labels", pseudo, pool, seed, cycle, more)
     write_graph(args.graph, graph)
 
@@ -296,6 +296,11 @@ def acquire(args: Arguments) -> None:
     labeled = read_index_set(args.labeled, "labeled", pool)["index"]
     strategy = STRATEGIES[args.strategy]
     _, _, seed, cycle = args.cell
+    if args.budget > pool.n - len(labeled):
+        raise UserError(
+            f"--budget is {args.budget}, but only {pool.n - len(labeled)} images of {pool.dataset} "
+            "are unlabeled: ask for fewer"
+        )
     result = strategy.acquire(
         Query(
             n=pool.n,

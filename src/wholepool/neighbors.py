@@ -175,9 +175,9 @@ def best(tile: "Tensor", k: int) -> tuple["Tensor", "Tensor"]:
     values, top = largest(tile, min(k + 1, width))
     cut = torch.nonzero(values[:, k - 1] == values[:, min(k, width - 1)]).ravel()
     values, top = values[:, :k], top[:, :k]
-    if len(cut):
-        order = torch.sort(tile[cut], dim=1, descending=True, stable=True)
-        values[cut], top[cut] = order.values[:, :k], order.indices[:, :k]
+    for some in cut.split(max(1, 2**24 // width)) if len(cut) else ():  # a sort takes much memory
+        order = torch.sort(tile[some], dim=1, descending=True, stable=True)
+        values[some], top[some] = order.values[:, :k], order.indices[:, :k]
     tied = torch.nonzero((values[:, 1:] == values[:, :-1]).any(dim=1)).ravel()
     if len(tied):
         columns, by_column = top[tied].sort(dim=1)
@@ -211,7 +211,8 @@ def largest(tile: "Tensor", k: int) -> tuple["Tensor", "Tensor"]:
 def approximate(rows: np.ndarray, k: int, device: str = "cpu", recall: float = 0.99) -> Neighbors:
     """Search in the nearest lists only, for at least `recall` of the true neighbors by a sample.
 
-    `rows` float32 (n, d), of unit length. Deterministic: what it draws comes from a fixed seed.
+    `rows` float32 (n, d), of unit length. What it draws comes from a fixed
+    seed, so on a CPU it repeats itself to the bit.
     """
     import torch
 
@@ -232,7 +233,10 @@ def approximate(rows: np.ndarray, k: int, device: str = "cpu", recall: float = 0
     for number in range(len(starts) - 1):
         lists = near[number]
         while (starts[lists + 1] - starts[lists]).sum() <= k:  # fewer rows than neighbors
-            lists = nearest_lists(centers, 2 * len(lists))[number]
+            nearness = centers @ centers[number]
+            nearness[number] = torch.inf
+            more = min(2 * len(lists), len(centers))
+            lists = nearness.topk(more).indices.cpu().numpy()
         members = np.concatenate([np.arange(starts[i], starts[i + 1]) for i in np.sort(lists)])
         others = table.index_select(0, torch.as_tensor(members, device=device))
         block = tiles.rows(len(members))
