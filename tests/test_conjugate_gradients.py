@@ -4,6 +4,7 @@ import twins
 from graphs import csr, random_graph
 
 from wholepool import conjugate_gradients
+from wholepool.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("solver")
 
@@ -95,3 +96,11 @@ def test_solve_leaves_its_arguments_alone():
     solve(graph, b)
     np.testing.assert_array_equal(graph.toarray(), before[0])
     np.testing.assert_array_equal(b, before[1])
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_breakdown_is_refused():
+    """On an edge of weight 2 and at alpha 1/2 the first curvature is exactly 0."""
+    graph = csr(np.array([[0.0, 2.0], [2.0, 0.0]]))
+    with pytest.raises(UserError, match=r"propagation.alpha 0.5"):
+        solve(graph, np.ones((2, 1)), alpha=0.5)

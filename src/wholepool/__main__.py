@@ -210,11 +210,12 @@ def propagate(args: Arguments) -> None:
     result = run(graph, labeled["index"], labeled["label"], pool.classes, settings, device)
     rest = unlabeled(pool.n, labeled["index"])
     logger.info(
-        "%d iterations to a relative residual of %.1e; labels reach %.1f %% of the pool; %s",
+        "%d iterations to a relative residual of %.1e; labels reach %.1f %% of the pool; "
+        "%.1f %% of the neighbors were found",
         result.iterations,
         result.residual,
         100 * result.reached.mean(),
-        f"{100 * recall:.1f} % of the neighbors were found",
+        100 * recall,
     )
     pseudo = {"index": rest, "label": result.labels[rest], "weight": result.weights[rest]}
     seed, cycle = args.cell[2], args.cell[3]
@@ -557,7 +558,7 @@ def write_history(
 
 
 def graph_device(choice: str) -> str:
-    """Where to search neighbors. torch, which takes seconds, is asked only where a GPU is seen."""
+    """Where to search and solve. torch, which takes seconds, is asked only where a GPU is seen."""
     from wholepool.hardware import gpu_present
 
     if choice == "cpu" or (choice == "auto" and not gpu_present()):

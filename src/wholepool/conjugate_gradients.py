@@ -21,6 +21,8 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.csgraph import reverse_cuthill_mckee
 
+from wholepool.errors import UserError
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -35,8 +37,10 @@ BLOCK = 2**19  # numbers in a block of rows: what one operation leaves is in the
 
 @dataclass(frozen=True)
 class Solve:
-    """Columns of x, float64 (n, m); relative residuals float64 (m,), of a large graph the
-    true ones; iterations made."""
+    """Columns of x, float64 (n, m); relative residuals float64 (m,); iterations made.
+
+    The residuals are the recurrence's in a small graph, the true ones in a large one.
+    """
 
     x: np.ndarray
     residuals: np.ndarray
@@ -52,15 +56,30 @@ def solver(graph: sparse.csr_array, alpha: float, columns: int, device: str = "c
     """A function (b, tolerance, max_iterations) that solves (I - alpha * graph) x = b.
 
     It is made once for many solves, of about `columns` right-hand sides each.
+
     `graph` is symmetric, float64 (n, n), with eigenvalues in [-1, 1]; 0 <= alpha < 1, so the matrix
     is positive definite (if weights are nonnegative: similarities that are not clipped may break
     this). `b` is float64 (n, m). Each column runs its own recurrence, from zero, without
     preconditioner, and rests once ||b - Ax|| is at most `tolerance` * ||b||; all stop after
-    `max_iterations`. Nodes in a component where b is zero stay exactly zero.
+    `max_iterations`. Nodes in a component where b is zero stay exactly zero. Raises UserError if x
+    is not finite.
     """
     if graph.shape[0] < SMALL and device == "cpu":
-        return functools.partial(solve_small, graph, alpha)
-    return Large(graph, alpha, columns, device).solve
+        run: Solver = functools.partial(solve_small, graph, alpha)
+    else:
+        run = Large(graph, alpha, columns, device).solve
+
+    def solve(b: np.ndarray, tolerance: float, max_iterations: int) -> Solve:
+        found = run(b, tolerance, max_iterations)
+        if not np.isfinite(found.residuals).all():
+            raise UserError(
+                f"conjugate gradients broke down: with propagation.alpha {alpha} the system of "
+                "this graph is not positive definite. Set propagation.clip: true, or an alpha farther "
+                "from 1"
+            )
+        return found
+
+    return solve
 
 
 def solve_small(

@@ -134,7 +134,7 @@ class Tiles:
 
     def __init__(self, like: "Tensor") -> None:
         numbers = (BLOCK_BYTES if like.device.type == "cpu" else 4 * BLOCK_BYTES) // 4
-        self.memory = like.new_empty(numbers)
+        self.memory = like.new_empty(min(numbers, len(like) * padded(len(like))))
 
     def rows(self, width: int) -> int:
         """How many rows of products with `width` others are made at a time."""
@@ -211,8 +211,8 @@ def largest(tile: "Tensor", k: int) -> tuple["Tensor", "Tensor"]:
 def approximate(rows: np.ndarray, k: int, device: str = "cpu", recall: float = 0.99) -> Neighbors:
     """Search in the nearest lists only, for at least `recall` of the true neighbors by a sample.
 
-    `rows` float32 (n, d), of unit length. What it draws comes from a fixed
-    seed, so on a CPU it repeats itself to the bit.
+    `rows` float32 (n, d), of unit length. What it draws comes from a fixed seed, so on a CPU it
+    repeats itself to the bit.
     """
     import torch
 
@@ -224,20 +224,15 @@ def approximate(rows: np.ndarray, k: int, device: str = "cpu", recall: float = 0
     table = table[order]  # a list is a slice now, and lists that lie together stand together
     centers = torch.stack([part.mean(dim=0) for part in table.split(np.diff(starts).tolist())])
     centers = torch.nn.functional.normalize(centers, dim=1)
-    probes, found = probes_needed(table, starts, centers, k, recall, rng)
-    near = nearest_lists(centers, probes)
     tiles = Tiles(table)
+    probes, found = probes_needed(table, starts, centers, tiles, k, recall, rng)
+    near = nearest_lists(centers, np.arange(len(centers)), probes)
 
     indices = np.empty((n, k), dtype=np.int64)
     similarities = np.empty((n, k), dtype=np.float32)
     for number in range(len(starts) - 1):
-        lists = near[number]
-        while (starts[lists + 1] - starts[lists]).sum() <= k:  # fewer rows than neighbors
-            nearness = centers @ centers[number]
-            nearness[number] = torch.inf
-            more = min(2 * len(lists), len(centers))
-            lists = nearness.topk(more).indices.cpu().numpy()
-        members = np.concatenate([np.arange(starts[i], starts[i + 1]) for i in np.sort(lists)])
+        lists = np.sort(near[number])
+        members = np.concatenate([np.arange(starts[i], starts[i + 1]) for i in lists])
         others = table.index_select(0, torch.as_tensor(members, device=device))
         block = tiles.rows(len(members))
         for first in range(starts[number], starts[number + 1], block):
@@ -276,22 +271,25 @@ def inverted_lists(table: "Tensor", rng: np.random.Generator) -> tuple["Tensor",
         count = max(1, round(len(members) / LIST_SIZE))
         assignment = kmeans(table[members], count, 4, rng).assignment
         parts.append(members[assignment.argsort(stable=True)])
-        for size in torch.bincount(assignment, minlength=count).tolist():
-            pieces = -(-size // (4 * LIST_SIZE))
-            sizes += [len(piece) for piece in np.array_split(np.empty(size), pieces or 1) if size]
+        for size in torch.bincount(assignment).tolist():
+            if size:
+                pieces = -(-size // (4 * LIST_SIZE))
+                sizes += [len(piece) for piece in np.array_split(range(size), pieces)]
     return torch.cat(parts), np.concatenate([[0], np.cumsum(sizes)])
 
 
-def nearest_lists(centers: "Tensor", count: int) -> np.ndarray:
-    """The lists whose centers are nearest to each list's, itself first, int64 (lists, count)."""
+def nearest_lists(centers: "Tensor", lists: np.ndarray, count: int) -> np.ndarray:
+    """The lists whose centers are nearest to each of some lists', itself first.
+
+    `centers` (all lists, d); `lists` int64 (m,). Returns int64 (m, count), nearest first.
+    """
     import torch
 
     found = []
-    for start in range(0, len(centers), 4096):
-        tile = centers[start : start + 4096] @ centers.T
-        here = torch.arange(len(tile), device=tile.device)
-        tile[here, here + start] = torch.inf
-        found.append(tile.topk(min(count, len(centers)), dim=1).indices.cpu().numpy())
+    for part in torch.as_tensor(lists, device=centers.device).split(4096):
+        tile = centers[part] @ centers.T
+        tile[torch.arange(len(part), device=part.device), part] = torch.inf
+        found.append(tile.topk(count, dim=1).indices.cpu().numpy())
     return np.concatenate(found)
 
 
@@ -299,6 +297,7 @@ def probes_needed(
     table: "Tensor",
     starts: np.ndarray,
     centers: "Tensor",
+    tiles: Tiles,
     k: int,
     recall: float,
     rng: np.random.Generator,
@@ -307,7 +306,8 @@ def probes_needed(
 
     For each neighbor, found exactly, of each row of the sample, the rank of its list among those
     nearest to the row's own list says how many lists would have found it. The mean over the sample
-    must exceed `recall` by two standard errors.
+    must be `recall` and two standard errors, or all lists are searched. And however small the lists
+    are, so many of them hold more than k rows.
     """
     import torch
 
@@ -316,12 +316,9 @@ def probes_needed(
     list_of = np.repeat(np.arange(lists), np.diff(starts))
     own, which = np.unique(list_of[sample], return_inverse=True)
     ranks = np.empty((len(own), lists), dtype=np.int64)
-    tile = centers[torch.as_tensor(own, device=table.device)] @ centers.T
-    tile[np.arange(len(own)), own] = torch.inf
-    ranked = tile.argsort(dim=1, descending=True).cpu().numpy()
+    ranked = nearest_lists(centers, own, lists)
     np.put_along_axis(ranks, ranked, np.arange(lists)[None, :], axis=1)
     found_at = np.zeros((len(sample), lists))
-    tiles = Tiles(table)
     for first in range(0, len(sample), tiles.rows(n)):
         chosen = torch.as_tensor(sample[first : first + tiles.rows(n)], device=table.device)
         tile = tiles.product(table[chosen], table)
@@ -331,5 +328,8 @@ def probes_needed(
             found_at[row] = np.bincount(ranks[which[row], found], minlength=lists)
     share = found_at.cumsum(axis=1) / k
     mean, error = share.mean(axis=0), share.std(axis=0) / len(sample) ** 0.5
-    probes = int(np.argmax((mean - 2 * error >= recall) | (np.arange(1, lists + 1) == lists))) + 1
+    rows = np.sort(np.diff(starts)).cumsum()  # of the smallest lists
+    enough = (mean - 2 * error >= recall) & (rows > k)
+    enough[-1] = True
+    probes = int(enough.argmax()) + 1
     return probes, float(mean[probes - 1])

@@ -8,7 +8,6 @@ from scipy import sparse
 
 from wholepool.certainty import certainty
 from wholepool.conjugate_gradients import solver
-from wholepool.errors import UserError
 
 ROWS = 1024  # of probabilities that are made at a time
 
@@ -64,12 +63,6 @@ def propagate(
     solution = solver(graph, settings["alpha"], classes, device)(
         y, settings["tolerance"], settings["max_iterations"]
     )
-    if not np.isfinite(solution.residuals).all():
-        raise UserError(
-            f"label propagation did not converge: with propagation.alpha {settings['alpha']} and "
-            f"propagation.clip {settings.get('clip', True)} the system is not "
-            "positive definite. Set clip: true, or an alpha farther from 1"
-        )
     probabilities = solution.x
     weights = np.empty(len(probabilities))
     reached = np.empty(len(probabilities), dtype=bool)

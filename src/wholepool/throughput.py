@@ -87,7 +87,7 @@ def measure(plan: Iterable[Job], choice: str, threads: int) -> dict[str, Any]:
         row for pool in clustered.values() for row in kmeans_rates(pool, device.type)
     ]
     acquiring = {(job.strategy, graph_key(job)): job for job in plan if job.strategy}
-    result["strategies"] = [strategy_rates(job) for job in acquiring.values()]
+    result["strategies"] = [strategy_rates(job, device.type) for job in acquiring.values()]
     return result
 
 
@@ -216,7 +216,7 @@ def graph_rates(job: Job, device: str) -> dict[str, Any]:
     logger.info("graph of %d points in %d dimensions, k = %d", n, pool.dimensions, settings["k"])
     points, labels = toy_embeddings(n, pool.dimensions, pool.classes)
     labeled = np.arange(pool.classes)
-    searched = repeated(lambda: search(points, settings["k"], device))
+    searched = repeated(lambda: search(points, settings, device))
     every = repeated(
         lambda: propagate(
             normalized_graph(points, settings, device)[0],
@@ -233,11 +233,11 @@ def graph_rates(job: Job, device: str) -> dict[str, Any]:
     }
 
 
-def search(points: np.ndarray, k: int, device: str) -> None:
+def search(points: np.ndarray, settings: Mapping[str, Any], device: str) -> None:
     """The neighbors alone."""
     from wholepool.neighbors import nearest_neighbors
 
-    nearest_neighbors(points, k, device)
+    nearest_neighbors(points, settings["k"], device, settings["search"], settings["recall"])
 
 
 def kmeans_rates(pool: Pool, device: str) -> list[dict[str, Any]]:
@@ -256,7 +256,7 @@ def kmeans_rates(pool: Pool, device: str) -> list[dict[str, Any]]:
     return result
 
 
-def strategy_rates(job: Job) -> dict[str, Any]:
+def strategy_rates(job: Job, device: str) -> dict[str, Any]:
     """Seconds of an acquisition: of its first image, and of each further one, at `n` points."""
     pool = job.pool
     assert pool is not None
@@ -278,6 +278,7 @@ def strategy_rates(job: Job) -> dict[str, Any]:
             cycle=0,
             rng=np.random.default_rng(0),
             options=job.options,
+            device=device,
             **{name: made[name] for name in strategy.needs},
         )
         strategy.acquire(query)
