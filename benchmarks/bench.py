@@ -109,14 +109,11 @@ def table(rows: list[dict[str, Any]]) -> str:
     ]
     for row in rows:
         goal = next((goal for name, goal in GOALS.items() if row["row"].startswith(name)), "")
-        ratios = row.get("ratios") or [
-            a / b for a, b in zip(row["peer_seconds"], row["our_seconds"], strict=True)
-        ]
         lines.append(
             f"| {row['row']} | {row['size']} | {row['peer']} "
             f"| {statistics.median(row['peer_seconds']):.3g} "
             f"| {statistics.median(row['our_seconds']):.3g} "
-            f"| **{row['ratio']:.1f}** ({min(ratios):.1f} to {max(ratios):.1f}) "
+            f"| **{row['ratio']:.1f}** ({min(row['ratios']):.1f} to {max(row['ratios']):.1f}) "
             f"| {goal} | {row['equal']} |"
         )
     return "\n".join(lines)

@@ -39,7 +39,7 @@ def train(width: float, epochs: int, labels: int, device: str) -> None:
     names = tuple(str(label) for label in range(10))
     pool = Pool(images, "random", names, (0.5,) * 3, (0.25,) * 3, "none")
     views = Views(pool, 2, True, device=place)
-    network = Network(3, 10, width).to(place).to(memory_format=torch.channels_last)
+    network = Network(3, 10, width).to(place)
 
     def sup(epochs: int) -> None:
         settings = {

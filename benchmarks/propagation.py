@@ -111,7 +111,7 @@ def stages(
     def ours(search: str, recall: float) -> tuple[np.ndarray, np.ndarray]:
         from wholepool.training import draw
 
-        graph, found["recall"] = normalized_graph(
+        graph, _ = normalized_graph(
             points, SETTINGS | {"search": search, "recall": recall}, options.device
         )
         result = propagate(graph, labeled, truth[labeled], classes, SETTINGS, options.device)

@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from timing import interleaved
+from timing import interleaved, row
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
@@ -123,7 +123,9 @@ def ours(
     return run
 
 
-def training_row(options: Any, precision: str, images: np.ndarray, views: Views) -> dict[str, Any]:
+def training_row(
+    options: Any, precision: str, equal: str, images: np.ndarray, views: Views
+) -> dict[str, Any]:
     """Images a second, in the middle of an epoch."""
     device, width, batch = options.device, options.width, options.batch
     steps = 50 if device == "cuda" else max(1, round(0.1 / width**2))
@@ -139,18 +141,24 @@ def training_row(options: Any, precision: str, images: np.ndarray, views: Views)
     mine = ours(network_of(width, precision, device), views, np.arange(batch * steps), batch, 1)
     peer(), mine()
     size = f"width {width:g}, {options.size}x{options.size}, batch {batch}, {steps} step(s)"
-    result = row("training", size, precision, peer, mine, options.repetitions)
-    speeds = [batch * steps / statistics.median(result[key]) for key in SECONDS]
+    seconds = interleaved(peer, mine, options.repetitions)[:2]
+    speeds = [batch * steps / statistics.median(one) for one in seconds]
     print(f"  images/s: peer {speeds[0]:.1f}, ours {speeds[1]:.1f}")
     if device == "cuda":
         rate = matrix_rate(device)
         own = 3 * flops(options.size, 3, CLASSES, width) * speeds[1]
         print(f"  {own / 1e12:.1f} of {rate / 1e12:.1f} TFLOP/s in bfloat16: {own / rate:.0%}")
-    return result
+    return row("training", f"{size}, {precision}", PEER, *seconds, equal)
 
 
 def sup_row(
-    options: Any, precision: str, width: float, epochs: int, repetitions: int, images: np.ndarray
+    options: Any,
+    precision: str,
+    equal: str,
+    width: float,
+    epochs: int,
+    repetitions: int,
+    images: np.ndarray,
 ) -> dict[str, Any]:
     """`epochs` of SUP on 100 labels; the cosine's are theirs too."""
     device = options.device
@@ -171,31 +179,8 @@ def sup_row(
     ours(network_of(width, precision, device), views, labeled, SUP_BATCH, 1)()
     mine = ours(network_of(width, precision, device), views, labeled, SUP_BATCH, epochs)
     size = f"width {width:g}, {options.size}x{options.size}, {LABELS} labels, {epochs} epochs"
-    return row("SUP", size, precision, peer, mine, repetitions)
-
-
-SECONDS = ("peer_seconds", "our_seconds")
-
-
-def row(
-    name: str,
-    size: str,
-    precision: str,
-    peer: Callable[[], float],
-    mine: Callable[[], float],
-    repetitions: int,
-) -> dict[str, Any]:
-    """Time the two, and print and return what was found."""
-    theirs, own, *_ = interleaved(peer, mine, repetitions)
-    ratio = statistics.median(a / b for a, b in zip(theirs, own, strict=True))
-    result = {
-        **{"row": name, "size": f"{size}, {precision}", "peer": PEER},
-        "ours": f"views on the device, channels last, {precision}",
-        **{"peer_seconds": theirs, "our_seconds": own, "ratio": ratio},
-    }
-    shown = [f"{statistics.median(t):.3f} s ({min(t):.3f} to {max(t):.3f})" for t in (theirs, own)]
-    print(f"{name}, {result['size']}: peer {shown[0]}, ours {shown[1]}, {ratio:.2f} x", flush=True)
-    return result
+    seconds = interleaved(peer, mine, repetitions)[:2]
+    return row("SUP", f"{size}, {precision}", PEER, *seconds, equal)
 
 
 def equality(width: float, precision: str, batch: int, views: Views) -> str:
@@ -260,9 +245,9 @@ def streaming_row(options: Any) -> dict[str, Any]:
         pairs = zip(*(network.state_dict().values() for network in networks), strict=True)
         same = all(torch.equal(a, b) for a, b in pairs)
         size = f"width {NARROW:g}, 28x28, batch {batch}, {count} images"
-        result = row("streaming", size, "float32", *runs, options.repetitions)
-    result |= {"peer": "the pool on the device", "ours": "the pool in its memory-mapped file"}
-    return result | {"equal": f"weights after an epoch are {'' if same else 'NOT '}the same bytes"}
+        seconds = interleaved(*runs, options.repetitions)[:2]
+    equal = f"weights after an epoch are {'' if same else 'NOT '}the same bytes"
+    return row("streaming", f"{size}, float32", "the pool on the device", *seconds, equal)
 
 
 def matrix_rate(device: str, n: int = 8192) -> float:
@@ -279,10 +264,9 @@ def matrix_rate(device: str, n: int = 8192) -> float:
 
 
 def run(options: Any) -> list[dict[str, Any]]:
-    """All rows: {"row", "size", "peer", "ours", "peer_seconds", "our_seconds", "ratio", "equal"}.
+    """All rows, as `timing.row` makes them.
 
-    Seconds of each repetition; the ratio is the median of the paired ones; `equal` says what the
-    two give from the same weights and the same batch.
+    What is said of equality is what the two give from the same weights and the same batch.
     """
     if options.threads:
         torch.set_num_threads(options.threads)
@@ -297,13 +281,12 @@ def run(options: Any) -> list[dict[str, Any]]:
         few, all_of_them = 1, EPOCHS if precision == "float32" else EPOCHS // 10
         if options.quick:
             all_of_them = 5
-        found = [training_row(options, precision, images, views)]
+        rows.append(training_row(options, precision, equal, images, views))
         times = 1 if options.quick else 3
         if options.device == "cuda" and not options.quick:
             few, times = EPOCHS, 3
-        found.append(sup_row(options, precision, options.width, few, times, images))
-        found.append(sup_row(options, precision, NARROW, all_of_them, 1, images))
-        rows += [one | {"equal": equal} for one in found]
+        rows.append(sup_row(options, precision, equal, options.width, few, times, images))
+        rows.append(sup_row(options, precision, equal, NARROW, all_of_them, 1, images))
     return [*rows, streaming_row(options)]
 
 
