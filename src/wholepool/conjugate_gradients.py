@@ -74,8 +74,8 @@ def solver(graph: sparse.csr_array, alpha: float, columns: int, device: str = "c
         if not np.isfinite(found.residuals).all():
             raise UserError(
                 f"conjugate gradients broke down: with propagation.alpha {alpha} the system of "
-                "this graph is not positive definite. Set propagation.clip: true, or an alpha farther "
-                "from 1"
+                "this graph is not positive definite. Set propagation.clip: true, or an alpha "
+                "farther from 1"
             )
         return found
 
