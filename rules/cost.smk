@@ -16,7 +16,7 @@ rule cost:
         runtime=minutes(60),
         gpu=GPU,
         device=DEVICE,
-        jobs=workflow.cores or 1,
+        jobs=lambda wildcards: workflow.cores,  # asked only of the job: --unlock has none
     params:
         config=json.dumps(config, separators=(",", ":")),
     shell:

@@ -157,6 +157,11 @@ def test_every_job_has_a_log_and_a_benchmark(run):
         assert (run / "results" / "benchmarks" / f"{name}.tsv").exists()
 
 
+def test_after_a_crash_the_folder_is_unlocked_as_the_readme_says(tmp_path):
+    """Without --cores, which is of no use there."""
+    assert "Unlocked" in snakemake(tmp_path, "--unlock").stdout
+
+
 def test_a_second_run_does_nothing(run):
     assert "Nothing to be done" in snakemake(run, "--cores", "2", "all").stdout
 
