@@ -217,6 +217,18 @@ def test_a_signal_writes_one_at_once_and_stops(tmp_path, number):
     assert signal.getsignal(number) is before
 
 
+def test_what_nohup_starts_outlives_its_terminal(tmp_path):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        keep = kept(tmp_path, seconds=3600)
+        with keep.listening():
+            os.kill(os.getpid(), signal.SIGHUP)
+            keep.reached(state)
+        assert names(tmp_path) == []
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_a_signal_ends_a_long_computation_and_the_state_before_it_is_kept(tmp_path):
     keep, steps = kept(tmp_path, seconds=3600), []
     with pytest.raises(Interrupted), keep.listening(), keep.busy(lambda: state(len(steps))):
