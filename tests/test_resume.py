@@ -250,6 +250,22 @@ def test_a_signal_after_a_long_computation_waits_for_the_next_step(tmp_path):
     assert kept(tmp_path).load()["number"] == 1
 
 
+def test_a_training_goes_on_where_no_checkpoint_can_be_written(tmp_path, caplog):
+    keep = kept(tmp_path)
+    keep.reached(lambda: state(0))
+    for path in tmp_path.iterdir():  # nobody, not even root, writes below a file
+        path.unlink()
+    tmp_path.rmdir()
+    tmp_path.write_text("a file")
+    with caplog.at_level("WARNING", "wholepool"):
+        keep.reached(lambda: state(1))
+    assert "could not be written" in caplog.text and "goes on without it" in caplog.text
+    tmp_path.unlink()
+    tmp_path.mkdir()
+    keep.reached(lambda: state(2))
+    assert kept(tmp_path).load()["number"] == 2
+
+
 # a training that stops at any step
 
 

@@ -150,15 +150,23 @@ class Checkpoints:
         return packed(header, state)
 
     def write(self, content: bytes) -> None:
-        """Write the next checkpoint, then remove all but the newest two."""
+        """Write the next checkpoint, then remove all but the newest two.
+
+        Where that fails, as on a full disk, the training need not: it is tried again when the next
+        is due.
+        """
         assert self.folder is not None
+        self.written = time.monotonic()
         there = self.files()
         path = self.folder / f"checkpoint-{number_of(there[0]) + 1 if there else 0}.wholepool"
-        with atomic(path) as temporary:
-            temporary.write_bytes(content)
-        for old in there[1:]:
-            old.unlink(missing_ok=True)
-        self.written = time.monotonic()
+        try:
+            with atomic(path) as temporary:
+                temporary.write_bytes(content)
+            for old in there[1:]:
+                old.unlink(missing_ok=True)
+        except OSError as error:
+            logger.warning("%s could not be written: %s. Training goes on without it", path, error)
+            return
         logger.debug("wrote %s", path)
 
     def remove(self) -> None:
