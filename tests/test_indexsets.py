@@ -264,6 +264,48 @@ def test_a_text_file_is_refused(tmp_path):
         indexsets.read_index_set(path, "labeled", POOL)
 
 
+def test_rows_that_are_lost_are_missed(tmp_path):
+    """One flipped bit in Parquet's footer, which has no checksum, can empty a file."""
+    path = tmp_path / "set.parquet"
+    for kept in (0, 3):
+        indexsets.write_index_set(path, "labeled", columns_of("labeled"), POOL)
+        pq.write_table(pq.read_table(path)[:kept], path)
+        with pytest.raises(UserError, match=r"set\.parquet was damaged or changed.*Delete it"):
+            indexsets.read_index_set(path, "labeled", POOL)
+
+
+def test_labels_that_were_changed_are_noticed(tmp_path):
+    path = tmp_path / "set.parquet"
+    indexsets.write_index_set(path, "labeled", columns_of("labeled"), POOL)
+    rewrite(path, {"label": pa.array([1, 0, 1, 1], type=pa.int32())})
+    with pytest.raises(UserError, match=r"set\.parquet was damaged or changed"):
+        indexsets.read_index_set(path, "labeled", POOL)
+
+
+def test_a_file_without_a_checksum_is_refused(tmp_path):
+    path = tmp_path / "set.parquet"
+    indexsets.write_index_set(path, "labeled", columns_of("labeled"), POOL)
+    rewrite(path, drop=("checksum",))
+    with pytest.raises(UserError, match=r"set\.parquet was damaged or changed"):
+        indexsets.read_index_set(path, "labeled", POOL)
+
+
+def test_a_column_name_that_is_not_text_is_refused(tmp_path):
+    path = tmp_path / "set.parquet"
+    indexsets.write_index_set(path, "labeled", columns_of("labeled"), POOL)
+    path.write_bytes(path.read_bytes().replace(b"label", b"l\xffbel"))
+    with pytest.raises(UserError, match=r"set\.parquet is not a complete Parquet file"):
+        indexsets.read_index_set(path, "labeled", POOL)
+
+
+def test_a_refusal_is_one_paragraph(tmp_path):
+    path = tmp_path / "set.parquet"
+    path.write_bytes(b"PAR1" + bytes(4) + b"PAR1")  # Arrow explains this in several lines
+    with pytest.raises(UserError) as refused:
+        indexsets.read_index_set(path, "labeled", POOL)
+    assert "\n" not in str(refused.value)
+
+
 def test_a_folder_named_like_a_partition_adds_no_column(tmp_path):
     path = tmp_path / "alpha=0.5" / "set.parquet"
     indexsets.write_index_set(path, "labeled", columns_of("labeled"), POOL)
