@@ -196,6 +196,14 @@ def test_another_pools_set_is_refused(tmp_path):
         indexsets.read_index_set(path, "labeled", make_pool(1))
 
 
+def test_a_strange_fingerprint_is_quoted(tmp_path):
+    path = tmp_path / "set.parquet"
+    indexsets.write_index_set(path, "labeled", columns_of("labeled"), POOL)
+    rewrite(path, metadata={"fingerprint": "a\nb"})
+    with pytest.raises(UserError, match=r"fingerprint 'a\\nb', not"):
+        indexsets.read_index_set(path, "labeled", POOL)
+
+
 @pytest.mark.parametrize("drop", ["kind", "fingerprint"])
 def test_a_file_without_our_metadata_is_refused(tmp_path, drop):
     path = tmp_path / "set.parquet"

@@ -2,9 +2,9 @@
 
 Every file carries in its schema's metadata the pool that its indices point into (data set name,
 fingerprint, n, number of classes), where it belongs in the grid (seed, cycle), and a checksum of
-its content: Parquet's own covers the pages, not the footer, where one flipped bit can drop all rows.
-A reader checks the file's integrity, its kind, its pool and its content, and names the file and the
-fault.
+its content: Parquet's own covers the pages, not the footer, where one flipped bit can drop all
+rows. A reader checks the file's integrity, its kind, its pool and its content, and names the file
+and the fault.
 """
 
 import hashlib
@@ -87,8 +87,8 @@ def read_index_set(path: str | Path, kind: str, pool: Pool) -> Columns:
     if metadata.get("fingerprint") != pool.fingerprint:
         raise UserError(
             f"{path} belongs to data set {metadata.get('dataset')!r} with fingerprint "
-            f"{metadata.get('fingerprint', '')[:12]}, not to {pool.dataset!r} with "
-            f"{pool.fingerprint[:12]}: its indices would point at other images. Use the file made "
+            f"{metadata.get('fingerprint', '')[:12]!r}, not to {pool.dataset!r} with "
+            f"{pool.fingerprint[:12]!r}: its indices would point at other images. Use the file made "
             "for this pool"
         )
     if table.column_names != list(SCHEMAS[kind]):
