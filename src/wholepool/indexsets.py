@@ -88,8 +88,8 @@ def read_index_set(path: str | Path, kind: str, pool: Pool) -> Columns:
         raise UserError(
             f"{path} belongs to data set {metadata.get('dataset')!r} with fingerprint "
             f"{metadata.get('fingerprint', '')[:12]!r}, not to {pool.dataset!r} with "
-            f"{pool.fingerprint[:12]!r}: its indices would point at other images. Use the file made "
-            "for this pool"
+            f"{pool.fingerprint[:12]!r}: its indices would point at other images. Use the file "
+            "made for this pool"
         )
     if table.column_names != list(SCHEMAS[kind]):
         raise UserError(f"{path} has columns {table.column_names}, not {list(SCHEMAS[kind])}")
