@@ -48,12 +48,13 @@ def unit_rows(embeddings: np.ndarray) -> np.ndarray:
     so small or large that their squares are: the similarities made of them would be wrong or NaN.
     """
     embeddings = np.asarray(embeddings, dtype=np.float32)
-    norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
+    with np.errstate(over="ignore"):
+        norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
     bad = ~np.isfinite(norms[:, 0]) | (norms[:, 0] < SHORTEST)
     if bad.any():
         raise UserError(
             f"the embedding of image {np.flatnonzero(bad)[0]} (and {bad.sum() - 1} more) is zero "
-            "or not finite, or so near to it that it has no direction: training has diverged; try a "
+            "or not finite, or all but that, so it has no direction: training has diverged; try a "
             "smaller learning rate"
         )
     return embeddings / norms

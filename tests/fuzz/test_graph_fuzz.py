@@ -395,8 +395,8 @@ def test_kmeans_never_gets_worse(rows, k, empty, seed):
     assert len(found.objective) == 9
     # float32 distances between points of length 1
     assert (np.diff(found.objective) <= 2e-6).all()
-    squares = np.array([[square for _, square in twins.nearest_centroid(points.numpy(), [c])]
-                        for c in found.centroids.numpy()]).T  # fmt: skip
+    differences = points.double()[:, None] - found.centroids.double()[None]
+    squares = differences.square().sum(dim=2).numpy()
     own = squares[np.arange(len(points)), found.assignment.numpy()]
     np.testing.assert_allclose(own, squares.min(axis=1), rtol=0, atol=2e-6)
     assert found.objective[-1] == pytest.approx(own.mean(), abs=2e-6)
