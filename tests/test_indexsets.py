@@ -115,6 +115,7 @@ BROKEN = [
     ("labeled", {"label": [2, 0, 3, 1]}, "label 3 is not one of 3 classes"),
     ("oracle", {"label": [2, 0, -1, 1]}, "label -1 is not one of 3 classes"),
     ("pseudo_labels", {"label": [2, 0, 1, 9]}, "label 9 is not one of 3 classes"),
+    ("labeled", {"cycle": [0, 0, -1, 2]}, "cycle -1 is no cycle"),
     ("queries", {"rank": [0, 1, 3, 2]}, "ranks are not 0, 1, 2"),
     ("queries", {"rank": [1, 2, 3, 4]}, "ranks are not 0, 1, 2"),
     ("pseudo_labels", {"weight": [0, 1, 1.5, 0]}, "weights must be finite and in"),

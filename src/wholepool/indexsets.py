@@ -180,6 +180,8 @@ def check(columns: Columns, kind: str, pool: Pool, path: str) -> None:
         if len(label) and (label.min() < 0 or label.max() >= pool.classes):
             bad = label[(label < 0) | (label >= pool.classes)][0]
             raise UserError(f"{path}: label {bad} is not one of {pool.classes} classes")
+    if "cycle" in columns and len(index) and columns["cycle"].min() < 0:
+        raise UserError(f"{path}: cycle {columns['cycle'].min()} is no cycle")
     if kind == "queries" and not np.array_equal(columns["rank"], np.arange(len(index))):
         raise UserError(f"{path}: ranks are not 0, 1, 2, ...")
     if kind == "pseudo_labels":

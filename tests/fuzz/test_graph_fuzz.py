@@ -170,7 +170,7 @@ def test_k_is_from_one_to_below_n(n, k):
     if 1 <= k < n:
         neighbors.nearest_neighbors(rows, k)
     else:
-        with pytest.raises(ValueError, match="k must be at least 1 and below n"):
+        with pytest.raises(ValueError, match="k must be at least 1 and below"):
             neighbors.nearest_neighbors(rows, k)
 
 

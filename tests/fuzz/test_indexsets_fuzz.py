@@ -49,6 +49,8 @@ def obeys(columns, kind, pool):
         seen.add(index)
     if not all(0 <= int(label) < pool.classes for label in columns.get("label", [])):
         return False
+    if any(int(cycle) < 0 for cycle in columns.get("cycle", [])):
+        return False
     if any(int(rank) != place for place, rank in enumerate(columns.get("rank", []))):
         return False
     return all(0 <= np.float32(weight) <= 1 for weight in columns.get("weight", []))
@@ -99,7 +101,7 @@ def index_sets(draw, pool):
     every = {
         "index": lambda: np.array(index, dtype=np.int64),
         "label": lambda: column(st.integers(0, pool.classes - 1), np.int32),
-        "cycle": lambda: column(st.integers(-(2**15), 2**15 - 1), np.int16),
+        "cycle": lambda: column(st.integers(0, 2**15 - 1), np.int16),
         "rank": lambda: np.arange(len(index), dtype=np.int32),
         "score": lambda: column(st.floats(), np.float64),
         "weight": lambda: column(st.floats(0, 1, width=32), np.float32),
