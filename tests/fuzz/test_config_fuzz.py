@@ -299,6 +299,33 @@ def test_one_known_key_with_any_value(config, data):
     check(config)
 
 
+BY_ONE = st.sampled_from([-1, 0, 0, 0, 0, 1])  # of six limits, most are kept
+
+
+@given(st.integers(50, 1297), st.integers(1, 6), st.integers(1, 8), st.data())
+def test_numbers_are_taken_up_to_their_limits(size, cycles, budget, data):
+    """Each at its limit, or one from it: refused exactly where one is beyond it."""
+    beyond = {
+        name: data.draw(BY_ONE) for name in ("labels", "classes", "k", "shift", "semi", "epochs")
+    }
+    needed = budget * (cycles - 1)
+    initial = 10 - beyond["classes"]
+    config = {
+        "datasets": {"digits": {"pool": {"size": needed + initial - beyond["labels"]}}},
+        "experiments": {"e": {"dataset": "digits", "budget": budget, "initial": initial}},
+        "cycles": cycles,
+        "augment": {"translate": 15 + beyond["shift"]},
+        "semi": {"labeled_size": size + beyond["semi"], "batch_size": size + 1},
+        "sup": {"epochs": size + beyond["epochs"], "cosine_epochs": size},
+    }
+    config["full"] = {"epochs": 1, "cosine_epochs": 1}
+    config["semi"]["sup_epochs"] = 0
+    config["propagation"] = {"k": config["datasets"]["digits"]["pool"]["size"] - 1 + beyond["k"]}
+    if config["propagation"]["k"] < 1:
+        return
+    assert (check(config) is None) == (max(beyond.values()) < 1)
+
+
 @given(VALUES)
 @example(None)
 @example([])

@@ -200,6 +200,18 @@ def test_the_graph_is_the_twins(rows, data):
     np.testing.assert_allclose(weights, expected, rtol=0, atol=allowed)
 
 
+@given(st.integers(2, 40), st.data(), st.booleans(), st.booleans(), st.integers(0, 2**32))
+def test_affinity_of_any_neighbors(n, data, reciprocal, clip, seed):
+    """Both ends may see another similarity; quarters make powers and sums exact."""
+    k, rng = data.draw(ks(n)), np.random.default_rng(seed)
+    others = [rng.permutation(np.delete(np.arange(n), i))[:k] for i in range(n)]
+    near = [[(rng.integers(-4, 5) / 4, j) for j in row] for row in others]
+    similarities = np.array([[s for s, _ in row] for row in near], dtype=np.float32)
+    found = graph.affinity(np.array(others), similarities, 3, reciprocal, clip).toarray()
+    np.testing.assert_array_equal(found, twins.affinity(near, 3, reciprocal, clip))
+    np.testing.assert_array_equal(found, found.T)
+
+
 @given(embeddings(largest=200), st.data())
 def test_what_the_solver_relies_on(rows, data):
     n = len(rows)

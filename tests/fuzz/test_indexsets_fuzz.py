@@ -110,7 +110,7 @@ def index_sets(draw, pool):
 
 
 @st.composite
-def spoilt(draw, columns):
+def spoilt(draw, columns, pool):
     """Columns that may break a rule: a value replaced, a row doubled, another type."""
     columns = dict(columns)
     if len(columns["index"]) and draw(st.booleans()):
@@ -121,7 +121,8 @@ def spoilt(draw, columns):
     dtype = np.dtype(draw(st.sampled_from([column.dtype.name, *OTHER_TYPES])))
     values = column.tolist()
     if values and draw(st.booleans()):
-        numbers = st.one_of(st.sampled_from(EXTREMES), st.integers(-2, 45), st.floats())
+        limits = [-1, 0, pool.classes - 1, pool.classes, pool.n - 1, pool.n, 1 + 2**-20, 1 + 2**-30]
+        numbers = st.one_of(st.sampled_from(limits), st.sampled_from(EXTREMES), st.floats())
         values[draw(st.integers(0, len(values) - 1))] = draw(numbers)
     with np.errstate(all="ignore"):
         if dtype.kind in "iu":  # wrapped, as a careless program would
@@ -182,7 +183,7 @@ def test_what_is_written_is_read(folder, data):
 def test_the_writer_takes_what_obeys_the_rules_and_nothing_else(folder, data):
     pool = data.draw(pools())
     kind, good = data.draw(index_sets(pool))
-    columns = data.draw(spoilt(good))
+    columns = data.draw(spoilt(good, pool))
     path = folder / "spoilt.parquet"
     path.write_bytes(b"before")
     if obeys(columns, kind, pool):
@@ -273,7 +274,7 @@ def test_a_table_that_another_program_changed_is_refused(folder, data):
     change = data.draw(st.sampled_from(["spoil", "null", "drop", "add", "order", "take", "type"]))
     name = data.draw(st.sampled_from(list(arrays)))
     if change == "spoil":
-        spoilt_columns = data.draw(spoilt(columns))
+        spoilt_columns = data.draw(spoilt(columns, pool))
         arrays = {name: pa.array(column) for name, column in spoilt_columns.items()}
     elif change == "null" and rows:
         hole = data.draw(st.integers(0, rows - 1))
