@@ -1,10 +1,13 @@
 """The Parquet index sets that pass between stages: their schemas, writing, reading, checking.
 
 Every file carries in its schema's metadata the pool that its indices point into (data set name,
-fingerprint, n, number of classes) and where it belongs in the grid (seed, cycle). A reader checks
-the file's integrity, its kind, its pool and its content, and names the file and the fault.
+fingerprint, n, number of classes), where it belongs in the grid (seed, cycle), and a checksum of
+its content: Parquet's own covers the pages, not the footer, where one flipped bit can drop all
+rows. A reader checks the file's integrity, its kind, its pool and its content, and names the file
+and the fault.
 """
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -59,6 +62,7 @@ def write_index_set(
         "classes": str(pool.classes),
         "seed": str(seed),
         "cycle": str(cycle),
+        "checksum": checksum(cast),
         **(more or {}),
     }
     table = pa.table({name: to_arrow(array) for name, array in cast.items()})
@@ -70,8 +74,8 @@ def write_index_set(
 def read_index_set(path: str | Path, kind: str, pool: Pool) -> Columns:
     """Read and check one index set; returns its columns by name.
 
-    Raises UserError if the file is missing or torn, of another kind or data set, or if its
-    content breaks the rules of `check`.
+    Raises UserError if the file is missing or torn, of another kind or data set, if its content
+    breaks the rules of `check`, or is not what was written.
     """
     table = read_table(path)
     metadata = {
@@ -83,9 +87,9 @@ def read_index_set(path: str | Path, kind: str, pool: Pool) -> Columns:
     if metadata.get("fingerprint") != pool.fingerprint:
         raise UserError(
             f"{path} belongs to data set {metadata.get('dataset')!r} with fingerprint "
-            f"{metadata.get('fingerprint', '')[:12]}, not to {pool.dataset!r} with "
-            f"{pool.fingerprint[:12]}: its indices would point at other images. Use the file made "
-            "for this pool"
+            f"{metadata.get('fingerprint', '')[:12]!r}, not to {pool.dataset!r} with "
+            f"{pool.fingerprint[:12]!r}: its indices would point at other images. Use the file "
+            "made for this pool"
         )
     if table.column_names != list(SCHEMAS[kind]):
         raise UserError(f"{path} has columns {table.column_names}, not {list(SCHEMAS[kind])}")
@@ -98,7 +102,21 @@ def read_index_set(path: str | Path, kind: str, pool: Pool) -> Columns:
             raise UserError(f"{path}: column {name} has {column.null_count} empty values")
         columns[name] = to_numpy(column)
     check(columns, kind, pool, str(path))
+    if metadata.get("checksum") != checksum(columns):
+        raise UserError(
+            f"{path} was damaged or changed after it was written: its content does not fit its "
+            "checksum. Delete it, and the stage that makes it makes it anew"
+        )
     return columns
+
+
+def checksum(columns: Columns) -> str:
+    """SHA-256, in hexadecimal, of columns: their names, types and bytes."""
+    digest = hashlib.sha256()
+    for name, array in columns.items():
+        digest.update(f"{name} {array.dtype} {len(array)}\n".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 def read_table(path: str | Path) -> pa.Table:
@@ -108,8 +126,9 @@ def read_table(path: str | Path) -> pa.Table:
             return file.read()
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing") from error
-    except (pa.ArrowException, OSError) as error:
-        raise UserError(f"{path} is not a complete Parquet file: {error}") from error
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())  # Arrow's may have several lines
+        raise UserError(f"{path} is not a complete Parquet file: {reason}") from error
 
 
 # pyarrow's own conversions from and to NumPy import pandas, as pq.read_table does: a third of a
@@ -161,6 +180,8 @@ def check(columns: Columns, kind: str, pool: Pool, path: str) -> None:
         if len(label) and (label.min() < 0 or label.max() >= pool.classes):
             bad = label[(label < 0) | (label >= pool.classes)][0]
             raise UserError(f"{path}: label {bad} is not one of {pool.classes} classes")
+    if "cycle" in columns and len(index) and columns["cycle"].min() < 0:
+        raise UserError(f"{path}: cycle {columns['cycle'].min()} is no cycle")
     if kind == "queries" and not np.array_equal(columns["rank"], np.arange(len(index))):
         raise UserError(f"{path}: ranks are not 0, 1, 2, ...")
     if kind == "pseudo_labels":

@@ -24,6 +24,7 @@ SMALL = 5_000
 BLOCK_BYTES = 2**28  # of one tile of similarities
 COLUMNS = 2**14  # of a tile made at a time
 LIST_SIZE = 100  # rows of a list, on average
+SHORTEST = 1e-18  # of a row: float32 holds the squares of longer ones to all its digits
 SAMPLE = 1024  # rows whose exact neighbors decide how many lists are searched
 
 
@@ -43,16 +44,18 @@ class Neighbors:
 def unit_rows(embeddings: np.ndarray) -> np.ndarray:
     """The rows, float32, divided by their l2 norm.
 
-    Raises UserError for rows that are not finite or zero: such an embedding has no direction,
-    and the similarities made of it would be NaN.
+    Raises UserError for rows whose norm float32 does not hold, since they are not finite, zero, or
+    so small or large that their squares are: the similarities made of them would be wrong or NaN.
     """
     embeddings = np.asarray(embeddings, dtype=np.float32)
-    norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
-    bad = ~np.isfinite(norms[:, 0]) | (norms[:, 0] == 0)
+    with np.errstate(over="ignore"):
+        norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
+    bad = ~np.isfinite(norms[:, 0]) | (norms[:, 0] < SHORTEST)
     if bad.any():
         raise UserError(
             f"the embedding of image {np.flatnonzero(bad)[0]} (and {bad.sum() - 1} more) is zero "
-            "or not finite: training has diverged; try a smaller learning rate"
+            "or not finite, or all but that, so it has no direction: training has diverged; try a "
+            "smaller learning rate"
         )
     return embeddings / norms
 
