@@ -119,7 +119,7 @@ def pretrain(args: Arguments) -> None:
     with keep.listening():
         result = PRETRAININGS[args.pre](
             *(network, views, pool.classes, args.settings["pretrain"], rng),
-            *(EpochReport(), keep),
+            *(EpochReport(keep), keep),
         )
     write_history(args.history, result.history, views, network)
     write_array(args.clusters, result.clusters.astype(np.int32))
@@ -183,7 +183,7 @@ def train(args: Arguments) -> None:
     with keep.listening():
         history = fit(
             *(network, views, labeled["index"], labeled["label"], args.settings, rng),
-            *(semi, pseudo, EpochReport(), keep),
+            *(semi, pseudo, EpochReport(keep), keep),
         )
     write_history(args.history, history, views, network)
     save_weights(args.out, network.state_dict(), keep.key)
