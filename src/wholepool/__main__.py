@@ -8,6 +8,7 @@ torch does not pay for it.
 import argparse
 import contextlib
 import dataclasses
+import errno
 import gc
 import itertools
 import json
@@ -34,6 +35,8 @@ Arguments = argparse.Namespace
 
 #: the stages that use a GPU where there is one
 ON_GPU = ("pretrain", "train", "embed", "propagate", "throughput", "cost")
+#: the stages that write several files into a folder
+TO_FOLDER = ("tables", "figures", "land", "compare")
 
 
 def data(args: Arguments) -> None:
@@ -888,6 +891,8 @@ def main(arguments: list[str] | None = None) -> int:
     output = output_of(args)
     try:
         die_with_driver()
+        if output and args.stage not in TO_FOLDER and Path(output).is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), output)
         with sole_writer(output) if output else contextlib.nullcontext(False) as args.waited:
             start_logging(name, args.log)  # not before: whoever was waited for wrote to it
             on_gpu = args.stage in ON_GPU or (args.stage == "acquire" and args.graph)

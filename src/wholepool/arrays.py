@@ -19,7 +19,8 @@ def read_array(
 ) -> np.ndarray:
     """An array of a shape (None: any length) and type from a .npy file.
 
-    `mapped` leaves it on disk, read-only. No pickle is ever loaded. Raises UserError if the file is missing, torn, or holds another array.
+    `mapped` leaves it on disk, read-only. No pickle is ever loaded. Raises UserError if the file
+    is missing, torn, or holds another array.
     """
     try:
         array = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
@@ -29,13 +30,12 @@ def read_array(
         raise UserError(
             f"{path} is not a complete array without pickles ({error}): {ANEW}"
         ) from error
-    expected = "(" + ", ".join("any" if size is None else str(size) for size in shape) + ")"
-    same = isinstance(array, np.ndarray) and array.ndim == len(shape)
-    if not same or any(
-        size not in (None, got) for size, got in zip(shape, array.shape, strict=True)
+    found = getattr(array, "shape", ())  # an .npz has none
+    if len(found) != len(shape) or any(
+        size not in (None, there) for size, there in zip(shape, found, strict=True)
     ):
-        found = getattr(array, "shape", "several arrays")
-        raise UserError(f"{path} holds {found}, not {expected}: {ANEW}")
+        wanted = ", ".join("any" if size is None else str(size) for size in shape)
+        raise UserError(f"{path} holds an array {found}, not ({wanted}): {ANEW}")
     if array.dtype != dtype:
         raise UserError(f"{path} holds {array.dtype}, not {np.dtype(dtype)}: {ANEW}")
     return array

@@ -35,10 +35,11 @@ def identity_of(path: str | Path) -> str:
 def load_weights(path: str | Path) -> dict[str, Any]:
     """Read a safetensors file; UserError if it is missing or torn."""
     try:
+        open(path, "rb").close()  # safetensors calls missing what is only not readable
         return load_file(path)
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing: run the stage that makes it") from error
-    except (safetensors.SafetensorError, OSError) as error:
+    except safetensors.SafetensorError as error:
         raise UserError(f"{path} is not a complete safetensors file ({error}): {ANEW}") from error
 
 

@@ -125,6 +125,8 @@ def read_table(path: str | Path) -> pa.Table:
             return file.read()
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing: run the stage that makes it") from error
+    except PermissionError:
+        raise
     except (pa.ArrowException, OSError) as error:
         reason = " ".join(str(error).split()).rstrip(".")
         raise UserError(f"{path} is not a complete Parquet file ({reason}): {ANEW}") from error
@@ -191,7 +193,7 @@ def check(columns: Columns, kind: str, pool: Pool, path: str, remedy: str = "") 
         bad = weight[~((weight >= 0) & (weight <= 1))]  # NaN too
         if len(bad):
             raise UserError(
-                f"{path}: a weight is {bad[0]}, but weights must be finite and in [0, 1]{remedy}"
+                f"{path}: weights must be finite and in [0, 1], but one is {bad[0]}{remedy}"
             )
 
 

@@ -147,7 +147,7 @@ def read_pool(images_path: str | Path, info_path: str | Path) -> Pool:
         )
     try:
         images = np.load(images_path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+    except (ValueError, EOFError, FileNotFoundError) as error:
         raise UserError(
             f"{images_path} is missing or not complete, or needs pickle ({error}): delete it if it "
             "is there, and the data stage makes it anew"
