@@ -620,11 +620,15 @@ def prepared(
 
 def checkpoints(args: Arguments, pool: "Pool", **more: str) -> "Checkpoints":
     """The checkpoints of a training job, known by all that decides its result."""
+    import torch
+
+    from wholepool import __version__
     from wholepool.resume import Checkpoints, digest
     from wholepool.stages import VERSIONS
 
     identity = {
         "stage": f"{args.stage} {VERSIONS[args.stage]}",
+        "versions": f"wholepool {__version__}, torch {torch.__version__}",
         "settings": digest(json.dumps(args.settings, sort_keys=True)),
         "pool": pool.fingerprint,
         **more,
@@ -917,7 +921,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except Interrupted as stop:
         logger.warning(
-            "stopped by %s after a checkpoint: to be resumed. The same command goes on from there",
+            "stopped by %s: to be resumed. The same command goes on from the last checkpoint",
             stop,
         )
         return os.EX_TEMPFAIL
