@@ -28,6 +28,11 @@ try:
     for path in workflow.configfiles:  # Snakemake's own reading lets a key stand twice
         read_yaml(path)
     SETTINGS = resolve(config, SCHEMA)
+    if Path(SETTINGS["results_dir"]).is_file():
+        raise UserError(
+            f"results_dir is {SETTINGS['results_dir']}, but a file stands where this folder should: "
+            "move it away, or choose another"
+        )
 except UserError as error:
     raise WorkflowError(str(error)) from None
 

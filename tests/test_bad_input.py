@@ -14,6 +14,7 @@ import re
 import resource
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -1590,3 +1591,54 @@ def test_what_the_system_refuses(folder, case, capsys):
     for name in case.whole:
         del before[name], after[name]
     assert after == before
+
+
+# ---------------------------------------------------------------------------------------------
+# The grid as a whole
+# ---------------------------------------------------------------------------------------------
+
+GRIDS = [
+    case(
+        *("misspelt key", "snakemake", config("cycels", 3)),
+        *("cycels", "the configuration is wrong", "did you mean cycles?"),
+    ),
+    case(
+        *("a key twice", "snakemake"),
+        lambda folder: (folder / "grid.yaml").open("a").write("seeds: 3\n"),
+        *("grid.yaml", "key 'seeds'", "keep one"),
+    ),
+    case(
+        *("zero seeds on the command line", "snakemake", nothing),
+        *("seeds", "0", "minimum of 1"),
+        config="seeds=0",
+    ),
+    case(
+        *("a name that a shell would run", "snakemake"),
+        config("experiments/x; touch pwned", {"dataset": "digits", "budget": 10}),
+        *("experiments", "'x; touch pwned'", "Letters, digits and . _ + - only"),
+    ),
+    case(
+        *("results_dir that is a file", "snakemake", config("results_dir", "paper.csv")),
+        *("paper.csv", "a file stands where this folder should", "move it away"),
+    ),
+]
+
+
+@pytest.mark.parametrize("case", GRIDS, ids=lambda case: case.name.replace(" ", "-"))
+def test_bad_grid(folder, case):
+    case.spoil(folder)
+    before = contents(folder)
+    words = ["--snakefile", str(ROOT / "Snakefile"), "--configfile", "grid.yaml", "--cores", "1"]
+    for name, value in case.options.items():
+        words += [f"--{name}", value]
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", *words], env=environment, text=True, capture_output=True
+    )
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "Traceback" not in said
+    for part in case.says:
+        assert part in said, f"{part!r} is not said in: {said}"
+    shutil.rmtree(folder / ".snakemake")  # Snakemake's own
+    assert contents(folder) == before
