@@ -300,7 +300,6 @@ def test_a_file_of_an_earlier_version_without_a_checksum_is_read(tmp_path):
         np.testing.assert_array_equal(found[name], column)
 
 
-
 def test_a_column_name_that_is_not_text_is_refused(tmp_path):
     path = tmp_path / "set.parquet"
     indexsets.write_index_set(path, "labeled", columns_of("labeled"), POOL)

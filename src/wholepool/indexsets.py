@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from wholepool.errors import UserError
+from wholepool.errors import ANEW, UserError
 from wholepool.files import atomic
 from wholepool.pool import Pool
 
@@ -71,8 +71,12 @@ def write_index_set(
         pq.write_table(table, temporary, write_page_checksum=True)
 
 
-def read_index_set(path: str | Path, kind: str, pool: Pool) -> Columns:
+def read_index_set(
+    path: str | Path, kind: str, pool: Pool, seed: int | None = None, cycle: int | None = None
+) -> Columns:
     """Read and check one index set; returns its columns by name.
+
+    `seed` and `cycle` are those that it must be of, unless it is of all seeds; None takes any.
 
     Raises UserError if the file is missing or torn, of another kind or data set, if its content
     breaks the rules of `check`, or is not what was written.
@@ -83,7 +87,10 @@ def read_index_set(path: str | Path, kind: str, pool: Pool) -> Columns:
         for k, v in (table.schema.metadata or {}).items()
     }
     if metadata.get("kind") != kind:
-        raise UserError(f"{path} is an index set of kind {metadata.get('kind')!r}, not {kind!r}")
+        raise UserError(
+            f"{path} is an index set of kind {metadata.get('kind')!r}, not {kind!r}: give one of "
+            "that kind"
+        )
     if metadata.get("fingerprint") != pool.fingerprint:
         raise UserError(
             f"{path} belongs to data set {metadata.get('dataset')!r} with fingerprint "
@@ -91,22 +98,32 @@ def read_index_set(path: str | Path, kind: str, pool: Pool) -> Columns:
             f"{pool.fingerprint[:12]!r}: its indices would point at other images. Use the file "
             "made for this pool"
         )
+    for name, wanted in (("seed", seed), ("cycle", cycle)):
+        if wanted is not None and metadata.get(name) not in (str(wanted), "-1"):
+            raise UserError(
+                f"{path} is of {name} {metadata.get(name)}, but is to be used as one of {name} "
+                f"{wanted}: give the file that was made for it"
+            )
     if table.column_names != list(SCHEMAS[kind]):
-        raise UserError(f"{path} has columns {table.column_names}, not {list(SCHEMAS[kind])}")
+        raise UserError(
+            f"{path} has columns {table.column_names}, not {list(SCHEMAS[kind])}: {ANEW}"
+        )
     columns = {}
     for name, dtype in SCHEMAS[kind].items():
         column = table.column(name)
         if column.type != pa.from_numpy_dtype(dtype):
-            raise UserError(f"{path}: column {name} is {column.type}, not {np.dtype(dtype)}")
+            raise UserError(
+                f"{path}: column {name} is {column.type}, not {np.dtype(dtype)}: {ANEW}"
+            )
         if column.null_count:
-            raise UserError(f"{path}: column {name} has {column.null_count} empty values")
+            raise UserError(f"{path}: column {name} has {column.null_count} empty values: {ANEW}")
         columns[name] = to_numpy(column)
-    check(columns, kind, pool, str(path))
+    check(columns, kind, pool, str(path), f": {ANEW}")
     # files of earlier versions have none
     if "checksum" in metadata and metadata["checksum"] != checksum(columns):
         raise UserError(
             f"{path} was damaged or changed after it was written: its content does not fit its "
-            "checksum. Delete it, and the stage that makes it makes it anew"
+            f"checksum: {ANEW}"
         )
     return columns
 
@@ -126,10 +143,12 @@ def read_table(path: str | Path) -> pa.Table:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             return file.read()
     except FileNotFoundError as error:
-        raise UserError(f"{path} is missing") from error
+        raise UserError(f"{path} is missing: run the stage that makes it") from error
+    except PermissionError:
+        raise
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())  # Arrow's may have several lines
-        raise UserError(f"{path} is not a complete Parquet file: {reason}") from error
+        reason = " ".join(str(error).split()).rstrip(".")  # Arrow's may have several lines
+        raise UserError(f"{path} is not a complete Parquet file ({reason}): {ANEW}") from error
 
 
 # pyarrow's own conversions from and to NumPy import pandas, as pq.read_table does: a third of a
@@ -167,28 +186,34 @@ def list_to_arrow(values: list[Any]) -> pa.Array:
     return pa.Array.from_buffers(kind, len(values), [missing, pa.py_buffer(numbers)])
 
 
-def check(columns: Columns, kind: str, pool: Pool, path: str) -> None:
-    """Raise UserError unless indices are unique and in range, labels are classes, and so on."""
+def check(columns: Columns, kind: str, pool: Pool, path: str, remedy: str = "") -> None:
+    """Raise UserError unless indices are unique and in range, labels are classes, and so on.
+
+    `remedy` ends its message.
+    """
     index = columns["index"]
     if len(index) and (index.min() < 0 or index.max() >= pool.n):
         bad = index[(index < 0) | (index >= pool.n)][0]
-        raise UserError(f"{path}: index {bad} is outside the pool of {pool.n} images")
+        raise UserError(f"{path}: index {bad} is outside the pool of {pool.n} images{remedy}")
     unique, counts = np.unique(index, return_counts=True)
     if len(unique) < len(index):
-        raise UserError(f"{path}: index {unique[counts > 1][0]} occurs more than once")
+        raise UserError(f"{path}: index {unique[counts > 1][0]} occurs more than once{remedy}")
     if "label" in columns:
         label = columns["label"]
         if len(label) and (label.min() < 0 or label.max() >= pool.classes):
             bad = label[(label < 0) | (label >= pool.classes)][0]
-            raise UserError(f"{path}: label {bad} is not one of {pool.classes} classes")
+            raise UserError(f"{path}: label {bad} is not one of {pool.classes} classes{remedy}")
     if "cycle" in columns and len(index) and columns["cycle"].min() < 0:
-        raise UserError(f"{path}: cycle {columns['cycle'].min()} is no cycle")
+        raise UserError(f"{path}: cycle {columns['cycle'].min()} is no cycle{remedy}")
     if kind == "queries" and not np.array_equal(columns["rank"], np.arange(len(index))):
-        raise UserError(f"{path}: ranks are not 0, 1, 2, ...")
+        raise UserError(f"{path}: ranks are not 0, 1, 2, ...{remedy}")
     if kind == "pseudo_labels":
         weight = columns["weight"]
-        if not ((weight >= 0) & (weight <= 1)).all():
-            raise UserError(f"{path}: weights must be finite and in [0, 1]")
+        bad = weight[~((weight >= 0) & (weight <= 1))]  # NaN too
+        if len(bad):
+            raise UserError(
+                f"{path}: weights must be finite and in [0, 1], but one is {bad[0]}{remedy}"
+            )
 
 
 def unlabeled(n: int, labeled: np.ndarray) -> np.ndarray:

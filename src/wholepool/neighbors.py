@@ -73,11 +73,13 @@ def nearest_neighbors(
     may be as near. In an exact search equal similarities go to the lower index. `search` is
     "exact", "approximate" (at least `recall` of the true neighbors, by a sample), or "auto":
     approximate where the pool has more than EXACT_UP_TO rows. `device` "cuda" searches on the GPU.
-    Raises ValueError unless 1 <= k < n.
+    Raises UserError unless 1 <= k < n.
     """
     n = len(embeddings)
     if not 1 <= k < n:
-        raise ValueError(f"k = {k} neighbors of {n} images: k must be at least 1 and below n")
+        raise UserError(
+            f"propagation.k is {k}: k must be at least 1 and below the {n} images of the pool"
+        )
     rows = unit_rows(embeddings)
     if search == "approximate" or (search == "auto" and n > EXACT_UP_TO):
         return approximate(rows, k, device, recall)

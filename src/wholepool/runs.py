@@ -1,13 +1,12 @@
 """Every cell's metrics gathered into one table, a row a run: results/tables/runs.csv."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from wholepool.errors import UserError
-from wholepool.files import atomic
+from wholepool.errors import ANEW, UserError
+from wholepool.files import atomic, read_object
 from wholepool.grid import cells
 
 
@@ -22,12 +21,7 @@ def gather(results: Path, grid: dict[str, Any]) -> pd.DataFrame:
         path = results / cell.path / "metrics.json"
         if not path.exists():
             raise UserError(f"{path} is missing: its cell has not been run")
-        try:
-            metrics = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise UserError(
-                f"{path} is not a complete JSON file ({error}): delete it, and it is made anew"
-            ) from error
+        metrics = read_object(path, "n_labels", "accuracy")
         for name in ("method", "strategy", "seed", "cycle"):
             if metrics.get(name) != getattr(cell, name):
                 raise UserError(
@@ -50,15 +44,20 @@ def gather(results: Path, grid: dict[str, Any]) -> pd.DataFrame:
 
 def write_runs(results: Path, grid: dict[str, Any], out: Path) -> None:
     """Write `gather`'s table as CSV."""
+    table = gather(results, grid)
     with atomic(out) as temporary:
-        gather(results, grid).to_csv(temporary, index=False, lineterminator="\n")
+        table.to_csv(temporary, index=False, lineterminator="\n")
 
 
 def write_pretraining(diagnoses: list[Path], out: Path) -> None:
     """Write how the clusters of each pre-training agree with the hidden labels (NMI), as CSV."""
     rows = []
     for path in diagnoses:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = read_object(path, "dataset", "epoch", "nmi", "nmi_previous")
+        if len({len(found[name]) for name in ("epoch", "nmi", "nmi_previous")}) > 1:
+            raise UserError(
+                f"{path} has more of epoch, nmi or nmi_previous than of the others: {ANEW}"
+            )
         for epoch, nmi, previous in zip(
             found["epoch"], found["nmi"], found["nmi_previous"], strict=True
         ):
