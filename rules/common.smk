@@ -241,6 +241,11 @@ def all_metrics(wildcards=None):
     return [f"{RESULTS}/{cell.path}/metrics.json" for cell in cells(EXPERIMENTS)]
 
 
+def made_with(wildcards=None):
+    """Every result that says with which settings it was made."""
+    return [f"{RESULTS}/{path}" for path, _, _ in slices.of_results(SETTINGS)]
+
+
 def dataset_infos(wildcards=None):
     """The description of every data set that an experiment uses."""
     used = dict.fromkeys(experiment["dataset"] for experiment in EXPERIMENTS.values())

@@ -121,7 +121,7 @@ def pretrain(args: Arguments) -> None:
             *(network, views, pool.classes, args.settings["pretrain"], rng),
             *(EpochReport(), keep),
         )
-    write_history(args.history, result.history, views, network)
+    write_history(args, pool, result.history, views, network, keep)
     write_array(args.clusters, result.clusters.astype(np.int32))
     write_json(args.cluster_epochs, result.cluster_epochs)
     save_weights(args.out, trunk_state(network.state_dict()), keep.key)
@@ -185,7 +185,7 @@ def train(args: Arguments) -> None:
             *(network, views, labeled["index"], labeled["label"], args.settings, rng),
             *(semi, pseudo, EpochReport(), keep),
         )
-    write_history(args.history, history, views, network)
+    write_history(args, pool, history, views, network, keep)
     save_weights(args.out, network.state_dict(), keep.key)
     keep.remove()
 
@@ -216,6 +216,7 @@ def propagate(args: Arguments) -> None:
     """Build the graph of the pool's embeddings and propagate the labels over it."""
     import numpy as np
 
+    from wholepool import provenance
     from wholepool.graph import normalized_graph, write_graph
     from wholepool.indexsets import read_index_set, unlabeled, write_index_set
     from wholepool.propagation import propagate as run
@@ -237,7 +238,8 @@ def propagate(args: Arguments) -> None:
     )
     pseudo = {"index": rest, "label": result.labels[rest], "weight": result.weights[rest]}
     seed, cycle = args.cell[2], args.cell[3]
-    more = {"neighbor_recall": f"{int(recall * 10_000) / 10_000:.4f}"}
+    more = provenance.of_settings(args.settings)
+    more["neighbor_recall"] = f"{int(recall * 10_000) / 10_000:.4f}"
     write_index_set(args.out, "pseudo_labels", pseudo, pool, seed, cycle, more)
     write_graph(args.graph, graph)
 
@@ -246,9 +248,9 @@ def evaluate(args: Arguments) -> None:
     """Measure one cell against the test labels, and its pseudo-labels against the hidden ones."""
     import numpy as np
 
-    from wholepool import evaluation
+    from wholepool import evaluation, provenance
     from wholepool.files import write_json
-    from wholepool.indexsets import read_index_set, read_table
+    from wholepool.indexsets import read_index_set, read_table, text_metadata
     from wholepool.oracle import read_hidden
 
     pool = open_pool(args)
@@ -285,12 +287,13 @@ def evaluate(args: Arguments) -> None:
         metrics["pseudo_label_accuracy"] = plain
         metrics["pseudo_label_accuracy_weighted"] = weighted
     history = read_table(args.history)
-    provenance = {"precision": "float32"}  # of histories that were written before it could differ
-    provenance |= {k.decode(): v.decode() for k, v in (history.schema.metadata or {}).items()}
+    made = {"precision": "float32"}  # of histories that were written before it could differ
+    made |= text_metadata(history.schema)
     metrics["epochs"] = history.num_rows
     metrics["final_loss"] = history["loss"][-1].as_py() if history.num_rows else None
-    names = ("device", "threads", "precision", "torch", "wholepool")
-    metrics |= {name: provenance[name] for name in names}
+    metrics |= {name: made[name] for name in provenance.REPEATED if name in made}
+    if "settings" in made:
+        metrics["settings"] = json.loads(made["settings"])
     write_json(args.out, metrics)
     logger.info(
         "%s %s seed %d cycle %d: %d labels, test accuracy %.2f %%",
@@ -307,6 +310,7 @@ def acquire(args: Arguments) -> None:
     """Choose the next b images to be labeled."""
     import numpy as np
 
+    from wholepool import provenance
     from wholepool.indexsets import read_index_set, write_index_set
     from wholepool.randomness import generator
     from wholepool.strategies import STRATEGIES, Query
@@ -349,7 +353,8 @@ def acquire(args: Arguments) -> None:
         "rank": np.arange(len(result.indices)),
         "score": result.scores,
     }
-    write_index_set(args.out, "queries", queries, pool, seed, cycle)
+    more = provenance.of_settings(args.settings)
+    write_index_set(args.out, "queries", queries, pool, seed, cycle, more)
 
 
 def label(args: Arguments) -> None:
@@ -376,12 +381,11 @@ def runs(args: Arguments) -> None:
     """Gather every cell's metrics into one table, a row a cell, beside the settings of all."""
     from wholepool.config import resolve
     from wholepool.evidence import write_settings
-    from wholepool.grid import summary
     from wholepool.runs import write_runs
 
     settings = resolve(args.config, args.schema)
     infos = {name: json.loads(Path(path).read_text()) for name, path in args.info}
-    write_runs(Path(args.results), summary(settings), Path(args.out))
+    write_runs(Path(args.results), settings, infos, Path(args.out))
     write_settings(settings, infos, args.settings_out)
 
 
@@ -506,10 +510,13 @@ def drawn(args: Arguments, pool: "Pool", stage: str) -> tuple[str | int, ...]:
     The draws are those of the cell's seed, unless the config says that a seed moves the initial
     labels alone: then all seeds share the draws of one.
     """
-    method, strategy, seed, cycle = args.cell
-    if args.draw_seed is not None:
-        seed = args.draw_seed
-    return pool.source, stage, method, strategy, seed, cycle
+    method, strategy, _, cycle = args.cell
+    return pool.source, stage, method, strategy, draw_seed_of(args), cycle
+
+
+def draw_seed_of(args: Arguments) -> int:
+    """Whose random draws a cell has: see `drawn`."""
+    return args.cell[2] if args.draw_seed is None else args.draw_seed
 
 
 def prepared(
@@ -575,30 +582,40 @@ def read_graph(path: str) -> Any:
 
 
 def write_history(
-    path: str, history: list[dict[str, Any]], views: "Views", network: "Network"
+    args: Arguments,
+    pool: "Pool",
+    history: list[dict[str, Any]],
+    views: "Views",
+    network: "Network",
+    keep: "Checkpoints",
 ) -> None:
-    """Write a training's history, with what it ran on in the file's metadata."""
+    """Write a training's history, with what made it in the file's metadata."""
     import pyarrow as pa
     import pyarrow.parquet as pq
     import torch
 
-    from wholepool import __version__
+    from wholepool import provenance
     from wholepool.files import atomic
     from wholepool.indexsets import list_to_arrow
 
     device = views.device
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+    seeds = {}
+    if args.stage == "train":
+        seeds = {"seed": args.cell[2], "draw_seed": draw_seed_of(args)}
+    metadata = provenance.of_training(
+        args.settings,
+        pool.fingerprint,
+        torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        torch.get_num_threads(),
+        network.precision,
+        torch.__version__,
+        **seeds,
+    )
+    metadata |= provenance.times(keep.began, keep.spent, keep.resumed)
     names = list(dict.fromkeys(name for row in history for name in row))
     columns = {name: [row.get(name) for row in history] for name in names or ["loss"]}
     table = pa.table({name: list_to_arrow(values) for name, values in columns.items()})
-    metadata = {
-        "device": name,
-        "threads": str(torch.get_num_threads()),
-        "precision": network.precision,
-        "torch": torch.__version__,
-        "wholepool": __version__,
-    }
-    with atomic(path) as temporary:
+    with atomic(args.history) as temporary:
         pq.write_table(table.replace_schema_metadata(metadata), temporary)
 
 

@@ -5,7 +5,8 @@ fingerprint, n, number of classes) and where it belongs in the grid (seed, cycle
 the file's integrity, its kind, its pool and its content, and names the file and the fault.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -74,10 +75,7 @@ def read_index_set(path: str | Path, kind: str, pool: Pool) -> Columns:
     content breaks the rules of `check`.
     """
     table = read_table(path)
-    metadata = {
-        k.decode(errors="replace"): v.decode(errors="replace")
-        for k, v in (table.schema.metadata or {}).items()
-    }
+    metadata = text_metadata(table.schema)
     if metadata.get("kind") != kind:
         raise UserError(f"{path} is an index set of kind {metadata.get('kind')!r}, not {kind!r}")
     if metadata.get("fingerprint") != pool.fingerprint:
@@ -103,13 +101,34 @@ def read_index_set(path: str | Path, kind: str, pool: Pool) -> Columns:
 
 def read_table(path: str | Path) -> pa.Table:
     """A Parquet file's table; UserError where there is none, or only a torn one."""
+    with opened(path) as file:
+        return file.read()
+
+
+@contextmanager
+def opened(path: str | Path) -> Iterator[pq.ParquetFile]:
+    """A Parquet file, open; what goes wrong with it within is a UserError."""
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            return file.read()
+            yield file
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing") from error
     except (pa.ArrowException, OSError) as error:
         raise UserError(f"{path} is not a complete Parquet file: {error}") from error
+
+
+def read_metadata(path: str | Path) -> dict[str, str]:
+    """A Parquet file's own metadata, without its content; UserError as `read_table`."""
+    with opened(path) as file:
+        return text_metadata(file.schema_arrow)
+
+
+def text_metadata(schema: pa.Schema) -> dict[str, str]:
+    """A Parquet file's metadata: text by name."""
+    return {
+        name.decode(errors="replace"): value.decode(errors="replace")
+        for name, value in (schema.metadata or {}).items()
+    }
 
 
 # pyarrow's own conversions from and to NumPy import pandas, as pq.read_table does: a third of a

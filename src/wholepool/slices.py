@@ -6,10 +6,11 @@ nothing.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
-from wholepool.grid import is_full
+from wholepool.grid import cells, is_full
 from wholepool.strategies import STRATEGIES
 
 Settings = Mapping[str, Any]
@@ -66,6 +67,32 @@ def draw_seed(experiment: Settings, seed: Seed) -> Seed | int:
     The seed comes back as it was given, text or number: Snakemake tells them apart.
     """
     return seed if experiment["seed_moves"] == "all" else PUBLIC_CODE_SEED
+
+
+def of_results(config: Settings) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Every result of a resolved config that says what made it, with what it should say.
+
+    Yields (path below the results, data set, {"settings": the slice, "draw_seed": text, of
+    trainings only}): each cell's history, the history of each pre-training, and the queries that
+    led to a cell where their strategy has settings.
+    """
+    pretrained: dict[str, tuple[str, Settings]] = {}
+    for cell in cells(dict(config["experiments"])):
+        experiment = config["experiments"][cell.experiment]
+        name, words = experiment["dataset"], experiment["methods"][cell.method]
+        dataset = config["datasets"][name]
+        seed = str(draw_seed(experiment, cell.seed))
+        own = {"settings": train(dataset, experiment, words), "draw_seed": seed}
+        yield f"{cell.path}/history.parquet", name, own
+        if words["pre"] != "none":
+            path = f"datasets/{name}/pretrain/{words['pre']}/history.parquet"
+            pretrained[path] = name, pretrain(dataset)
+        if cell.strategy in STRATEGIES and STRATEGIES[cell.strategy].options:
+            before = replace(cell, cycle=cell.cycle - 1)
+            asked = {"settings": acquire(experiment, cell.strategy)}
+            yield f"{before.path}/queries.parquet", name, asked
+    for path, (name, settings) in pretrained.items():
+        yield path, name, {"settings": settings}
 
 
 def sections(settings: Settings, *names: str) -> Settings:
