@@ -3,6 +3,7 @@
 import datetime
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -45,6 +46,19 @@ def test_the_commit_is_that_of_the_code(repository):
     _, git = repository
     assert provenance.checkout() == (git("rev-parse", "HEAD"), False)
     assert provenance.commit() == git("rev-parse", "HEAD")
+
+
+def test_the_commit_of_this_very_checkout_is_found(monkeypatch):
+    root = Path(__file__).resolve().parents[1]
+    if not (root / ".git").exists():
+        pytest.skip("this is no checkout")
+    assert provenance.commit() == "unknown"  # as in all tests: see conftest.py
+    provenance.checkout.cache_clear()
+    monkeypatch.delenv("GIT_CEILING_DIRECTORIES")
+    head = subprocess.run(
+        ["git", "-C", str(root), "rev-parse", "HEAD"], check=True, capture_output=True, text=True
+    )
+    assert provenance.commit().removesuffix("-dirty") == head.stdout.strip()
 
 
 @pytest.mark.parametrize(
