@@ -188,7 +188,7 @@ def test_a_job_that_is_asked_to_stop_says_that_it_is_to_be_resumed(
     os.kill(pid, number)
     assert wait() == os.EX_TEMPFAIL
     said = (tmp_path / "log").read_text()
-    assert f"stopped by {number.name} after a checkpoint: to be resumed" in said
+    assert f"stopped by {number.name}: to be resumed" in said
     assert os.listdir(tmp_path / "model.checkpoints") == ["checkpoint-0.wholepool"]
     _, wait = start(argv, tmp_path / "log")
     assert wait() == 0, (tmp_path / "log").read_text()

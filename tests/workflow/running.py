@@ -17,17 +17,26 @@ ROOT = Path(__file__).parents[2]
 TINY = Path(__file__).parent / "tiny.yaml"
 
 
-def snakemake(folder, *arguments, config=TINY, check=True):
+def command(folder, *arguments, config=TINY, root=ROOT):
+    """The command line of `snakemake` with the project's Snakefile in `folder`."""
+    return [
+        *(sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile")),
+        *("--directory", str(folder), "--configfile", str(config)),
+        *arguments,
+    ]
+
+
+def environment():
+    """This process's environment, in which jobs find this Python."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return os.environ | {"PATH": path}
+
+
+def snakemake(folder, *arguments, config=TINY, check=True, root=ROOT):
     """Run `snakemake` with the project's Snakefile in `folder`; returns the finished process."""
-    environment = dict(os.environ)
-    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
     process = subprocess.run(
-        [
-            *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
-            *("--directory", str(folder), "--configfile", str(config)),
-            *arguments,
-        ],
-        env=environment,
+        command(folder, *arguments, config=config, root=root),
+        env=environment(),
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -82,10 +91,11 @@ class Job(NamedTuple):
     shell: str
 
 
-def planned(folder, *arguments, config=TINY):
+def planned(folder, *arguments, config=TINY, root=ROOT):
     """The jobs that a dry-run would run; nothing is run."""
     jobs = []
-    output = snakemake(folder, "--dry-run", "--printshellcmds", *arguments, config=config).stdout
+    arguments = ("--dry-run", "--printshellcmds", *arguments)
+    output = snakemake(folder, *arguments, config=config, root=root).stdout
     for line in output.splitlines():
         start = re.fullmatch(r"(?:local)?rule (\w+):", line)
         if start:
