@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: demo test test-all check bench lock clean
+.PHONY: demo test test-all check bench lock audit clean
 
 demo: .venv/installed
 	@source $(BIN)/activate && snakemake --cores all all_tables all_figures
@@ -25,10 +25,11 @@ check: .venv/installed
 	ruff check . && ruff format --check . && mypy && \
 	snakefmt --check Snakefile rules && snakemake --lint
 
-# Linux on x86-64 gets the versions of the lock; elsewhere pip resolves pyproject.toml's ranges
-REQUIREMENTS := $(if $(filter Linux-x86_64,$(shell uname -sm | tr ' ' -)),\
-	--requirement envs/requirements.lock,.[workflow$(comma)dev])
+# Linux on x86-64 gets the lock: these files, by their hashes, and nothing else (setuptools, which
+# builds the package, is among them). Elsewhere pip resolves pyproject.toml's ranges
 comma := ,
+LOCKED := $(filter Linux-x86_64,$(shell uname -sm | tr ' ' -))
+REQUIREMENTS := $(if $(LOCKED),--require-hashes --requirement envs/requirements.lock,.[workflow$(comma)dev])
 
 .venv/installed: envs/requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -36,7 +37,8 @@ comma := ,
 	@echo "installing into .venv (about 3 minutes, 6 GB: torch brings its GPU libraries)"
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(REQUIREMENTS)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		$(if $(LOCKED),--no-build-isolation) --editable .
 	@touch $@
 
 # side by side with the peers' way; 17 minutes, better on an idle machine
@@ -45,12 +47,22 @@ bench: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[bench]"
 	@$(BIN)/python benchmarks/bench.py $(BENCH)
 
-# make the lock anew from what pyproject.toml allows
+# make the lock anew from what pyproject.toml allows; then `make audit`
 lock:
 	$(PYTHON) -m venv .venv-lock
-	.venv-lock/bin/python -m pip install --quiet ".[workflow,dev]" torch==2.15.0 torchvision==0.29.2
-	.venv-lock/bin/python -m pip freeze --exclude wholepool > envs/requirements.lock
+	.venv-lock/bin/python -m pip install --quiet uv
+	.venv-lock/bin/uv pip compile pyproject.toml --extra workflow --extra slurm --extra dev \
+		--constraint <(printf '%s\n' torch==2.15.0 torchvision==0.29.2) \
+		--universal --fork-strategy fewest --python-version 3.11 --generate-hashes --upgrade \
+		--no-annotate --no-header --quiet --output-file envs/requirements.lock
 	rm -rf .venv-lock
 
+# known vulnerabilities in the lock; fails too if the data about one package cannot be reached
+audit:
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/python -m pip install --quiet pip-audit
+	.venv-audit/bin/pip-audit --strict --disable-pip --require-hashes --requirement envs/requirements.lock
+	rm -rf .venv-audit
+
 clean:
-	rm -rf .venv .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	rm -rf .venv .venv-lock .venv-audit .pytest_cache .hypothesis .mypy_cache .ruff_cache

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+from wholepool import slices
 from wholepool.config import read_yaml, resolve
 from wholepool.environment import export_package
 from wholepool.errors import UserError
-from wholepool.grid import ALL, INITIAL, Cell, cells, is_full, summary
+from wholepool.grid import ALL, INITIAL, Cell, cells, summary
 from wholepool.hardware import gpu_present
 from wholepool.stages import VERSIONS
 from wholepool.strategies import STRATEGIES
@@ -55,7 +56,6 @@ RUN = f"{RESULTS}/{PATTERN.path}"
 DATA = f"{RESULTS}/datasets/{{dataset}}"
 LOGS = f"{RESULTS}/logs"
 BENCHMARKS = f"{RESULTS}/benchmarks"
-PUBLIC_CODE_SEED = 7
 CELL = "{experiment}/{method}/{strategy}/seed{seed}-cycle{cycle}"
 
 
@@ -71,11 +71,6 @@ def methods():
         for experiment in EXPERIMENTS.values()
         for name, words in experiment["methods"].items()
     }
-
-
-def slice_of(settings, *sections):
-    """The slice of the configuration that decides a job's result, as JSON on its command line."""
-    return json.dumps({name: settings[name] for name in sections}, separators=(",", ":"))
 
 
 def per_job(function):
@@ -191,9 +186,8 @@ def needed(array, name):
 
 @per_job
 def draw_seed(wildcards):
-    """Whose random draws the cell has: its own seed's, or (public code) one for all."""
-    moves = experiment_of(wildcards)["seed_moves"]
-    return wildcards.seed if moves == "all" else PUBLIC_CODE_SEED
+    """Whose random draws the cell has."""
+    return slices.draw_seed(experiment_of(wildcards), wildcards.seed)
 
 
 @per_job
@@ -213,7 +207,7 @@ def acquire_version(wildcards):
 
 @per_job
 def acquire_settings(wildcards):
-    return slice_of(experiment_of(wildcards), *STRATEGIES[wildcards.strategy].options)
+    return slices.as_json(slices.acquire(experiment_of(wildcards), wildcards.strategy))
 
 
 @per_job
@@ -224,29 +218,39 @@ def acquire_gpu(wildcards):
 
 @per_job
 def train_settings(wildcards):
-    experiment = dict(experiment_of(wildcards))
-    if is_full(words_of(wildcards)):
-        experiment["sup"] = experiment["sup"] | experiment["full"]
-    sections = ["optimizer", "sup"]
-    if words_of(wildcards)["semi"] != "none":
-        sections += ["semi", "propagation"]
-    both = {**dataset_of(wildcards), **experiment}
-    return slice_of(both, "network", "augment", *sections)
+    """The slice of the config that decides the result, as JSON; so of the other stages below."""
+    dataset, experiment = dataset_of(wildcards), experiment_of(wildcards)
+    return slices.as_json(slices.train(dataset, experiment, words_of(wildcards)))
 
 
 @per_job
 def propagate_settings(wildcards):
-    return slice_of(experiment_of(wildcards), "propagation")
+    return slices.as_json(slices.propagate(experiment_of(wildcards)))
 
 
 @per_job
 def embed_settings(wildcards):
-    return slice_of(dataset_of(wildcards), "network", "augment")
+    return slices.as_json(slices.embed(dataset_of(wildcards)))
+
+
+@per_job
+def data_settings(wildcards):
+    return slices.as_json(slices.data(DATASETS[wildcards.dataset]))
+
+
+@per_job
+def pretrain_settings(wildcards):
+    return slices.as_json(slices.pretrain(DATASETS[wildcards.dataset]))
 
 
 def all_metrics(wildcards=None):
     """The metrics of every cell of the grid."""
     return [f"{RESULTS}/{cell.path}/metrics.json" for cell in cells(EXPERIMENTS)]
+
+
+def made_with(wildcards=None):
+    """Every result that says with which settings it was made."""
+    return [f"{RESULTS}/{path}" for path, _, _ in slices.of_results(SETTINGS)]
 
 
 def dataset_infos(wildcards=None):

@@ -30,7 +30,7 @@ rule data:
         runtime=minutes(60),
         data_dir=SETTINGS["data_dir"],
     params:
-        settings=lambda wildcards: slice_of(DATASETS[wildcards.dataset], "source", "pool"),
+        settings=data_settings,
         version=VERSIONS["data"],
     shell:
         "python -m wholepool data --name {wildcards.dataset} --settings {params.settings:q}"

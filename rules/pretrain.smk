@@ -27,9 +27,7 @@ rule pretrain:
         pool_memory=POOL_MEMORY,
         checkpoint_seconds=SETTINGS["checkpoint_seconds"],
     params:
-        settings=lambda wildcards: slice_of(
-            DATASETS[wildcards.dataset], "network", "augment", "pretrain"
-        ),
+        settings=pretrain_settings,
         version=VERSIONS["pretrain"],
     shell:
         "python -m wholepool pretrain --pool {input.pool} --info {input.info}"

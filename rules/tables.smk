@@ -5,6 +5,7 @@ TABLES = f"{RESULTS}/tables"
 rule runs:
     input:
         metrics=all_metrics,
+        made=made_with,
         info=dataset_infos().values(),
     output:
         runs=report(

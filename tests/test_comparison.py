@@ -69,8 +69,8 @@ def folder_of(path, runs, changes=(), infos=()):
         if method == "full":
             n = found[plan["dataset"]]["n"]
         first = (experiment, plan["dataset"], plan["budget"], method, strategy)
-        rows += [(*first, seed, cycle, n, value, "cpu") for seed, value in accuracies.items()]
-    table = pd.DataFrame(rows, columns=[*evidence.RUN_COLUMNS, "device"])
+        rows += [(*first, seed, cycle, n, value, "cpu", "c1") for seed, value in accuracies.items()]
+    table = pd.DataFrame(rows, columns=[*evidence.RUN_COLUMNS, "device", "commit"])
     table.to_csv(path / "runs.csv", index=False)
     return evidence.read_evidence(path)
 
@@ -512,6 +512,7 @@ def test_landing_copies_metrics_and_says_where_they_come_from(tmp_path):
         assert (out / name).read_bytes() == (results / "tables" / name).read_bytes()
     found = json.loads((out / "provenance.json").read_text())
     assert found["command"] == "snakemake all" and found["commit"] == "abc123"
+    assert found["runs_commits"] == ["c1"] and found["dirty"] is None
     assert found["devices"] == ["cpu"] and found["cpu"]
     assert found["job_seconds"] == {"tables": 2.0, "train": 40.0}
     assert found["job_seconds_total"] == 42.0
@@ -529,6 +530,18 @@ def test_landing_overwrites_nothing_unasked(tmp_path):
     evidence.land(results, "second", out, commit="abc", replace=True)
     assert json.loads((out / "provenance.json").read_text())["command"] == "second"
     assert "40.0" in (out / "runs.csv").read_text()
+
+
+def test_a_landing_finds_its_commit_or_asks_for_it(tmp_path, monkeypatch):
+    results = results_of(tmp_path / "results", [ONE])
+    monkeypatch.setattr(evidence, "checkout", lambda: ("f00", True))
+    evidence.land(results, "snakemake all", tmp_path / "one")
+    found = json.loads((tmp_path / "one" / "provenance.json").read_text())
+    assert (found["commit"], found["dirty"]) == ("f00", True)
+    monkeypatch.setattr(evidence, "checkout", lambda: None)
+    with pytest.raises(UserError, match="commit of the code is not known.*--commit"):
+        evidence.land(results, "snakemake all", tmp_path / "two")
+    assert not (tmp_path / "two").exists()
 
 
 def test_an_unfinished_grid_does_not_land(tmp_path):

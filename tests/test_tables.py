@@ -517,6 +517,25 @@ def test_refused_runs_leave_no_file(grid, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_runs_of_two_settings_under_one_name_are_refused(grid, tmp_path):
+    runs = runs_of(grid)
+    runs["settings_digest"] = [f"of-{name}" for name in runs["experiment"] + runs["method"]]
+    runs.loc[3, "settings_digest"] = ""  # made before runs said it
+    path = tmp_path / "runs.csv"
+    runs.to_csv(path, index=False)
+    tables.write_tables(path, grid, POOLS, tmp_path / "one")
+    runs.loc[5, "settings_digest"] = "other"
+    runs.to_csv(path, index=False)
+    row, kept = runs.loc[5], runs.loc[0]
+    with pytest.raises(UserError, match="2 different settings") as caught:
+        tables.write_tables(path, grid, POOLS, tmp_path / "two")
+    for part in (row, kept):
+        cell = f"(strategy {part.strategy}, seed {part.seed}, cycle {part.cycle})"
+        assert f"{part.settings_digest} {cell}" in str(caught.value)
+    assert f"experiment {row.experiment}, method {row.method}:" in str(caught.value)
+    assert not (tmp_path / "two").exists()
+
+
 # --- the terminal ---------------------------------------------------------------------------
 
 

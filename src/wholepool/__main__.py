@@ -131,7 +131,7 @@ def pretrain(args: Arguments) -> None:
             *(network, views, pool.classes, args.settings["pretrain"], rng),
             *(EpochReport(keep), keep),
         )
-    write_history(args.history, result.history, views, network)
+    write_history(args, pool, result.history, views, network, keep)
     write_array(args.clusters, result.clusters.astype(np.int32))
     write_json(args.cluster_epochs, result.cluster_epochs)
     save_weights(args.out, trunk_state(network.state_dict()), keep.key)
@@ -207,7 +207,7 @@ def train(args: Arguments) -> None:
             *(network, views, labeled["index"], labeled["label"], args.settings, rng),
             *(semi, pseudo, EpochReport(keep), keep),
         )
-    write_history(args.history, history, views, network)
+    write_history(args, pool, history, views, network, keep)
     save_weights(args.out, network.state_dict(), keep.key)
     keep.remove()
 
@@ -236,6 +236,7 @@ def embed(args: Arguments) -> None:
 
 def propagate(args: Arguments) -> None:
     """Build the graph of the pool's embeddings and propagate the labels over it."""
+    from wholepool import provenance
     from wholepool.arrays import read_embeddings
     from wholepool.graph import normalized_graph, write_graph
     from wholepool.indexsets import unlabeled, write_index_set
@@ -259,18 +260,19 @@ def propagate(args: Arguments) -> None:
     )
     pseudo = {"index": rest, "label": result.labels[rest], "weight": result.weights[rest]}
     seed, cycle = args.cell[2], args.cell[3]
-    more = {"neighbor_recall": f"{int(recall * 10_000) / 10_000:.4f}"}
+    more = provenance.of_settings(args.settings)
+    more["neighbor_recall"] = f"{int(recall * 10_000) / 10_000:.4f}"
     write_index_set(args.out, "pseudo_labels", pseudo, pool, seed, cycle, more)
     write_graph(args.graph, graph)
 
 
 def evaluate(args: Arguments) -> None:
     """Measure one cell against the test labels, and its pseudo-labels against the hidden ones."""
-    from wholepool import evaluation
+    from wholepool import evaluation, provenance
     from wholepool.arrays import read_probabilities, read_test_labels
     from wholepool.errors import ANEW
     from wholepool.files import write_json
-    from wholepool.indexsets import read_index_set, read_table
+    from wholepool.indexsets import read_index_set, read_table, text_metadata
     from wholepool.oracle import read_hidden, require_answers
 
     pool = open_pool(args)
@@ -308,10 +310,9 @@ def evaluate(args: Arguments) -> None:
         metrics["pseudo_label_accuracy"] = plain
         metrics["pseudo_label_accuracy_weighted"] = weighted
     history = read_table(args.history)
-    provenance = {"precision": "float32"}  # of histories that were written before it could differ
-    provenance |= {k.decode(): v.decode() for k, v in (history.schema.metadata or {}).items()}
-    names = ("device", "threads", "precision", "torch", "wholepool")
-    missing = [name for name in names if name not in provenance]
+    made = {"precision": "float32"}  # of histories that were written before it could differ
+    made |= text_metadata(history.schema)
+    missing = [name for name in ("device", "threads", "torch", "wholepool") if name not in made]
     if missing or "loss" not in history.column_names:
         raise UserError(
             f"{args.history} is no history of a training, for it lacks "
@@ -319,7 +320,9 @@ def evaluate(args: Arguments) -> None:
         )
     metrics["epochs"] = history.num_rows
     metrics["final_loss"] = history["loss"][-1].as_py() if history.num_rows else None
-    metrics |= {name: provenance[name] for name in names}
+    metrics |= {name: made[name] for name in provenance.REPEATED if name in made}
+    if "settings" in made:
+        metrics["settings"] = json.loads(made["settings"])
     write_json(args.out, metrics)
     logger.info(
         "%s %s seed %d cycle %d: %d labels, test accuracy %.2f %%",
@@ -336,6 +339,7 @@ def acquire(args: Arguments) -> None:
     """Choose the next b images to be labeled."""
     import numpy as np
 
+    from wholepool import provenance
     from wholepool.arrays import read_embeddings, read_probabilities
     from wholepool.indexsets import write_index_set
     from wholepool.randomness import generator
@@ -389,7 +393,8 @@ def acquire(args: Arguments) -> None:
         "rank": np.arange(len(result.indices)),
         "score": result.scores,
     }
-    write_index_set(args.out, "queries", queries, pool, seed, cycle)
+    more = provenance.of_settings(args.settings)
+    write_index_set(args.out, "queries", queries, pool, seed, cycle, more)
 
 
 def label(args: Arguments) -> None:
@@ -424,12 +429,11 @@ def runs(args: Arguments) -> None:
     """Gather every cell's metrics into one table, a row a cell, beside the settings of all."""
     from wholepool.config import resolve
     from wholepool.evidence import write_settings
-    from wholepool.grid import summary
     from wholepool.runs import write_runs
 
     settings = resolve(args.config, args.schema)
     infos = pool_infos(args)
-    write_runs(Path(args.results), summary(settings), Path(args.out))
+    write_runs(Path(args.results), settings, infos, Path(args.out))
     write_settings(settings, infos, args.settings_out)
 
 
@@ -584,10 +588,13 @@ def drawn(args: Arguments, pool: "Pool", stage: str) -> tuple[str | int, ...]:
     The draws are those of the cell's seed, unless the config says that a seed moves the initial
     labels alone: then all seeds share the draws of one.
     """
-    method, strategy, seed, cycle = args.cell
-    if args.draw_seed is not None:
-        seed = args.draw_seed
-    return pool.source, stage, method, strategy, seed, cycle
+    method, strategy, _, cycle = args.cell
+    return pool.source, stage, method, strategy, draw_seed_of(args), cycle
+
+
+def draw_seed_of(args: Arguments) -> int:
+    """Whose random draws a cell has: see `drawn`."""
+    return args.cell[2] if args.draw_seed is None else args.draw_seed
 
 
 def prepared(
@@ -657,30 +664,40 @@ def read_graph(path: str, n: int) -> Any:
 
 
 def write_history(
-    path: str, history: list[dict[str, Any]], views: "Views", network: "Network"
+    args: Arguments,
+    pool: "Pool",
+    history: list[dict[str, Any]],
+    views: "Views",
+    network: "Network",
+    keep: "Checkpoints",
 ) -> None:
-    """Write a training's history, with what it ran on in the file's metadata."""
+    """Write a training's history, with what made it in the file's metadata."""
     import pyarrow as pa
     import pyarrow.parquet as pq
     import torch
 
-    from wholepool import __version__
+    from wholepool import provenance
     from wholepool.files import atomic
     from wholepool.indexsets import list_to_arrow
 
     device = views.device
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+    seeds = {}
+    if args.stage == "train":
+        seeds = {"seed": args.cell[2], "draw_seed": draw_seed_of(args)}
+    metadata = provenance.of_training(
+        args.settings,
+        pool.fingerprint,
+        torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        torch.get_num_threads(),
+        network.precision,
+        torch.__version__,
+        **seeds,
+    )
+    metadata |= provenance.times(keep.began, keep.spent, keep.resumed)
     names = list(dict.fromkeys(name for row in history for name in row))
     columns = {name: [row.get(name) for row in history] for name in names or ["loss"]}
     table = pa.table({name: list_to_arrow(values) for name, values in columns.items()})
-    metadata = {
-        "device": name,
-        "threads": str(torch.get_num_threads()),
-        "precision": network.precision,
-        "torch": torch.__version__,
-        "wholepool": __version__,
-    }
-    with atomic(path) as temporary:
+    with atomic(args.history) as temporary:
         pq.write_table(table.replace_schema_metadata(metadata), temporary)
 
 

@@ -1,7 +1,10 @@
 """Where each data set comes from: name -> training images (the pool), test images, labels.
 
 `digits` ships inside scikit-learn. The others are torchvision's, in its own layout under
-`data_dir`: found there, or downloaded with the checksums that torchvision publishes.
+`data_dir`: found there, or downloaded with the checksums that torchvision publishes. Nothing is
+unpacked before its archive's MD5 is verified, nor read before its own is: CIFAR's files are
+pickles, which could run code. MD5 protects against damage and against another file in the place of
+the published one, not against who made both the file and its published checksum.
 """
 
 import dataclasses
@@ -185,6 +188,13 @@ def from_torchvision(name: str, data_dir: Path, train: dict, test: dict) -> Imag
                     f"{path} is damaged: its MD5 is {found}, the published file's is {expected}. "
                     "Delete it and run the same command again"
                 )
+    old = Path(data_dir) / name / "processed"
+    if name in UNPACKED_MD5 and (old / "training.pt").exists():
+        raise UserError(
+            f"{old} holds files of an old torchvision, which would be read in place of the "
+            "published ones and have no published checksum: move that folder away and run the same "
+            "command again"
+        )
     dataset = getattr(importlib.import_module("torchvision.datasets"), name)
     parts = []
     for part in (train, test):

@@ -16,7 +16,6 @@ import datetime
 import json
 import logging
 import platform
-import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -24,6 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from wholepool.datasets import SOURCES
 from wholepool.errors import UserError
 from wholepool.files import atomic, write_json
+from wholepool.provenance import checkout
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -186,22 +186,29 @@ def _same(one: Path, other: Path) -> bool:
 def provenance_of(results: Path, command: str, commit: str | None = None) -> dict[str, Any]:
     """What a reader needs to make the runs again, and to judge their cost.
 
+    "commit" is that of the code that lands the runs, "runs_commits" are those that trained them.
     "job_seconds" is the running time of all jobs by rule, from Snakemake's benchmark files, summed
     over what was there when the grid was landed; "wall_seconds" is from the start of the first job
     to the last metrics or benchmark, so it includes pauses. Null where there are no such files.
     """
     columns = {
         name: _distinct(results / "tables" / RUNS, name)
-        for name in ("device", "threads", "precision", "torch", "wholepool")
+        for name in ("commit", "device", "threads", "precision", "torch", "wholepool")
     }
     seconds, spans = benchmarks(results)
     spans += [(path.stat().st_mtime,) * 2 for path in (results / "runs").rglob("metrics.json")]
     wall = max(end for _, end in spans) - min(start for start, _ in spans) if spans else None
-    found, dirty = (commit, None) if commit else _git()
+    found, dirty = (commit, None) if commit else (checkout() or (None, None))
+    if found is None:
+        raise UserError(
+            f"The commit of the code is not known: {Path(__file__).parent} is part of no git "
+            "checkout. Give it with --commit."
+        )
     return {
         "command": command,
         "commit": found,
         "dirty": dirty,
+        "runs_commits": columns["commit"],
         "devices": columns["device"],
         "threads": columns["threads"],
         "precision": columns["precision"],
@@ -254,29 +261,6 @@ def cpu_model() -> str:
     except OSError:
         pass
     return platform.processor() or platform.machine()
-
-
-def _git() -> tuple[str, bool]:
-    """The commit of the code that runs, and whether the tree differs from it.
-
-    Results are left out: a second landing does not make the code dirty.
-    """
-    here = Path(__file__).resolve().parent
-
-    def git(*arguments: str) -> str:
-        return subprocess.run(
-            ["git", "-C", str(here), *arguments], check=True, capture_output=True, text=True
-        ).stdout
-
-    try:
-        commit = git("rev-parse", "HEAD").strip()
-        changed = git("status", "--porcelain", "--", ":/", ":(top,exclude)results")
-    except (OSError, subprocess.CalledProcessError):
-        raise UserError(
-            "The commit of the code is not known: there is no git checkout around "
-            f"{here}. Give it with --commit."
-        ) from None
-    return commit, bool(changed.strip())
 
 
 def _distinct(path: Path, column: str) -> list[str]:

@@ -8,7 +8,8 @@ and the fault.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -82,10 +83,7 @@ def read_index_set(
     breaks the rules of `check`, or is not what was written.
     """
     table = read_table(path)
-    metadata = {
-        k.decode(errors="replace"): v.decode(errors="replace")
-        for k, v in (table.schema.metadata or {}).items()
-    }
+    metadata = text_metadata(table.schema)
     if metadata.get("kind") != kind:
         raise UserError(
             f"{path} is an index set of kind {metadata.get('kind')!r}, not {kind!r}: give one of "
@@ -139,9 +137,16 @@ def checksum(columns: Columns) -> str:
 
 def read_table(path: str | Path) -> pa.Table:
     """A Parquet file's table; UserError where there is none, or only a torn one."""
+    with opened(path) as file:
+        return file.read()
+
+
+@contextmanager
+def opened(path: str | Path) -> Iterator[pq.ParquetFile]:
+    """A Parquet file, open; what goes wrong with it within is a UserError."""
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            return file.read()
+            yield file
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing: run the stage that makes it") from error
     except PermissionError:
@@ -149,6 +154,20 @@ def read_table(path: str | Path) -> pa.Table:
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split()).rstrip(".")  # Arrow's may have several lines
         raise UserError(f"{path} is not a complete Parquet file ({reason}): {ANEW}") from error
+
+
+def read_metadata(path: str | Path) -> dict[str, str]:
+    """A Parquet file's own metadata, without its content; UserError as `read_table`."""
+    with opened(path) as file:
+        return text_metadata(file.schema_arrow)
+
+
+def text_metadata(schema: pa.Schema) -> dict[str, str]:
+    """A Parquet file's metadata: text by name."""
+    return {
+        name.decode(errors="replace"): value.decode(errors="replace")
+        for name, value in (schema.metadata or {}).items()
+    }
 
 
 # pyarrow's own conversions from and to NumPy import pandas, as pq.read_table does: a third of a

@@ -18,7 +18,7 @@ VERSIONS = {
     "evaluate": 1,
     "acquire": 1,
     "label": 1,
-    "runs": 2,
+    "runs": 3,
     "pretraining": 1,
     "tables": 1,
     "figures": 1,

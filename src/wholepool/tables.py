@@ -675,6 +675,30 @@ def read_runs(path: Path) -> pd.DataFrame:
     return _read(path, _RUN_COLUMNS)
 
 
+def check_one_setting(path: Path) -> None:
+    """Raise UserError if a method of an experiment has runs of more than one settings digest.
+
+    Runs without one were made by an earlier version, and are taken as they are.
+    """
+    first: dict[tuple[str, str], dict[str, str]] = {}
+    with open(path, encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            digest = row.get("settings_digest")
+            if digest:
+                cell = f"strategy {row['strategy']}, seed {row['seed']}, cycle {row['cycle']}"
+                found = first.setdefault((row["experiment"], row["method"]), {})
+                found.setdefault(digest, cell)
+    for (experiment, method), found in first.items():
+        if len(found) > 1:
+            one, other = list(found.items())[:2]
+            raise UserError(
+                f"{path} has runs of {len(found)} different settings for experiment {experiment}, "
+                f"method {method}: {one[0]} ({one[1]}) and {other[0]} ({other[1]}). Their "
+                "history.parquet hold the settings themselves. Make the runs of one of them anew, "
+                "or give each an experiment of its own"
+            )
+
+
 def read_accuracy(path: Path) -> pd.DataFrame:
     """accuracy.csv as `accuracy_table` returns it. Raises ValueError where a column is missing."""
     return _read(path, ACCURACY_COLUMNS)
@@ -691,10 +715,11 @@ def write_tables(
     `out` is a folder, which then holds accuracy.csv and table1, table2, table3 with the endings
     .csv, .md and .tex; or it maps some of these ten names to paths, and only those are written.
     The same runs, in any order, and the same grid give the same bytes. Each file appears whole
-    or not at all. Raises ValueError as `accuracy_table` and `table1` do, and for an unknown name
-    in `out`.
+    or not at all. Raises ValueError as `accuracy_table`, `table1` and `check_one_setting` do, and
+    for an unknown name in `out`.
     """
     runs = read_runs(Path(runs_csv))
+    check_one_setting(Path(runs_csv))
     try:
         accuracy = accuracy_table(runs, grid)
     except UserError as error:

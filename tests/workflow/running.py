@@ -1,11 +1,17 @@
 """Running the real Snakefile on a small grid, in a folder of its own."""
 
+import csv
+import io
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import NamedTuple
+
+import pyarrow.parquet as pq
+
+from wholepool.provenance import TIMES
 
 ROOT = Path(__file__).parents[2]
 TINY = Path(__file__).parent / "tiny.yaml"
@@ -41,13 +47,39 @@ def snakemake(folder, *arguments, config=TINY, check=True, root=ROOT):
 
 
 def contents(folder):
-    """The bytes of every result in `folder`, by its path; logs and benchmarks tell of times."""
+    """Every result in `folder`, by its path, as bytes that another run of the grid has too.
+
+    Two things tell of times and are compared without: the metadata of a history, and the last
+    columns of runs.csv. Logs and benchmarks are left out.
+    """
     results = folder / "results"
-    return {
-        str(path.relative_to(results)): path.read_bytes()
-        for path in sorted(results.rglob("*"))
-        if path.is_file() and path.relative_to(results).parts[0] not in ("logs", "benchmarks")
-    }
+    found = {}
+    for path in sorted(results.rglob("*")):
+        inside = path.relative_to(results)
+        if path.is_file() and inside.parts[0] not in ("logs", "benchmarks"):
+            timeless = TIMELESS.get(path.name, Path.read_bytes)
+            found[str(inside)] = timeless(path)
+    return found
+
+
+def timeless_history(path):
+    """A history, table and metadata, written again without its times."""
+    table = pq.read_table(path)
+    metadata = {k: v for k, v in table.schema.metadata.items() if k.decode() not in TIMES}
+    assert len(metadata) == len(table.schema.metadata) - len(TIMES), path
+    buffer = io.BytesIO()
+    pq.write_table(table.replace_schema_metadata(metadata), buffer)
+    return buffer.getvalue()
+
+
+def timeless_runs(path):
+    """runs.csv without its times, which are the last columns."""
+    rows = list(csv.reader(io.StringIO(path.read_text())))
+    assert tuple(rows[0][-len(TIMES) :]) == TIMES
+    return "\n".join(",".join(row[: -len(TIMES)]) for row in rows).encode()
+
+
+TIMELESS = {"history.parquet": timeless_history, "runs.csv": timeless_runs}
 
 
 class Job(NamedTuple):
