@@ -237,6 +237,18 @@ def embed_settings(wildcards):
     return slice_of(dataset_of(wildcards), "network", "augment")
 
 
+@per_job
+def one_cycle(wildcards):
+    """The group of a cell's jobs: on a cluster one cycle of one trajectory is one job.
+
+    Cycle 0 is trained for all strategies; what each then asks belongs to its own first cycle.
+    """
+    shared = int(wildcards.cycle) == 0 and wildcards.strategy not in (INITIAL, ALL)
+    cycle = 1 if shared else wildcards.cycle
+    cell = (wildcards.experiment, wildcards.method, wildcards.strategy, f"seed{wildcards.seed}")
+    return "-".join((*cell, f"cycle{cycle}"))
+
+
 def all_metrics(wildcards=None):
     """The metrics of every cell of the grid."""
     return [f"{RESULTS}/{cell.path}/metrics.json" for cell in cells(EXPERIMENTS)]

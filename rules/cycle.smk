@@ -14,6 +14,8 @@ rule train:
         f"{LOGS}/train/{CELL}.log",
     benchmark:
         f"{BENCHMARKS}/train/{CELL}.tsv"
+    group:
+        one_cycle
     conda:
         "../envs/wholepool.yaml"
     threads: THREADS
@@ -55,6 +57,8 @@ rule embed:
         f"{LOGS}/embed/{CELL}.log",
     benchmark:
         f"{BENCHMARKS}/embed/{CELL}.tsv"
+    group:
+        one_cycle
     conda:
         "../envs/wholepool.yaml"
     threads: THREADS
@@ -119,6 +123,8 @@ rule propagate:
         f"{LOGS}/propagate/{CELL}.log",
     benchmark:
         f"{BENCHMARKS}/propagate/{CELL}.tsv"
+    group:
+        one_cycle
     conda:
         "../envs/wholepool.yaml"
     threads: THREADS
@@ -165,6 +171,8 @@ rule evaluate:
         f"{LOGS}/evaluate/{CELL}.log",
     benchmark:
         f"{BENCHMARKS}/evaluate/{CELL}.tsv"
+    group:
+        one_cycle
     conda:
         "../envs/wholepool.yaml"
     threads: THREADS
@@ -200,6 +208,8 @@ rule acquire:
         strategy=either(
             name for name, strategy in STRATEGIES.items() if not strategy.gives_pseudo_labels
         ),
+    group:
+        one_cycle
     conda:
         "../envs/wholepool.yaml"
     threads: THREADS
@@ -245,6 +255,8 @@ rule label:
         f"{LOGS}/label/{CELL}.log",
     benchmark:
         f"{BENCHMARKS}/label/{CELL}.tsv"
+    group:
+        one_cycle
     conda:
         "../envs/wholepool.yaml"
     threads: THREADS

@@ -16,6 +16,8 @@ rule pretrain:
     benchmark:
         f"{BENCHMARKS}/pretrain/{{dataset}}/{{pre}}.tsv"
     priority: 10  # half of the grid waits for it
+    group:
+        "pretrain"
     conda:
         "../envs/wholepool.yaml"
     threads: THREADS
@@ -51,6 +53,8 @@ rule diagnose:
         f"{LOGS}/diagnose/{{dataset}}/{{pre}}.log",
     benchmark:
         f"{BENCHMARKS}/diagnose/{{dataset}}/{{pre}}.tsv"
+    group:
+        "pretrain"
     conda:
         "../envs/wholepool.yaml"
     threads: THREADS
