@@ -25,6 +25,7 @@ rule train:
         gpu=GPU,
         device=DEVICE,
         pool_memory=POOL_MEMORY,
+        checkpoint_seconds=SETTINGS["checkpoint_seconds"],
     params:
         draw_seed=draw_seed,
         settings=train_settings,
@@ -38,7 +39,8 @@ rule train:
         " --theta {input.theta} --pseudo-labels {input.pseudo_labels} --semi {params.semi}"
         " --settings {params.settings:q} --history {output.history} --out {output.model}"
         " --threads {threads} --device {resources.device}"
-        " --pool-memory-mb {resources.pool_memory} --log {log}"
+        " --pool-memory-mb {resources.pool_memory}"
+        " --checkpoint-seconds {resources.checkpoint_seconds} --log {log}"
 
 
 ruleorder: embed_initial > embed

@@ -27,6 +27,7 @@ rule pretrain:
         gpu=GPU,
         device=DEVICE,
         pool_memory=POOL_MEMORY,
+        checkpoint_seconds=SETTINGS["checkpoint_seconds"],
     params:
         settings=lambda wildcards: slice_of(
             DATASETS[wildcards.dataset], "network", "augment", "pretrain"
@@ -37,7 +38,8 @@ rule pretrain:
         " --pre {wildcards.pre} --settings {params.settings:q} --history {output.history}"
         " --clusters {output.clusters} --cluster-epochs {output.cluster_epochs}"
         " --out {output.model} --threads {threads} --device {resources.device}"
-        " --pool-memory-mb {resources.pool_memory} --log {log}"
+        " --pool-memory-mb {resources.pool_memory}"
+        " --checkpoint-seconds {resources.checkpoint_seconds} --log {log}"
 
 
 rule diagnose:

@@ -17,7 +17,7 @@ from wholepool.network import Network
 from wholepool.optimizer import Sgd, cosine
 from wholepool.pool import Pool, channel_statistics
 from wholepool.semi import SEMIS, PseudoLabels, Semi
-from wholepool.training import draw, endless, sup_batches, train
+from wholepool.training import cut, draw, take, train
 
 torch.set_num_threads(1)
 N, CLASSES, SIZE = 40, 4, 16
@@ -143,8 +143,8 @@ def run(config, semi=None, pseudo=None, labeled=LABELED, seed=0, view="plain", *
 
 
 @pytest.mark.parametrize(("size", "batch_size"), [(10, 3), (9, 3), (2, 5), (1, 1)])
-def test_sup_batches_hold_every_index_once(size, batch_size):
-    batches = sup_batches(size, batch_size, False, np.random.default_rng(0))
+def test_batches_hold_every_image_once(size, batch_size):
+    batches = cut(np.random.default_rng(0).permutation(size), batch_size, False)
     assert sorted(np.concatenate(batches)) == list(range(size))
     assert len(batches) == math.ceil(size / batch_size)
     assert {len(batch) for batch in batches[:-1]} <= {batch_size}
@@ -156,21 +156,23 @@ def test_sup_batches_hold_every_index_once(size, batch_size):
     [(10, 3, [3, 3, 3]), (9, 3, [3, 3, 3]), (2, 5, [2]), (5, 5, [5]), (6, 5, [5])],
 )
 def test_drop_last_drops_an_incomplete_batch_unless_it_is_the_only_one(size, batch_size, lengths):
-    batches = sup_batches(size, batch_size, True, np.random.default_rng(0))
+    batches = cut(np.random.default_rng(0).permutation(size), batch_size, True)
     assert [len(batch) for batch in batches] == lengths
     assert len(set(np.concatenate(batches))) == sum(lengths)
 
 
-def test_sup_batches_are_shuffled_anew():
-    rng = np.random.default_rng(0)
-    orders = {tuple(np.concatenate(sup_batches(20, 6, False, rng))) for _ in range(5)}
-    assert len(orders) == 5
+def taken(count, *arguments):
+    """`count` labeled parts of SEMI's batches, one after the other."""
+    rng, waiting, parts = np.random.default_rng(0), np.empty(0, dtype=np.int64), []
+    for _ in range(count):
+        part, waiting = take(waiting, *arguments, rng)
+        parts.append(part)
+    return parts
 
 
 @pytest.mark.parametrize(("size", "batch_size"), [(7, 3), (3, 7), (5, 5), (1, 4)])
 def test_chained_permutations_use_all_equally_often(size, batch_size):
-    parts = endless(size, batch_size, "permutations", np.random.default_rng(0))
-    drawn = [next(parts) for _ in range(4 * size)]
+    drawn = taken(4 * size, size, batch_size, "permutations")
     assert {len(batch) for batch in drawn} == {batch_size}
     chain = np.concatenate(drawn)
     for start in range(0, len(chain), size):
@@ -178,8 +180,7 @@ def test_chained_permutations_use_all_equally_often(size, batch_size):
 
 
 def test_replacement_draws_are_independent_and_uniform():
-    parts = endless(5, 10, "replacement", np.random.default_rng(0))
-    drawn = np.concatenate([next(parts) for _ in range(1000)])
+    drawn = np.concatenate(taken(1000, 5, 10, "replacement"))
     counts = np.bincount(drawn, minlength=5)
     assert len(counts) == 5
     assert ((counts - 2000) ** 2 / 2000).sum() < 18.5  # 4 degrees of freedom, p = 0.001
@@ -285,6 +286,12 @@ def test_sup_sees_the_labeled_set_once_an_epoch(spied):
         assert np.array_equal(targets, result.truth[batch])
     assert [row["images"] for row in result.history] == [6, 6]
     assert [(row["phase"], row["epoch"]) for row in result.history] == [("sup", 0), ("sup", 1)]
+
+
+def test_sup_shuffles_anew_in_every_epoch(spied):
+    batches = run(settings(sup={"epochs": 5, "cosine_epochs": 5.25})).views.batches
+    orders = {tuple(np.concatenate(batches[at : at + 2])) for at in range(0, 10, 2)}
+    assert len(orders) == 5
 
 
 def test_sup_drops_the_last_batch_if_asked(spied):

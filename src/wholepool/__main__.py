@@ -6,6 +6,7 @@ torch does not pay for it.
 """
 
 import argparse
+import contextlib
 import dataclasses
 import gc
 import itertools
@@ -16,13 +17,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wholepool.errors import UserError
+from wholepool.errors import Interrupted, UserError
+from wholepool.locks import die_with_driver, sole_writer
 from wholepool.progress import EpochReport, logger, start_logging
 
 if TYPE_CHECKING:
     from wholepool.augment import Views
     from wholepool.network import Network
     from wholepool.pool import Pool
+    from wholepool.resume import Checkpoints
 
 Arguments = argparse.Namespace
 
@@ -108,14 +111,21 @@ def pretrain(args: Arguments) -> None:
     from wholepool.pretrain import PRETRAININGS
 
     pool = open_pool(args)
+    keep = checkpoints(args, pool, pre=args.pre)
+    outputs = (args.history, args.clusters, args.cluster_epochs, args.out)
+    if made_meanwhile(args, keep, outputs):
+        return
     network, views, rng = prepared(args, pool, (pool.source, "pretrain", args.pre))
-    result = PRETRAININGS[args.pre](
-        network, views, pool.classes, args.settings["pretrain"], rng, EpochReport()
-    )
+    with keep.listening():
+        result = PRETRAININGS[args.pre](
+            *(network, views, pool.classes, args.settings["pretrain"], rng),
+            *(EpochReport(), keep),
+        )
     write_history(args.history, result.history, views, network)
     write_array(args.clusters, result.clusters.astype(np.int32))
     write_json(args.cluster_epochs, result.cluster_epochs)
-    save_weights(args.out, trunk_state(network.state_dict()))
+    save_weights(args.out, trunk_state(network.state_dict()), keep.key)
+    keep.remove()
 
 
 def diagnose(args: Arguments) -> None:
@@ -143,33 +153,41 @@ def train(args: Arguments) -> None:
     """Train one cycle's network: SUP on the labeled set, then SEMI where the method has it."""
     from wholepool.checkpoint import load_network, save_weights
     from wholepool.indexsets import read_index_set
+    from wholepool.resume import digest
     from wholepool.semi import SEMIS
     from wholepool.training import train as fit
 
     pool = open_pool(args)
     labeled = read_index_set(args.labeled, "labeled", pool)
-    network, views, rng = prepared(args, pool, drawn(args, pool, "train"))
-    if args.theta:
-        load_network(network, args.theta, trunk_only=True)
     pseudo = None
     if args.pseudo_labels:
         columns = read_index_set(args.pseudo_labels, "pseudo_labels", pool)
         pseudo = (columns["index"], columns["label"])
         logger.info("%d pseudo-labels join %d labels", len(pseudo[0]), len(labeled["index"]))
-    semi = SEMIS[args.semi] if args.semi != "none" else None
-    history = fit(
-        network,
-        views,
-        labeled["index"],
-        labeled["label"],
-        args.settings,
-        rng,
-        semi,
-        pseudo,
-        EpochReport(),
+    draws = drawn(args, pool, "train")
+    keep = checkpoints(
+        args,
+        pool,
+        draws="/".join(map(str, draws)),
+        semi=args.semi,
+        labels=digest(labeled["index"], labeled["label"]),
+        pseudo_labels=digest(*pseudo) if pseudo else "none",
+        theta=digest(Path(args.theta).read_bytes()) if args.theta else "none",
     )
+    if made_meanwhile(args, keep, (args.history, args.out)):
+        return
+    network, views, rng = prepared(args, pool, draws)
+    if args.theta:
+        load_network(network, args.theta, trunk_only=True)
+    semi = SEMIS[args.semi] if args.semi != "none" else None
+    with keep.listening():
+        history = fit(
+            *(network, views, labeled["index"], labeled["label"], args.settings, rng),
+            *(semi, pseudo, EpochReport(), keep),
+        )
     write_history(args.history, history, views, network)
-    save_weights(args.out, network.state_dict())
+    save_weights(args.out, network.state_dict(), keep.key)
+    keep.remove()
 
 
 def embed(args: Arguments) -> None:
@@ -522,6 +540,33 @@ def prepared(
     return network.to(device), views, generator(*key)
 
 
+def checkpoints(args: Arguments, pool: "Pool", **more: str) -> "Checkpoints":
+    """The checkpoints of a training job, known by all that decides its result."""
+    from wholepool.resume import Checkpoints, digest
+    from wholepool.stages import VERSIONS
+
+    identity = {
+        "stage": f"{args.stage} {VERSIONS[args.stage]}",
+        "settings": digest(json.dumps(args.settings, sort_keys=True)),
+        "pool": pool.fingerprint,
+        **more,
+    }
+    folder = Path(args.out).with_suffix(".checkpoints")
+    return Checkpoints(folder, identity, args.checkpoint_seconds)
+
+
+def made_meanwhile(args: Arguments, keep: "Checkpoints", outputs: tuple[str, ...]) -> bool:
+    """Whether this very job was done by the process that it waited for; the last output tells."""
+    from wholepool.checkpoint import identity_of
+
+    done = args.waited and all(Path(path).exists() for path in outputs)
+    if done and identity_of(outputs[-1]) == keep.key:
+        logger.info("%s has been made meanwhile: nothing is left to do", outputs[-1])
+        keep.remove()
+        return True
+    return False
+
+
 def read_graph(path: str) -> Any:
     """The normalized adjacency; SciPy is imported only if there is one."""
     from wholepool.graph import read_graph as read
@@ -597,6 +642,14 @@ def parser() -> argparse.ArgumentParser:
             help="copy a pool to the device up to this size; default: auto, half of what is free",
         )
 
+    def resumable(sub: Any) -> None:
+        sub.add_argument(
+            "--checkpoint-seconds",
+            type=float,
+            default=300,
+            help="a checkpoint this often, in a folder beside --out; default: 300",
+        )
+
     def cell(sub: Any) -> None:
         sub.add_argument(
             "--cell", type=cell_of, required=True, help="method/strategy/seed/cycle of the job"
@@ -616,9 +669,9 @@ def parser() -> argparse.ArgumentParser:
     sub = command(initial, "pool", "info", "oracle", "out")
     sub.add_argument("--seed", type=int, required=True)
     sub.add_argument("--size", type=int, required=True)
-    on_device(
-        command(pretrain, "pool", "info", "pre", "history", "clusters", "cluster-epochs", "out")
-    )
+    sub = command(pretrain, "pool", "info", "pre", "history", "clusters", "cluster-epochs", "out")
+    on_device(sub)
+    resumable(sub)
     command(diagnose, "pool", "info", "oracle", "clusters", "cluster-epochs", "out")
     sub = command(
         train,
@@ -627,6 +680,7 @@ def parser() -> argparse.ArgumentParser:
     )
     on_device(sub)
     draws(sub)
+    resumable(sub)
     sub = command(
         embed,
         *("pool", "info", "model", "test-images", "test-probabilities"),
@@ -687,21 +741,36 @@ def megabytes(text: str) -> int | None:
     return None if text == "auto" else int(text)
 
 
+def output_of(args: Arguments) -> str | None:
+    """The output whose lock a stage holds while it runs: the last that it writes."""
+    name = {"data": "test_labels", "embed": "test_probabilities", "compare": "tables"}
+    return getattr(args, name.get(args.stage, "out"), None)
+
+
 def main(arguments: list[str] | None = None) -> int:
-    """Run one stage. Returns 0, or 2 after bad input, which is explained in one paragraph."""
+    """Run one stage.
+
+    Returns 0; 2 after bad input, which is explained in one paragraph; 75 (EX_TEMPFAIL) if it was
+    asked to stop and has written a checkpoint: it is to be resumed, by the same command.
+    """
     args = parser().parse_args(arguments)
     # before NumPy is imported: its threads are the job's
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(args.threads)
-    name = "/".join(map(str, args.cell)) if getattr(args, "cell", None) else ""
-    start_logging(" ".join(filter(None, [args.stage, name])), args.log)
-    on_gpu = args.stage in ON_GPU or (args.stage == "acquire" and args.graph)
-    if on_gpu and args.device != "cpu":
-        from wholepool.hardware import claim_gpu
-
-        claim_gpu()
+    cell = "/".join(map(str, args.cell)) if getattr(args, "cell", None) else ""
+    name = " ".join(filter(None, [args.stage, cell]))
+    start_logging(name, None)
+    output = output_of(args)
     try:
-        args.run(args)
+        die_with_driver()
+        with sole_writer(output) if output else contextlib.nullcontext(False) as args.waited:
+            start_logging(name, args.log)  # not before: whoever was waited for wrote to it
+            on_gpu = args.stage in ON_GPU or (args.stage == "acquire" and args.graph)
+            if on_gpu and args.device != "cpu":
+                from wholepool.hardware import claim_gpu
+
+                claim_gpu()
+            args.run(args)
     except UserError as error:
         logger.error("%s", error)
         return 2
@@ -710,6 +779,12 @@ def main(arguments: list[str] | None = None) -> int:
     except Exception:
         logger.exception("%s failed", args.stage)
         return 1
+    except Interrupted as stop:
+        logger.warning(
+            "stopped by %s after a checkpoint: to be resumed. The same command goes on from there",
+            stop,
+        )
+        return os.EX_TEMPFAIL
     return 0
 
 

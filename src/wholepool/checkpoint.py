@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import safetensors
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -12,10 +13,20 @@ from wholepool.files import atomic
 from wholepool.network import Network, trunk_state
 
 
-def save_weights(path: str | Path, state: dict[str, Tensor]) -> None:
-    """Write a network's state, on the CPU, to a safetensors file."""
+def save_weights(path: str | Path, state: dict[str, Tensor], identity: str = "") -> None:
+    """Write a network's state, on the CPU, to a safetensors file; `identity` is whose it is."""
+    tensors = {k: v.detach().cpu().contiguous() for k, v in state.items()}
     with atomic(path) as temporary:
-        save_file({k: v.detach().cpu().contiguous() for k, v in state.items()}, temporary)
+        save_file(tensors, temporary, metadata={"identity": identity} if identity else None)
+
+
+def identity_of(path: str | Path) -> str:
+    """The identity that a safetensors file was written with; "" if it has none or is not whole."""
+    try:
+        with safe_open(path, "pt") as file:
+            return (file.metadata() or {}).get("identity", "")
+    except (OSError, safetensors.SafetensorError):
+        return ""
 
 
 def load_weights(path: str | Path) -> dict[str, Any]:

@@ -21,6 +21,8 @@ from wholepool.errors import UserError
 from wholepool.grid import is_full
 from wholepool.strategies import STRATEGIES
 
+#: keys that say where and how jobs run, and change no result
+TOP_KEYS = ("results_dir", "data_dir", "device", "pool_memory_mb", "checkpoint_seconds", "threads")
 #: sections that belong to a data set: all its experiments share them, and so its pre-training
 DATASET_SECTIONS = ("pool", "network", "augment", "pretrain")
 #: sections and keys that belong to an experiment
@@ -50,19 +52,15 @@ def read_schema(path: str | Path) -> dict[str, Any]:
 def resolve(config: Config, schema_path: str | Path) -> Config:
     """Check a configuration and write it out in full.
 
-    Returns {"results_dir", "data_dir", "device", "pool_memory_mb", "threads", "tables", "datasets":
-    {name: {source, pool, network, augment, pretrain}}, "experiments": {name: {dataset, budget,
-    initial, cycles, seeds, seed_moves, methods, optimizer, sup, full, semi, propagation, ceal,
-    full_supervision}}}.
+    Returns TOP_KEYS, "tables", "datasets": {name: {source, pool, network, augment, pretrain}}, and
+    "experiments": {name: {dataset, budget, initial, cycles, seeds, seed_moves, methods, optimizer,
+    sup, full, semi, propagation, ceal, full_supervision}}.
     Raises UserError, listing every fault with its key, value and remedy.
     """
     schema = read_schema(str(schema_path))
     validate(config, schema)
     definitions = schema["$defs"]
-    top = {
-        key: config.get(key, schema["properties"][key].get("default"))
-        for key in ("results_dir", "data_dir", "device", "pool_memory_mb", "threads")
-    }
+    top = {key: config.get(key, schema["properties"][key].get("default")) for key in TOP_KEYS}
     top["tables"] = fill(config.get("tables", {}), schema["properties"]["tables"])
     faults: list[str] = []
 

@@ -1,5 +1,13 @@
-"""The one exception that a user is meant to read."""
+"""The exceptions that end a stage in order."""
 
 
 class UserError(ValueError):
     """Bad input: one paragraph that names the file or key, the value, and the remedy."""
+
+
+class Interrupted(BaseException):
+    """The job was asked to stop, and its state is on disk: it is to be resumed.
+
+    Not an Exception, for the reason that KeyboardInterrupt is none: nobody must take it for a
+    failure and go on.
+    """

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
+from wholepool.locks import is_held
 from wholepool.progress import logger
 
 
@@ -68,16 +69,7 @@ def claim_one(gpus: Sequence[str], folder: Path) -> tuple[str, int, IO[str]]:
 def claims(gpu: str, folder: Path) -> set[int]:
     """The slots of a GPU that living processes hold."""
     slots = itertools.takewhile(lambda n: slot_file(gpu, n, folder).exists(), itertools.count())
-    return {slot for slot in slots if locked(slot_file(gpu, slot, folder))}
-
-
-def locked(path: Path) -> bool:
-    with open(path) as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+    return {slot for slot in slots if is_held(slot_file(gpu, slot, folder))}
 
 
 def slot_file(gpu: str, slot: int, folder: Path) -> Path:

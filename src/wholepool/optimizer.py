@@ -28,6 +28,13 @@ class Sgd:
         self.buffers: list[torch.Tensor | None] = [None] * len(self.parameters)
         self.momentum, self.nesterov, self.weight_decay = momentum, nesterov, weight_decay
 
+    def load(self, buffers: list[torch.Tensor | None]) -> None:
+        """Take the momenta, `buffers`, of an earlier moment; they keep their strides."""
+        self.buffers = [
+            None if buffer is None else buffer.to(parameter.device)
+            for buffer, parameter in zip(buffers, self.parameters, strict=True)
+        ]
+
     def step(self, loss: torch.Tensor, rate: float) -> None:
         """One step down the gradient of `loss` at learning rate `rate`."""
         self.apply(torch.autograd.grad(loss, self.parameters), rate)

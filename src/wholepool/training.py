@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,8 @@ from wholepool.errors import UserError
 from wholepool.indexsets import unlabeled
 from wholepool.network import Network
 from wholepool.optimizer import Sgd, cosine
-from wholepool.semi import Semi, State
+from wholepool.resume import Checkpoints, random_state, set_random_state
+from wholepool.semi import PseudoLabels, Semi, State
 
 Report = Callable[[dict[str, Any], float, float], None]
 
@@ -31,15 +32,19 @@ def train(
     semi: Semi | None = None,
     pseudo_labeled: tuple[np.ndarray, np.ndarray] | None = None,
     report: Report | None = None,
+    keep: Checkpoints | None = None,
 ) -> list[dict[str, Any]]:
     """Train `network` in place; returns its history, a row an epoch.
 
     `labeled` int64 and `labels` int (|L|,) are the oracle's. `settings` holds the config's
     sections sup, semi, optimizer and those that `semi` declares. `pseudo_labeled`, CEAL's
     (indices, labels), joins the labeled set in SUP by (7). `report(row, share_done, images/s)`
-    is called after each epoch. Raises UserError when the loss is not finite.
+    is called after each epoch. `keep` holds the job's checkpoints: training goes on from the
+    newest, and ends in the same bits as if it had never stopped. Raises UserError when the loss is
+    not finite, and Interrupted after a signal.
     """
     device = views.device
+    keep = keep or Checkpoints(None, {})
     optimizer = Sgd(network, **settings["optimizer"])
     history: list[dict[str, Any]] = []
     sup, sup_epochs, semi_epochs = settings["sup"], settings["sup"]["epochs"], 0
@@ -62,36 +67,50 @@ def train(
         work["semi"] = count * after["batch_size"] / pseudo_size + len(views) / 3
     all_work = sup_epochs * work["sup"] + semi_epochs * work["semi"]
 
+    # Where training is: `number` steps of epoch `epoch` are done, with these losses. If the epoch
+    # has `drawn`, it takes its images in this `order`. SEMI has these pseudo-labels in force, and
+    # this rest of a permutation of the labeled set is `waiting`.
+    phase, epoch, number = "sup", 0, 0
+    losses: list[Tensor] = []
+    order, drawn = np.empty(0, dtype=np.int64), False
+    pseudo = PseudoLabels(np.empty(0, np.int32), np.empty(0, np.float32), {})
+    waiting = np.empty(0, dtype=np.int64)
+
+    def state() -> dict[str, Any]:
+        """All that is needed to go on from here, for a checkpoint."""
+        return {
+            "network": network.state_dict(),
+            "optimizer": optimizer.buffers,
+            "random": random_state(rng, device),
+            "history": history,
+            "position": [phase, epoch, number],
+            "losses": torch.stack(losses) if losses else torch.empty(0),
+            "order": order,
+            "drawn": drawn,
+            "pseudo": [pseudo.labels, pseudo.weights, pseudo.report],
+            "waiting": waiting,
+        }
+
     def step(
         indices: np.ndarray, targets: np.ndarray, weights: np.ndarray | None, rate: float
-    ) -> Tensor:
-        """One SGD step on augmented views; returns the loss, still on the device."""
+    ) -> None:
+        """One SGD step on augmented views; its loss stays on the device."""
         logits = network(views.augmented(indices, rng))
-        losses = functional.cross_entropy(
+        each = functional.cross_entropy(
             logits, moved(targets, device, torch.long), reduction="none"
         )
         if weights is not None:
-            losses = losses * moved(weights, device, torch.float32)
-        loss = losses.mean()
+            each = each * moved(weights, device, torch.float32)
+        loss = each.mean()
         optimizer.step(loss, rate)
-        return loss.detach()
+        losses.append(loss.detach())
+        if device.type == "cpu":  # the host would wait for a GPU: there once an epoch must do
+            check_loss(float(losses[-1]), phase, epoch, rate)
 
-    def close(
-        phase: str,
-        epoch: int,
-        rate: float,
-        losses: list[Tensor],
-        images: int,
-        began: float,
-        **more: float,
-    ) -> None:
+    def close(rate: float, images: int, began: float, **more: float) -> None:
         """End an epoch: check the loss, keep the history, report."""
         loss = float(torch.stack(losses).mean()) if losses else 0.0
-        if not math.isfinite(loss):
-            raise UserError(
-                f"training diverged in {phase} epoch {epoch}: the loss is {loss} at learning rate "
-                f"{rate:.4g}. Try a smaller {phase}.lr, or network.logit_scale: 1"
-            )
+        check_loss(loss, phase, epoch, rate)
         row = {"phase": phase, "epoch": epoch, "lr": rate, "loss": loss, "images": images, **more}
         history.append(row)
         if report is not None:
@@ -100,53 +119,80 @@ def train(
             report(row, done / all_work, speed)
 
     network.train()
+    if (at := keep.load()) is not None:
+        network.load_state_dict(at["network"])
+        optimizer.load(at["optimizer"])
+        history, losses = at["history"], list(at["losses"].to(device))
+        phase, epoch, number = at["position"]
+        order, drawn, waiting = at["order"], at["drawn"], at["waiting"]
+        pseudo = PseudoLabels(*at["pseudo"])
+        set_random_state(at["random"], rng, device)
 
     # SUP: the labeled set alone, and CEAL's pseudo-labels where there are any
-    for epoch in range(sup_epochs):
-        began, losses, rate = time.perf_counter(), [], 0.0
-        batches = sup_batches(len(indices), sup["batch_size"], sup["drop_last"], rng)
-        for number, batch in enumerate(batches):
+    while phase == "sup" and epoch < sup_epochs:
+        began, rate = time.perf_counter(), 0.0
+        if not drawn:
+            order, drawn = rng.permutation(len(indices)), True
+        batches = cut(order, sup["batch_size"], sup["drop_last"])
+        while number < len(batches):
+            keep.reached(state)
+            batch = batches[number]
             rate = cosine(sup["lr"], epoch + number / len(batches), sup["cosine_epochs"])
-            losses.append(step(indices[batch], targets[batch], None, rate))
-        images = sum(map(len, batches))
-        close("sup", epoch, rate, losses, images, began)
+            step(indices[batch], targets[batch], None, rate)
+            number += 1
+        close(rate, sum(map(len, batches)), began)
+        epoch, number, losses, drawn = epoch + 1, 0, [], False
     if semi is None:
         require_finite(network, "sup.lr")
         return history
 
     # SEMI: label propagation before every epoch (the public code spares the second one), then
     # labels and weighted pseudo-labels
-    labeled_batches = endless(len(labeled), after["labeled_size"], after["labeled_draw"], rng)
-    for epoch in range(after["epochs"]):
-        began, losses, rate = time.perf_counter(), [], 0.0
-        if epoch == 0 or epoch >= after["first_epochs"]:
-            embeddings, probabilities = embed(network, views, views.embedding_rng(rng))
-            state = State(embeddings, probabilities, labeled, labels, settings, str(device.type))
-            pseudo = semi.pseudo_label(state)
-            draws = pool_rest[draw(pseudo.weights[pool_rest], count, after["draw"], rng)]
-        else:
-            draws = rng.permutation(draws)
-        chunks = [draws[at : at + pseudo_size] for at in range(0, count, pseudo_size)]
-        if after["drop_last"] and len(chunks) > 1 and len(chunks[-1]) < pseudo_size:
-            chunks.pop()
-        for number, chunk in enumerate(chunks):
+    if phase == "sup":
+        phase, epoch = "semi", 0
+    while epoch < semi_epochs:
+        began, rate = time.perf_counter(), 0.0
+        if not drawn and (epoch == 0 or epoch >= after["first_epochs"]):
+            with keep.busy(state):
+                embeddings, probabilities = embed(network, views, views.embedding_rng(rng))
+                here = State(embeddings, probabilities, labeled, labels, settings, device.type)
+                pseudo = semi.pseudo_label(here)
+            order = pool_rest[draw(pseudo.weights[pool_rest], count, after["draw"], rng)]
+        elif not drawn:
+            order = rng.permutation(order)
+        drawn = True
+        chunks = cut(order, pseudo_size, after["drop_last"])
+        while number < len(chunks):
+            keep.reached(state)
+            chunk = chunks[number]
             rate = cosine(after["lr"], epoch + number / len(chunks), after["cosine_epochs"])
-            batch = next(labeled_batches)
+            batch, waiting = take(
+                waiting, len(labeled), after["labeled_size"], after["labeled_draw"], rng
+            )
             weights = None
             if after["weighted_loss"]:
                 weights = np.concatenate([np.ones(len(batch)), pseudo.weights[chunk]])
-            losses.append(
-                step(
-                    np.concatenate([labeled[batch], chunk]),
-                    np.concatenate([labels[batch], pseudo.labels[chunk]]),
-                    weights,
-                    rate,
-                )
+            step(
+                np.concatenate([labeled[batch], chunk]),
+                np.concatenate([labels[batch], pseudo.labels[chunk]]),
+                weights,
+                rate,
             )
+            number += 1
         images = sum(map(len, chunks)) + len(chunks) * after["labeled_size"]
-        close("semi", epoch, rate, losses, images, began, **pseudo.report)
+        close(rate, images, began, **pseudo.report)
+        epoch, number, losses, drawn = epoch + 1, 0, [], False
     require_finite(network, "semi.lr")
     return history
+
+
+def check_loss(loss: float, phase: str, epoch: int, rate: float) -> None:
+    """Raise UserError if the loss is not finite: nothing that follows would be of use."""
+    if not math.isfinite(loss):
+        raise UserError(
+            f"training diverged in {phase} epoch {epoch}: the loss is {loss} at learning rate "
+            f"{rate:.4g}. Try a smaller {phase}.lr, or network.logit_scale: 1"
+        )
 
 
 def require_finite(network: Network, key: str) -> None:
@@ -159,35 +205,31 @@ def require_finite(network: Network, key: str) -> None:
             )
 
 
-def sup_batches(
-    size: int, batch_size: int, drop_last: bool, rng: np.random.Generator
-) -> list[np.ndarray]:
-    """A new permutation of [0, size) cut into batches; the last may be smaller, or is dropped.
+def cut(order: np.ndarray, size: int, drop_last: bool) -> list[np.ndarray]:
+    """An epoch's images cut into batches of `size`; the last may be smaller, or is dropped.
 
     The only batch is never dropped: with fewer labels than a batch holds, there would be none.
     """
-    order = rng.permutation(size)
-    batches = [order[at : at + batch_size] for at in range(0, size, batch_size)]
-    if drop_last and len(batches) > 1 and len(batches[-1]) < batch_size:
+    batches = [order[at : at + size] for at in range(0, len(order), size)]
+    if drop_last and len(batches) > 1 and len(batches[-1]) < size:
         batches.pop()
     return batches
 
 
-def endless(size: int, batch_size: int, how: str, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """The labeled parts of SEMI's batches: positions in [0, size), int64 (batch_size,).
+def take(
+    waiting: np.ndarray, size: int, batch_size: int, how: str, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """The labeled part of a SEMI batch: positions in [0, size), int64 (batch_size,).
 
-    `how` "permutations" chains permutations of L, so that all labels are used equally often;
-    "replacement" draws independently. Both are uniform over L (Section IV).
+    `how` "permutations" chains permutations of L, so that all labels are used equally often:
+    `waiting` is what is left of them, and what will be is returned second. "replacement" draws
+    independently. Both are uniform over L (Section IV).
     """
-    waiting = np.empty(0, dtype=np.int64)
-    while True:
-        if how == "replacement":
-            yield rng.integers(size, size=batch_size)
-            continue
-        while len(waiting) < batch_size:
-            waiting = np.concatenate([waiting, rng.permutation(size)])
-        yield waiting[:batch_size]
-        waiting = waiting[batch_size:]
+    if how == "replacement":
+        return rng.integers(size, size=batch_size), waiting
+    while len(waiting) < batch_size:
+        waiting = np.concatenate([waiting, rng.permutation(size)])
+    return waiting[:batch_size], waiting[batch_size:]
 
 
 def draw(weights: np.ndarray, count: int, how: str, rng: np.random.Generator) -> np.ndarray:

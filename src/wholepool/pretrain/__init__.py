@@ -1,10 +1,11 @@
 """Unsupervised pre-training (PRE), one file each.
 
     @pretraining("deepcluster")
-    def deepcluster(network, views, classes, settings, rng, report) -> Pretrained: ...
+    def deepcluster(network, views, classes, settings, rng, report, keep) -> Pretrained: ...
 
 A PRE trains the network in place on the pool's images alone. What it hands to the cycles is the
-trunk: convolutions, batch-norm parameters and running statistics. The file has the PRE's name.
+trunk: convolutions, batch-norm parameters and running statistics. `keep` holds the job's
+checkpoints, see resume.py: it goes on from them, to the same bits. The file has the PRE's name.
 """
 
 import importlib
@@ -17,6 +18,7 @@ import numpy as np
 
 from wholepool.augment import Views
 from wholepool.network import Network
+from wholepool.resume import Checkpoints
 from wholepool.training import Report
 
 
@@ -34,7 +36,16 @@ class Pretrained:
 
 
 Pretraining = Callable[
-    [Network, Views, int, Mapping[str, Any], np.random.Generator, Report | None], Pretrained
+    [
+        Network,
+        Views,
+        int,
+        Mapping[str, Any],
+        np.random.Generator,
+        Report | None,
+        Checkpoints | None,
+    ],
+    Pretrained,
 ]
 
 PRETRAININGS: dict[str, Pretraining] = {}

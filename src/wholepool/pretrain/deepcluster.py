@@ -18,7 +18,8 @@ from wholepool.kmeans import kmeans
 from wholepool.network import Network
 from wholepool.optimizer import Sgd, cosine
 from wholepool.pretrain import Pretrained, pretraining
-from wholepool.training import Report, require_finite
+from wholepool.resume import Checkpoints, random_state, set_random_state
+from wholepool.training import Report, check_loss, cut, require_finite
 
 
 @pretraining("deepcluster")
@@ -29,51 +30,90 @@ def deepcluster(
     settings: Mapping[str, Any],
     rng: np.random.Generator,
     report: Report | None = None,
+    keep: Checkpoints | None = None,
 ) -> Pretrained:
-    """Train the trunk on cluster assignments.
+    """Train the trunk on cluster assignments; go on from the newest checkpoint in `keep`.
 
     `settings` is the config's section `pretrain`. Clusters are made anew at the first epoch that
     begins at least `reassign_steps` steps after the last time (0: every epoch, as [5]). During
     the first `pixel_epochs` they come from the images' pixels, once, instead of the embeddings of
     a random network.
     """
-    n = len(views)
+    n, device = len(views), views.device
+    keep = keep or Checkpoints(None, {})
     k = min(settings["clusters_per_class"] * classes, n)
     trunk_optimizer = optimizer_of(network.trunk, settings)
     head, head_optimizer = new_head(network, k, settings)
-    assignment = torch.empty(0, dtype=torch.long)
     history: list[dict[str, Any]] = []
     clusters: list[np.ndarray] = []
     cluster_epochs: list[int] = []
     steps_since, from_pixels = math.inf, False
     start_seed = int(rng.integers(2**63)) if settings["kmeans_start"] == "same" else None
-    for epoch in range(settings["epochs"]):
-        began, losses, rate = time.perf_counter(), [], 0.0
+    # where it is: `number` steps of epoch `epoch` are done, with these losses; if the epoch has
+    # `drawn`, it takes its images in this `order`
+    epoch, number = 0, 0
+    losses: list[Tensor] = []
+    order, drawn = np.empty(0, dtype=np.int64), False
+
+    def state() -> dict[str, Any]:
+        """All that is needed to go on from here, for a checkpoint."""
+        return {
+            "network": network.state_dict(),
+            "trunk_optimizer": trunk_optimizer.buffers,
+            "head": head.state_dict(),
+            "head_optimizer": head_optimizer.buffers,
+            "random": random_state(rng, device),
+            "start_seed": start_seed,
+            "history": history,
+            "clusters": clusters,
+            "cluster_epochs": cluster_epochs,
+            "since": [None if math.isinf(steps_since) else steps_since, from_pixels],
+            "position": [epoch, number],
+            "losses": torch.stack(losses) if losses else torch.empty(0),
+            "order": order,
+            "drawn": drawn,
+        }
+
+    if (at := keep.load()) is not None:
+        network.load_state_dict(at["network"])
+        head.load_state_dict(at["head"])
+        trunk_optimizer.load(at["trunk_optimizer"])
+        head_optimizer.load(at["head_optimizer"])
+        history, losses = at["history"], list(at["losses"].to(device))
+        clusters, cluster_epochs = at["clusters"], at["cluster_epochs"]
+        steps_since, from_pixels = at["since"]
+        steps_since = math.inf if steps_since is None else steps_since
+        start_seed, (epoch, number) = at["start_seed"], at["position"]
+        order, drawn = at["order"], at["drawn"]
+        set_random_state(at["random"], rng, device)
+
+    while epoch < settings["epochs"]:
+        began, rate = time.perf_counter(), 0.0
         use_pixels = epoch < settings["pixel_epochs"]
         due = not use_pixels if from_pixels else steps_since >= settings["reassign_steps"]
-        if due:
-            points = pixels(views) if use_pixels else embeddings_of(network, views, rng)
-            points = prepare(points, settings["pca"], settings["whiten"])
-            start = rng if start_seed is None else np.random.default_rng(start_seed)
-            assignment = kmeans(
-                points, k, settings["kmeans_iterations"], start, settings["empty_clusters"]
-            ).assignment.to(views.device)
+        if not drawn and due:
+            with keep.busy(state):
+                points = pixels(views) if use_pixels else embeddings_of(network, views, rng)
+                points = prepare(points, settings["pca"], settings["whiten"])
+                start = rng if start_seed is None else np.random.default_rng(start_seed)
+                how = (settings["kmeans_iterations"], start, settings["empty_clusters"])
+                assigned = kmeans(points, k, *how).assignment
             if clusters and settings["head"] == "reset":
                 head, head_optimizer = new_head(network, k, settings)
-            clusters.append(assignment.cpu().numpy().astype(np.int32))
+            clusters.append(assigned.cpu().numpy().astype(np.int32))
             cluster_epochs.append(epoch)
             steps_since, from_pixels = 0, use_pixels
-        order = epoch_order(clusters[-1], settings["sampling"], rng)
-        size = settings["batch_size"]
-        batches = [order[at : at + size] for at in range(0, len(order), size)]
-        if settings["drop_last"] and len(batches) > 1 and len(batches[-1]) < size:
-            batches.pop()
-        for number, batch in enumerate(batches):
-            rate = settings["lr"]
+        if not drawn:
+            order, drawn = epoch_order(clusters[-1], settings["sampling"], rng), True
+        assignment = moved(clusters[-1], device, torch.long)
+        batches = cut(order, settings["batch_size"], settings["drop_last"])
+        while number < len(batches):
+            keep.reached(state)
+            batch, rate = batches[number], settings["lr"]
             if settings["lr_decay"] == "cosine":
                 rate = cosine(rate, epoch + number / len(batches), settings["epochs"])
             embeddings = network.embed(views.augmented(batch, rng))
-            targets = assignment[moved(batch, views.device)]
+            targets = assignment[moved(batch, device)]
             loss = functional.cross_entropy(head(network.logit_scale * embeddings), targets)
             losses.append(loss.detach())
             gradients = torch.autograd.grad(
@@ -83,12 +123,11 @@ def deepcluster(
             trunk_optimizer.apply(gradients[:split], rate)
             head_optimizer.apply(gradients[split:], rate)
             steps_since += 1
+            number += 1
+            if device.type == "cpu":  # the host would wait for a GPU: there once an epoch must do
+                check_loss(float(losses[-1]), "pretrain", epoch, rate)
         mean_loss = float(torch.stack(losses).mean())
-        if not math.isfinite(mean_loss):
-            raise UserError(
-                f"pre-training diverged in epoch {epoch}: the loss is {mean_loss} at learning rate "
-                f"{rate:.4g}. Try a smaller pretrain.lr, or network.logit_scale: 1"
-            )
+        check_loss(mean_loss, "pretrain", epoch, rate)
         images = sum(map(len, batches))
         row = {
             "phase": "pretrain",
@@ -102,6 +141,7 @@ def deepcluster(
         if report is not None:
             speed = images / max(time.perf_counter() - began, 1e-9)
             report(row, (epoch + 1) / settings["epochs"], speed)
+        epoch, number, losses, drawn = epoch + 1, 0, [], False
     require_finite(network, "pretrain.lr")
     return Pretrained(history, np.stack(clusters), cluster_epochs)
 
