@@ -25,8 +25,6 @@ rule pretrain:
         mem_mb=memory(8000),
         runtime=minutes(1440),
         gpu=GPU,
-        device=DEVICE,
-        pool_memory=POOL_MEMORY,
         checkpoint_seconds=SETTINGS["checkpoint_seconds"],
     params:
         settings=lambda wildcards: slice_of(
@@ -37,8 +35,8 @@ rule pretrain:
         "python -m wholepool pretrain --pool {input.pool} --info {input.info}"
         " --pre {wildcards.pre} --settings {params.settings:q} --history {output.history}"
         " --clusters {output.clusters} --cluster-epochs {output.cluster_epochs}"
-        " --out {output.model} --threads {threads} --device {resources.device}"
-        " --pool-memory-mb {resources.pool_memory}"
+        " --out {output.model} --threads {threads} --device {DEVICE}"
+        " --pool-memory-mb {POOL_MEMORY}"
         " --checkpoint-seconds {resources.checkpoint_seconds} --log {log}"
 
 

@@ -114,6 +114,7 @@ AccountingStorageType=accounting_storage/slurmdbd
 AccountingStorageHost=127.0.0.1
 AccountingStorageEnforce=associations,limits
 AccountingStorageTRES=gres/gpu
+AccountingStoreFlags=job_comment
 PriorityType=priority/multifactor
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
