@@ -3,6 +3,8 @@
 # kernel's, which lets go of it. After a crash the same command goes on, with nothing to unlock.
 import signal
 
+from snakemake.dag import DAG
+
 from wholepool.locks import announce, claim_results, release_results, superseded
 from wholepool.progress import start_logging
 
@@ -17,6 +19,27 @@ if not workflow.is_main_process:
             f"this job was submitted by a run of Snakemake in {RESULTS} that has ended; the one that "
             "has taken over does its work"
         )
+    # A group that is submitted once more, or requeued, does what is left of it. Snakemake forces all of
+    # its jobs, a finished training too, and has no setting for that.
+    forced = DAG.update_needrun
+
+    async def update_needrun(dag, *arguments, **options):
+        dag.forcefiles.clear()
+        await forced(dag, *arguments, **options)
+
+    DAG.update_needrun = update_needrun
+
+
+def remove_what_is_redone():
+    """Remove the outputs of the jobs that are to run, as Snakemake does itself when one starts.
+
+    On a cluster a job may be cancelled before it starts. Snakemake then takes what is there from
+    earlier settings for its result; and a job would take it for what it did at its last attempt.
+    """
+    for job in workflow.dag.needrun_jobs():
+        for file in job.output:
+            Path(file).unlink(missing_ok=True)
+            workflow.persistence.cleanup_metadata(file)
 
 
 onstart:
@@ -26,6 +49,8 @@ onstart:
         CLAIM = claim_results(RESULTS)
     except UserError as error:
         raise WorkflowError(str(error)) from None
+    if not workflow.local_exec:
+        remove_what_is_redone()
 
 
 onsuccess:
