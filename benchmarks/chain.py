@@ -214,6 +214,9 @@ def run(
             continue
         status = call([changes.get(a, b) for a, b in itertools.pairwise(["", *job["argv"]])])
         seconds = time.monotonic() - began - spent
+        if status == os.EX_TEMPFAIL:
+            print(f"{title} was asked to stop and left a checkpoint: so ends this call", flush=True)
+            break
         done = status == 0 and all(map(os.path.exists, job["outputs"]))
         if done:
             left.remove(name(job))

@@ -1,6 +1,8 @@
 import json
 import os
 import stat
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -71,6 +73,33 @@ def test_two_writers_do_not_share_a_temporary(tmp_path):
         second.write_text("second")
     assert path.read_text() == "first"  # the outer one ends last
     assert names(tmp_path) == ["a.txt"]
+
+
+WRITE = """
+import sys, time
+from wholepool.files import atomic
+with atomic(sys.argv[1]) as temporary:
+    temporary.write_text("half of the n")
+    print("writing", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_what_a_killed_writer_left_goes_with_the_next_one_and_only_then(tmp_path):
+    path = tmp_path / "a[1].txt"  # the name is no pattern
+    command = [sys.executable, "-c", WRITE, str(path)]
+    writer = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    writer.stdout.readline()
+    (left,) = names(tmp_path)
+    files.write_text(path, "another writer's")
+    assert names(tmp_path) == sorted([left, "a[1].txt"])  # the first still writes
+    writer.kill()
+    writer.wait()
+    assert left in names(tmp_path)
+    files.write_text(tmp_path / "a[1].txt.txt", "another file")
+    assert left in names(tmp_path)
+    files.write_text(path, "the next one's")
+    assert names(tmp_path) == ["a[1].txt", "a[1].txt.txt"]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="permissions are POSIX's")

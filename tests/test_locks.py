@@ -213,7 +213,7 @@ import time
 from wholepool.locks import die_with_driver
 {early}
 die_with_driver()
-print("up")
+{then}
 time.sleep(60)
 """
 
@@ -229,7 +229,8 @@ def gone(pid):
 @pytest.mark.parametrize("late", [False, True], ids=["before", "after"])
 def test_a_job_dies_with_its_driver(late):
     """Also if the driver is dead before the job has got so far as to ask."""
-    words = {"early": 'print("up"); time.sleep(1.5)' if late else ""}
+    up = 'print("up")'
+    words = {"early": f"{up}; time.sleep(1.5)", "then": ""} if late else {"early": "", "then": up}
     parent = python(PARENT, CHILD.format(**words))
     child = int(parent.stdout.readline())
     assert not gone(child)
@@ -239,7 +240,7 @@ def test_a_job_dies_with_its_driver(late):
 
 
 def test_a_stage_that_is_run_by_hand_outlives_its_terminal():
-    words = {"early": "import os; os.environ.pop('WHOLEPOOL_PARENT')"}
+    words = {"early": "import os; os.environ.pop('WHOLEPOOL_PARENT')", "then": 'print("up")'}
     parent = python(PARENT, CHILD.format(**words))
     child = int(parent.stdout.readline())
     parent.kill()

@@ -1,6 +1,7 @@
 """The log file gets every epoch, a person at most a line an interval."""
 
 import logging
+from types import SimpleNamespace
 
 import pytest
 
@@ -78,6 +79,19 @@ def test_line_holds_the_numbers_and_the_time_left(tmp_path, monkeypatch):
     line = path.read_text()
     assert "sup epoch 3: lr 0.1235 loss 1.5 reached 0.9876" in line or "reached 0.9877" in line
     assert "1234 images/s, 25 % done, 1:00 min left" in line
+
+
+def test_after_a_resume_the_time_left_is_told_from_there(tmp_path, monkeypatch):
+    clock, path = Time(monkeypatch), tmp_path / "job.log"
+    start_logging("job", str(path))
+    report = EpochReport(SimpleNamespace(resumed=1))
+    for seconds, share in ((5, 0.5), (15, 0.6), (25, 0.7)):
+        clock.now = 100.0 + seconds
+        report(row(3), share, 100.0)
+    first, second, third = path.read_text().splitlines()
+    assert first.endswith("50 % done, going on")
+    assert second.endswith("60 % done, 40 s left")
+    assert third.endswith("70 % done, 30 s left")
 
 
 def test_a_second_start_does_not_say_things_twice(tmp_path, capsys):

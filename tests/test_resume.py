@@ -217,6 +217,18 @@ def test_a_signal_writes_one_at_once_and_stops(tmp_path, number):
     assert signal.getsignal(number) is before
 
 
+def test_what_nohup_starts_outlives_its_terminal(tmp_path):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        keep = kept(tmp_path, seconds=3600)
+        with keep.listening():
+            os.kill(os.getpid(), signal.SIGHUP)
+            keep.reached(state)
+        assert names(tmp_path) == []
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_a_signal_ends_a_long_computation_and_the_state_before_it_is_kept(tmp_path):
     keep, steps = kept(tmp_path, seconds=3600), []
     with pytest.raises(Interrupted), keep.listening(), keep.busy(lambda: state(len(steps))):
@@ -236,6 +248,22 @@ def test_a_signal_after_a_long_computation_waits_for_the_next_step(tmp_path):
         with pytest.raises(Interrupted):
             keep.reached(lambda: state(1))
     assert kept(tmp_path).load()["number"] == 1
+
+
+def test_a_training_goes_on_where_no_checkpoint_can_be_written(tmp_path, caplog):
+    keep = kept(tmp_path)
+    keep.reached(lambda: state(0))
+    for path in tmp_path.iterdir():  # nobody, not even root, writes below a file
+        path.unlink()
+    tmp_path.rmdir()
+    tmp_path.write_text("a file")
+    with caplog.at_level("WARNING", "wholepool"):
+        keep.reached(lambda: state(1))
+    assert "could not be written" in caplog.text and "goes on without it" in caplog.text
+    tmp_path.unlink()
+    tmp_path.mkdir()
+    keep.reached(lambda: state(2))
+    assert kept(tmp_path).load()["number"] == 2
 
 
 # a training that stops at any step

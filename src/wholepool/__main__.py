@@ -119,7 +119,7 @@ def pretrain(args: Arguments) -> None:
     with keep.listening():
         result = PRETRAININGS[args.pre](
             *(network, views, pool.classes, args.settings["pretrain"], rng),
-            *(EpochReport(), keep),
+            *(EpochReport(keep), keep),
         )
     write_history(args.history, result.history, views, network)
     write_array(args.clusters, result.clusters.astype(np.int32))
@@ -183,7 +183,7 @@ def train(args: Arguments) -> None:
     with keep.listening():
         history = fit(
             *(network, views, labeled["index"], labeled["label"], args.settings, rng),
-            *(semi, pseudo, EpochReport(), keep),
+            *(semi, pseudo, EpochReport(keep), keep),
         )
     write_history(args.history, history, views, network)
     save_weights(args.out, network.state_dict(), keep.key)
@@ -542,11 +542,15 @@ def prepared(
 
 def checkpoints(args: Arguments, pool: "Pool", **more: str) -> "Checkpoints":
     """The checkpoints of a training job, known by all that decides its result."""
+    import torch
+
+    from wholepool import __version__
     from wholepool.resume import Checkpoints, digest
     from wholepool.stages import VERSIONS
 
     identity = {
         "stage": f"{args.stage} {VERSIONS[args.stage]}",
+        "versions": f"wholepool {__version__}, torch {torch.__version__}",
         "settings": digest(json.dumps(args.settings, sort_keys=True)),
         "pool": pool.fingerprint,
         **more,
@@ -781,7 +785,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except Interrupted as stop:
         logger.warning(
-            "stopped by %s after a checkpoint: to be resumed. The same command goes on from there",
+            "stopped by %s: to be resumed. The same command goes on from the last checkpoint",
             stop,
         )
         return os.EX_TEMPFAIL

@@ -7,7 +7,10 @@ import logging
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from wholepool.resume import Checkpoints
 
 SECONDS_BETWEEN_LINES = 10.0
 
@@ -33,13 +36,18 @@ def start_logging(name: str, path: str | None) -> None:
 class EpochReport:
     """Logs each epoch of a training: its numbers, images a second, and the time left."""
 
-    def __init__(self) -> None:
+    def __init__(self, keep: "Checkpoints | None" = None) -> None:
         self.began = self.said = time.monotonic()
+        self.keep, self.start = keep, 0.0
 
     def __call__(self, row: dict[str, Any], share: float, speed: float) -> None:
         """`row` is the epoch's history, `share` of all work is done, `speed` in images/s."""
         now = time.monotonic()
-        left = (now - self.began) * (1 - share) / share
+        if self.keep is not None and self.keep.resumed and self.start == 0:
+            # of what was done before nothing is known here: the time left is told from here on
+            self.began, self.start = now, share
+        rest = (now - self.began) * (1 - share) / max(share - self.start, 1e-9)
+        left = clock(rest) + " left" if share > self.start else "going on"
         numbers = " ".join(
             f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
             for name, value in row.items()
@@ -50,13 +58,13 @@ class EpochReport:
             self.said = now
         logger.log(
             logging.INFO if loud else logging.DEBUG,
-            "%s epoch %d: %s, %.0f images/s, %.0f %% done, %s left",
+            "%s epoch %d: %s, %.0f images/s, %.0f %% done, %s",
             row["phase"],
             row["epoch"],
             numbers,
             speed,
             100 * share,
-            clock(left),
+            left,
         )
 
 

@@ -28,8 +28,9 @@ from wholepool.files import atomic
 from wholepool.progress import logger
 
 MAGIC = b"wholepool checkpoint 1\n"
-#: they ask for a checkpoint at once, and for an end: a scheduler's kill, its warning, Ctrl-C
-SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
+#: they ask for a checkpoint at once, and for an end: a scheduler's kill, its warning, Ctrl-C, and a
+#: terminal that is closed
+SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT, signal.SIGHUP)
 
 State = dict[str, Any]
 
@@ -120,11 +121,13 @@ class Checkpoints:
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
-        """Take SIGTERM, SIGUSR1 and SIGINT for a wish to write a checkpoint and stop."""
+        """Take SIGNALS for a wish to write a checkpoint and stop; but after nohup, no SIGHUP."""
         if self.folder is None:
             yield
             return
-        handlers = {number: signal.signal(number, self.receive) for number in SIGNALS}
+        nohup = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+        taken = [number for number in SIGNALS if not (nohup and number == signal.SIGHUP)]
+        handlers = {number: signal.signal(number, self.receive) for number in taken}
         try:
             yield
         finally:
@@ -147,15 +150,23 @@ class Checkpoints:
         return packed(header, state)
 
     def write(self, content: bytes) -> None:
-        """Write the next checkpoint, then remove all but the newest two."""
+        """Write the next checkpoint, then remove all but the newest two.
+
+        Where that fails, as on a full disk, the training need not: it is tried again when the next
+        is due.
+        """
         assert self.folder is not None
+        self.written = time.monotonic()
         there = self.files()
         path = self.folder / f"checkpoint-{number_of(there[0]) + 1 if there else 0}.wholepool"
-        with atomic(path) as temporary:
-            temporary.write_bytes(content)
-        for old in there[1:]:
-            old.unlink(missing_ok=True)
-        self.written = time.monotonic()
+        try:
+            with atomic(path) as temporary:
+                temporary.write_bytes(content)
+            for old in there[1:]:
+                old.unlink(missing_ok=True)
+        except OSError as error:
+            logger.warning("%s could not be written: %s. Training goes on without it", path, error)
+            return
         logger.debug("wrote %s", path)
 
     def remove(self) -> None:

@@ -11,17 +11,26 @@ ROOT = Path(__file__).parents[2]
 TINY = Path(__file__).parent / "tiny.yaml"
 
 
-def snakemake(folder, *arguments, config=TINY, check=True):
+def command(folder, *arguments, config=TINY, root=ROOT):
+    """The command line of `snakemake` with the project's Snakefile in `folder`."""
+    return [
+        *(sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile")),
+        *("--directory", str(folder), "--configfile", str(config)),
+        *arguments,
+    ]
+
+
+def environment():
+    """This process's environment, in which jobs find this Python."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return os.environ | {"PATH": path}
+
+
+def snakemake(folder, *arguments, config=TINY, check=True, root=ROOT):
     """Run `snakemake` with the project's Snakefile in `folder`; returns the finished process."""
-    environment = dict(os.environ)
-    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
     process = subprocess.run(
-        [
-            *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
-            *("--directory", str(folder), "--configfile", str(config)),
-            *arguments,
-        ],
-        env=environment,
+        command(folder, *arguments, config=config, root=root),
+        env=environment(),
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -29,6 +38,16 @@ def snakemake(folder, *arguments, config=TINY, check=True):
     if check and process.returncode != 0:
         raise AssertionError(f"snakemake {arguments} failed:\n{process.stdout[-8000:]}")
     return process
+
+
+def contents(folder):
+    """The bytes of every result in `folder`, by its path; logs and benchmarks tell of times."""
+    results = folder / "results"
+    return {
+        str(path.relative_to(results)): path.read_bytes()
+        for path in sorted(results.rglob("*"))
+        if path.is_file() and path.relative_to(results).parts[0] not in ("logs", "benchmarks")
+    }
 
 
 class Job(NamedTuple):
@@ -40,10 +59,11 @@ class Job(NamedTuple):
     shell: str
 
 
-def planned(folder, *arguments, config=TINY):
+def planned(folder, *arguments, config=TINY, root=ROOT):
     """The jobs that a dry-run would run; nothing is run."""
     jobs = []
-    output = snakemake(folder, "--dry-run", "--printshellcmds", *arguments, config=config).stdout
+    arguments = ("--dry-run", "--printshellcmds", *arguments)
+    output = snakemake(folder, *arguments, config=config, root=root).stdout
     for line in output.splitlines():
         start = re.fullmatch(r"(?:local)?rule (\w+):", line)
         if start:

@@ -170,6 +170,21 @@ def test_a_failure_stops_only_what_depends_on_it(jobs, stages, capsys):
     assert run_all(jobs) == 0
 
 
+def test_a_job_that_was_asked_to_stop_ends_the_call(jobs, stages, monkeypatch, capsys):
+    ran, _ = stages
+    call = chain.call
+
+    def stopped(argv):
+        return os.EX_TEMPFAIL if argv[0] == "train" else call(argv)
+
+    monkeypatch.setattr(chain, "call", stopped)
+    assert run_all(jobs) == 3
+    assert "left a checkpoint" in capsys.readouterr().out
+    done = len(ran)
+    monkeypatch.setattr(chain, "call", call)
+    assert run_all(jobs) == 0 and len(ran) > done
+
+
 def test_a_job_that_took_too_long_elsewhere_is_not_started(jobs, stages, capsys):
     ran, _ = stages
     slow = next(job for job in jobs if "train/tiny/pre+semi" in job["benchmark"])
