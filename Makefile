@@ -10,7 +10,7 @@ demo: .venv/installed
 	@$(BIN)/python -m wholepool show --results results
 
 test: .venv/installed
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -m "not long"
 
 # style, types and the workflow's own linters
 check: .venv/installed

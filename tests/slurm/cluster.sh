@@ -4,8 +4,8 @@
 # writes /etc/slurm.
 #
 #   cluster.sh up       install what is missing, start what is not running, wait until a job can run
-#   cluster.sh down     stop the daemons; what they have stored stays
-#   cluster.sh status   which daemons run, and the node
+#   cluster.sh down     stop the daemons and remove the configuration; what they have stored stays
+#   cluster.sh status   which daemons run; whether all do
 #
 # Exit status: 77 where such a cluster cannot be made (with the reason), 1 where it failed.
 set -euo pipefail
@@ -43,13 +43,16 @@ down() {
             soon stopped "$daemon" || say "$daemon does not stop"
         fi
     done
+    # with it SLURM's commands, which Snakemake asks at each start, would wait for a controller
+    grep -lsF "$MARK" /etc/slurm/*.conf | xargs --no-run-if-empty rm
 }
 
 status() {
+    local all=0
     for daemon in "${DAEMONS[@]}" munged; do
-        running "$daemon" && say "$daemon runs" || say "$daemon does not run"
+        if running "$daemon"; then say "$daemon runs"; else say "$daemon does not run"; all=1; fi
     done
-    sinfo --Node --format '%N %T cpus=%c mem=%m gres=%G'
+    return $all
 }
 
 install_packages() {
@@ -91,7 +94,9 @@ StorageLoc=slurm
 CONF
     {
         echo "$MARK"
-        for device in "${GPUS[@]}"; do echo "NodeName=$NODE Name=gpu File=$device"; done
+        for device in "${GPUS[@]}"; do
+            echo "NodeName=$NODE Name=gpu Type=fake File=$device"
+        done
     } | write /etc/slurm/gres.conf 0644
     write /etc/slurm/slurm.conf 0644 <<CONF
 $MARK
@@ -129,7 +134,7 @@ KillWait=10
 MailProg=/bin/true
 MpiDefault=none
 GresTypes=gpu
-NodeName=$NODE NodeAddr=127.0.0.1 CPUs=$CPUS RealMemory=$MEMORY Gres=gpu:${#GPUS[@]} State=UNKNOWN
+NodeName=$NODE NodeAddr=127.0.0.1 CPUs=$CPUS RealMemory=$MEMORY Gres=gpu:fake:${#GPUS[@]} State=UNKNOWN
 PartitionName=main Nodes=$NODE Default=YES MaxTime=INFINITE State=UP
 CONF
 }

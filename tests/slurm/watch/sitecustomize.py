@@ -1,4 +1,4 @@
-"""Python reads this at its start: it watches the stages of a grid, and stops them where a test asks.
+"""Python reads this at its start. It watches the stages of a grid, and stops them for a test.
 
 Each stage locks a file of its own name for as long as it lives, so two processes that make the same
 output at once are seen, however they end. A test that makes the file hold/STAGE in the folder stops
@@ -31,4 +31,6 @@ def watch(folder, stage, log):
 
 if "WHOLEPOOL_WATCH" in os.environ and sys.orig_argv[1:3] == ["-m", "wholepool"]:
     arguments = sys.orig_argv[3:]
-    watch(Path(os.environ["WHOLEPOOL_WATCH"]), arguments[0], arguments[arguments.index("--log") + 1])
+    watch(
+        Path(os.environ["WHOLEPOOL_WATCH"]), arguments[0], arguments[arguments.index("--log") + 1]
+    )
