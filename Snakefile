@@ -24,7 +24,11 @@ include: "rules/compare.smk"
 include: "rules/cost.smk"
 
 
+# Beside Snakemake, not on the cluster: what needs the internet or takes a second.
 localrules:
+    data,
+    initial,
+    label_all,
     all,
     all_tables,
     all_figures,

@@ -43,9 +43,10 @@ RESULTS = SETTINGS["results_dir"]
 THREADS = SETTINGS["threads"]
 DEVICE = SETTINGS["device"]
 POOL_MEMORY = "auto" if SETTINGS["pool_memory_mb"] is None else SETTINGS["pool_memory_mb"]
-# The device (and its memory for the pool, and data_dir) are given to jobs as resources, not as
-# parameters: taking a grid from a CPU to a GPU, or moving the data, does not redo what is done. Only
-# a job that will use a GPU asks for one: CPU jobs must not wait for GPU slots.
+# Where and how a job computes (device, memory for the pool, data_dir) is no parameter of it: taking a
+# grid from a CPU to a GPU, or moving the data, does not redo what is done. Nor a resource, if it is
+# text: in a group Snakemake wants that to be the same for all jobs. Only a job that will use a GPU
+# asks for one: CPU jobs must not wait for GPU slots.
 GPU = int(DEVICE == "cuda" or (DEVICE == "auto" and gpu_present()))
 DATASETS = SETTINGS["datasets"]
 EXPERIMENTS = SETTINGS["experiments"]
@@ -241,6 +242,21 @@ def data_settings(wildcards):
 @per_job
 def pretrain_settings(wildcards):
     return slices.as_json(slices.pretrain(DATASETS[wildcards.dataset]))
+
+
+@per_job
+def one_cycle(wildcards):
+    """The group of a cell's jobs: on a cluster one cycle of one trajectory is one job.
+
+    Cycle 0 is trained for all strategies; what each then asks belongs to its own first cycle. On
+    one machine there are no groups, and to plan them would take a tenth of the time.
+    """
+    if workflow.local_exec:
+        return None
+    shared = int(wildcards.cycle) == 0 and wildcards.strategy not in (INITIAL, ALL)
+    cycle = 1 if shared else wildcards.cycle
+    cell = (wildcards.experiment, wildcards.method, wildcards.strategy, f"seed{wildcards.seed}")
+    return "-".join((*cell, f"cycle{cycle}"))
 
 
 def all_metrics(wildcards=None):

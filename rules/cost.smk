@@ -15,11 +15,10 @@ rule cost:
         mem_mb=memory(8000),
         runtime=minutes(60),
         gpu=GPU,
-        device=DEVICE,
         jobs=lambda wildcards: workflow.cores,  # asked only of the job: --unlock has none
     params:
         config=json.dumps(config, separators=(",", ":")),
     shell:
         "python -m wholepool cost --config {params.config:q} --schema {resources.schema:q}"
         " --jobs {resources.jobs} --rates {output.rates} --out {output.page}"
-        " --threads {threads} --device {resources.device} --log {log}"
+        " --threads {threads} --device {DEVICE} --log {log}"

@@ -14,6 +14,8 @@ rule train:
         f"{LOGS}/train/{CELL}.log",
     benchmark:
         f"{BENCHMARKS}/train/{CELL}.tsv"
+    group:
+        one_cycle
     conda:
         "../envs/wholepool.yaml"
     threads: THREADS
@@ -21,8 +23,6 @@ rule train:
         mem_mb=memory(8000),
         runtime=minutes(480),
         gpu=GPU,
-        device=DEVICE,
-        pool_memory=POOL_MEMORY,
         checkpoint_seconds=SETTINGS["checkpoint_seconds"],
     params:
         draw_seed=draw_seed,
@@ -36,8 +36,8 @@ rule train:
         " --pool {input.pool} --info {input.info} --labeled {input.labeled}"
         " --theta {input.theta} --pseudo-labels {input.pseudo_labels} --semi {params.semi}"
         " --settings {params.settings:q} --history {output.history} --out {output.model}"
-        " --threads {threads} --device {resources.device}"
-        " --pool-memory-mb {resources.pool_memory}"
+        " --threads {threads} --device {DEVICE}"
+        " --pool-memory-mb {POOL_MEMORY}"
         " --checkpoint-seconds {resources.checkpoint_seconds} --log {log}"
 
 
@@ -57,6 +57,8 @@ rule embed:
         f"{LOGS}/embed/{CELL}.log",
     benchmark:
         f"{BENCHMARKS}/embed/{CELL}.tsv"
+    group:
+        one_cycle
     conda:
         "../envs/wholepool.yaml"
     threads: THREADS
@@ -64,8 +66,6 @@ rule embed:
         mem_mb=memory(8000),
         runtime=minutes(30),
         gpu=GPU,
-        device=DEVICE,
-        pool_memory=POOL_MEMORY,
     params:
         draw_seed=draw_seed,
         settings=embed_settings,
@@ -79,8 +79,8 @@ rule embed:
         " --embeddings {output.embeddings}"
         " --probabilities {output.probabilities}"
         " --test-probabilities {output.test_probabilities}"
-        " --threads {threads} --device {resources.device}"
-        " --pool-memory-mb {resources.pool_memory} --log {log}"
+        " --threads {threads} --device {DEVICE}"
+        " --pool-memory-mb {POOL_MEMORY} --log {log}"
 
 
 # Cycle 0 is shared by all strategies, also by one that is added next month. Were its embeddings and
@@ -121,6 +121,8 @@ rule propagate:
         f"{LOGS}/propagate/{CELL}.log",
     benchmark:
         f"{BENCHMARKS}/propagate/{CELL}.tsv"
+    group:
+        one_cycle
     conda:
         "../envs/wholepool.yaml"
     threads: THREADS
@@ -128,7 +130,6 @@ rule propagate:
         mem_mb=memory(8000),
         runtime=minutes(60),
         gpu=GPU,
-        device=DEVICE,
     params:
         settings=propagate_settings,
         version=VERSIONS["propagate"],
@@ -138,7 +139,7 @@ rule propagate:
         " --pool {input.pool} --info {input.info} --labeled {input.labeled}"
         " --embeddings {input.embeddings} --settings {params.settings:q}"
         " --graph {output.graph} --out {output.pseudo_labels}"
-        " --threads {threads} --device {resources.device} --log {log}"
+        " --threads {threads} --device {DEVICE} --log {log}"
 
 
 use rule propagate as propagate_initial with:
@@ -167,6 +168,8 @@ rule evaluate:
         f"{LOGS}/evaluate/{CELL}.log",
     benchmark:
         f"{BENCHMARKS}/evaluate/{CELL}.tsv"
+    group:
+        one_cycle
     conda:
         "../envs/wholepool.yaml"
     threads: THREADS
@@ -202,6 +205,8 @@ rule acquire:
         strategy=either(
             name for name, strategy in STRATEGIES.items() if not strategy.gives_pseudo_labels
         ),
+    group:
+        one_cycle
     conda:
         "../envs/wholepool.yaml"
     threads: THREADS
@@ -209,7 +214,6 @@ rule acquire:
         mem_mb=memory(8000),
         runtime=minutes(240),
         gpu=acquire_gpu,
-        device=DEVICE,
     params:
         draw_seed=draw_seed,
         settings=acquire_settings,
@@ -223,7 +227,7 @@ rule acquire:
         " --embeddings {input.embeddings} --probabilities {input.probabilities}"
         " --graph {input.graph} --budget {params.budget} --settings {params.settings:q}"
         " --pseudo-labels {output.pseudo_labels} --out {output.queries}"
-        " --threads {threads} --device {resources.device} --log {log}"
+        " --threads {threads} --device {DEVICE} --log {log}"
 
 
 use rule acquire as acquire_with_pseudo_labels with:
@@ -247,6 +251,8 @@ rule label:
         f"{LOGS}/label/{CELL}.log",
     benchmark:
         f"{BENCHMARKS}/label/{CELL}.tsv"
+    group:
+        one_cycle
     conda:
         "../envs/wholepool.yaml"
     threads: THREADS

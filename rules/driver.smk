@@ -3,6 +3,8 @@
 # kernel's, which lets go of it. After a crash the same command goes on, with nothing to unlock.
 import signal
 
+from snakemake.dag import DAG
+
 from wholepool.files import explained
 from wholepool.locks import announce, claim_results, release_results, superseded
 from wholepool.progress import start_logging
@@ -18,6 +20,34 @@ if not workflow.is_main_process:
             f"this job was submitted by a run of Snakemake in {RESULTS} that has ended; the one that "
             "has taken over does its work"
         )
+    # A group that is submitted once more, or requeued, does what is left of it. Snakemake forces all of
+    # its jobs, a finished training too, and has no setting for that.
+    forced = DAG.update_needrun
+
+    async def update_needrun(dag, *arguments, **options):
+        dag.forcefiles.clear()
+        await forced(dag, *arguments, **options)
+
+    DAG.update_needrun = update_needrun
+
+
+def remove_before_submission(executor):
+    """Have a job's outputs removed when it is first submitted, as Snakemake does when one starts here.
+
+    On a cluster a job may be cancelled before it starts. Snakemake then would take what is there from
+    earlier settings for its result; and a job would take it for what it did at its last attempt.
+    """
+    submit, removed = executor.run_job_pre, set()
+
+    def run_job_pre(job):
+        for member in job.jobs if job.is_group() else [job]:
+            for file in set(member.output) - removed:
+                Path(file).unlink(missing_ok=True)
+                workflow.persistence.cleanup_metadata(file)
+            removed.update(member.output)
+        submit(job)
+
+    executor.run_job_pre = run_job_pre
 
 
 onstart:
@@ -29,6 +59,8 @@ onstart:
         raise WorkflowError(str(error)) from None
     except OSError as error:
         raise WorkflowError(explained(error, RESULTS)) from None
+    if not workflow.local_exec:
+        remove_before_submission(workflow.scheduler._executor)
 
 
 onsuccess:

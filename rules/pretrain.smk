@@ -16,6 +16,8 @@ rule pretrain:
     benchmark:
         f"{BENCHMARKS}/pretrain/{{dataset}}/{{pre}}.tsv"
     priority: 10  # half of the grid waits for it
+    group:
+        "pretrain"
     conda:
         "../envs/wholepool.yaml"
     threads: THREADS
@@ -23,8 +25,6 @@ rule pretrain:
         mem_mb=memory(8000),
         runtime=minutes(1440),
         gpu=GPU,
-        device=DEVICE,
-        pool_memory=POOL_MEMORY,
         checkpoint_seconds=SETTINGS["checkpoint_seconds"],
     params:
         settings=pretrain_settings,
@@ -33,8 +33,8 @@ rule pretrain:
         "python -m wholepool pretrain --pool {input.pool} --info {input.info}"
         " --pre {wildcards.pre} --settings {params.settings:q} --history {output.history}"
         " --clusters {output.clusters} --cluster-epochs {output.cluster_epochs}"
-        " --out {output.model} --threads {threads} --device {resources.device}"
-        " --pool-memory-mb {resources.pool_memory}"
+        " --out {output.model} --threads {threads} --device {DEVICE}"
+        " --pool-memory-mb {POOL_MEMORY}"
         " --checkpoint-seconds {resources.checkpoint_seconds} --log {log}"
 
 
@@ -51,6 +51,8 @@ rule diagnose:
         f"{LOGS}/diagnose/{{dataset}}/{{pre}}.log",
     benchmark:
         f"{BENCHMARKS}/diagnose/{{dataset}}/{{pre}}.tsv"
+    group:
+        "pretrain"
     conda:
         "../envs/wholepool.yaml"
     threads: THREADS
