@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: demo test check bench lock audit clean
+.PHONY: demo test test-all check bench lock audit clean
 
 demo: .venv/installed
 	@source $(BIN)/activate && snakemake --cores all all_tables all_figures
@@ -11,6 +11,13 @@ demo: .venv/installed
 
 test: .venv/installed
 	@$(BIN)/python -m pytest
+
+# all of them: the long ones too, and a long random draw of the fuzz tests (tests/README.md)
+SEED ?= $(shell date +%s)
+test-all: SEED := $(SEED)
+test-all: .venv/installed
+	@echo "make test-all SEED=$(SEED) draws the same again"
+	@HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -m "" --hypothesis-seed=$(SEED) --durations=20
 
 # style, types and the workflow's own linters
 check: .venv/installed
@@ -58,4 +65,4 @@ audit:
 	rm -rf .venv-audit
 
 clean:
-	rm -rf .venv .venv-lock .venv-audit .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-lock .venv-audit .pytest_cache .hypothesis .mypy_cache .ruff_cache

@@ -8,7 +8,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from wholepool import slices
-from wholepool.config import resolve
+from wholepool.config import read_yaml, resolve
 from wholepool.environment import export_package
 from wholepool.errors import UserError
 from wholepool.grid import ALL, INITIAL, Cell, cells, summary
@@ -26,7 +26,14 @@ SCHEMA = f"{ROOT}/workflow/schemas/config.schema.yaml"
 REFERENCE = ROOT / "results" / "reference"
 
 try:
+    for path in workflow.configfiles:  # Snakemake's own reading lets a key stand twice
+        read_yaml(path)
     SETTINGS = resolve(config, SCHEMA)
+    if Path(SETTINGS["results_dir"]).is_file():
+        raise UserError(
+            f"results_dir is {SETTINGS['results_dir']}, but a file stands where this folder should: "
+            "move it away, or choose another"
+        )
 except UserError as error:
     raise WorkflowError(str(error)) from None
 

@@ -3,6 +3,7 @@
 # kernel's, which lets go of it. After a crash the same command goes on, with nothing to unlock.
 import signal
 
+from wholepool.files import explained
 from wholepool.locks import announce, claim_results, release_results, superseded
 from wholepool.progress import start_logging
 
@@ -26,6 +27,8 @@ onstart:
         CLAIM = claim_results(RESULTS)
     except UserError as error:
         raise WorkflowError(str(error)) from None
+    except OSError as error:
+        raise WorkflowError(explained(error, RESULTS)) from None
 
 
 onsuccess:

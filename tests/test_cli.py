@@ -31,6 +31,7 @@ PROPAGATION = {
 CEAL = {"threshold": 0.5, "decay": 0.0}
 POOL = {"size": N, "sampling": "stratified", "seed": 0, "mean": None, "std": None}
 POOL["grey_channels"] = 1
+VIEWS = {"translate": 1, "flip": False}
 
 
 @pytest.fixture(autouse=True)
@@ -80,8 +81,8 @@ def chain(folder):
     arrays["graph"] = ["--graph", str(folder / "graph.npz")]
     options = ["--settings", json.dumps({"propagation": PROPAGATION, "ceal": CEAL})]
 
-    def cell(strategy):
-        return ["--cell", f"semi/{strategy}/3/0"]
+    def cell(strategy, cycle=0):
+        return ["--cell", f"semi/{strategy}/3/{cycle}"]
 
     commands = [
         data_command(folder),
@@ -114,7 +115,7 @@ def chain(folder):
     commands += [
         [
             *("label", *pool, *labeled, "--queries", str(folder / "queries-jlp.parquet"), *oracle),
-            *("--out", str(folder / "next.parquet"), *cell("jlp")),
+            *("--out", str(folder / "next.parquet"), *cell("jlp", cycle=1)),
         ],
         [
             *("evaluate", *pool, *labeled, *oracle, *cell("initial")),
@@ -239,9 +240,13 @@ def test_label_all_stage(light_stages):
 def test_draws_of_random_follow_the_seed_or_the_draw_seed(light_stages, tmp_path):
     folder, _, _ = light_stages
     found = {}
+    table = pq.read_table(folder / "labeled.parquet")
+    labeled = tmp_path / "labeled.parquet"  # of no seed, so that two can start from it
+    pq.write_table(table.replace_schema_metadata(table.schema.metadata | {b"seed": b"-1"}), labeled)
     for seed, draw_seed in [(3, None), (3, 3), (4, None), (3, 7), (4, 7)]:
         (command,) = [c for c in chain(folder) if c[0] == "acquire" and "random" in c]
         command = [f"semi/random/{seed}/0" if a == "semi/random/3/0" else a for a in command]
+        command[command.index("--labeled") + 1] = str(labeled)
         out = str(tmp_path / f"{seed}-{draw_seed}.parquet")
         command[command.index("--out") + 1] = out
         if draw_seed is not None:
@@ -361,7 +366,7 @@ def test_a_cell_names_the_lines_of_its_job(tmp_path, monkeypatch, capsys):
     command = chain(tmp_path)[-2]
     assert command[0] == "label"
     assert cli.main(command) == 0
-    assert capsys.readouterr().err == "[label semi/jlp/3/0] here ('semi', 'jlp', 3, 0)\n"
+    assert capsys.readouterr().err == "[label semi/jlp/3/1] here ('semi', 'jlp', 3, 1)\n"
 
 
 def test_a_missing_pool_is_bad_input(tmp_path, capsys):
@@ -379,7 +384,7 @@ def test_a_gpu_that_is_not_there_is_bad_input(light_stages, tmp_path, monkeypatc
         *("--info", str(folder / "pool.json"), "--out", str(tmp_path / "out")),
         *("--history", str(tmp_path / "h"), "--clusters", str(tmp_path / "c")),
         *("--cluster-epochs", str(tmp_path / "e"), "--device", "cuda"),
-        *("--settings", json.dumps({"augment": {"translate": 1, "flip": False}, "network": {}})),
+        *("--settings", json.dumps({"augment": VIEWS, "network": {}, "pretrain": {}})),
     ]
     assert cli.main(command) == 2
     shown = capsys.readouterr().err

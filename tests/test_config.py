@@ -572,6 +572,45 @@ def test_logs_of_two_cells_never_share_a_name():
     assert len(set(names)) == len(names)
 
 
+def test_what_is_written_out_in_full_is_a_configuration_and_says_the_same():
+    config = minimal()
+    config["methods"] = {"full": {"labels": "all"}}  # no strategy is run: Table II is empty
+    for given in (minimal(), config):
+        result = resolve(given, SCHEMA_PATH)
+        assert resolve(result, SCHEMA_PATH) == result
+
+
+ITSELF = {"epochs": 5}
+ITSELF["sup"] = ITSELF
+BILLIONS = [1] * 10
+for _ in range(9):
+    BILLIONS = [BILLIONS] * 10
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        ("sup/lr", 10**400, "sup.lr is an integer of more than 64 bits"),
+        ("full_supervision", -(10**5000), "full_supervision is an integer of more than 64 bits"),
+        ("seeds", 10**9, "seeds is 1000000000: 1000000000 is greater than the maximum of 1000"),
+        ("experiments/" + "x" * 101, {"dataset": "digits", "budget": 10}, "is too long"),
+        ("sup", ITSELF, "sup.sup.sup.sup.* is nested too deeply"),
+        ("methods", BILLIONS, "more than 100,000 values"),
+        ("experiments/demo/sup", {5: 1}, "experiments.demo.sup.5: the key 5 is no text: quote it"),
+        ("a\x1b[2Jb\n", 1, r"unknown key 'a\\x1b\[2Jb\\n'"),
+        ("sup/lr", ["long"] * 1000, r"sup.lr is \['long', .*\.\.\.: .* is not of type 'number'"),
+        ("pool/mean", [2] * 1000, "and 980 more"),
+    ],
+    ids=lambda value: str(value)[:30] if isinstance(value, str) else "",
+)
+def test_values_that_would_break_the_validator_or_the_message(path, value, words):
+    message = refusal(changed(path, value))
+    assert re.search(words, message)
+    lines = message.split("\n")
+    assert len(lines) <= 22
+    assert all(line.isprintable() and len(line) < 1000 for line in lines)
+
+
 # the schema itself
 
 

@@ -115,6 +115,7 @@ BROKEN = [
     ("labeled", {"label": [2, 0, 3, 1]}, "label 3 is not one of 3 classes"),
     ("oracle", {"label": [2, 0, -1, 1]}, "label -1 is not one of 3 classes"),
     ("pseudo_labels", {"label": [2, 0, 1, 9]}, "label 9 is not one of 3 classes"),
+    ("labeled", {"cycle": [0, 0, -1, 2]}, "cycle -1 is no cycle"),
     ("queries", {"rank": [0, 1, 3, 2]}, "ranks are not 0, 1, 2"),
     ("queries", {"rank": [1, 2, 3, 4]}, "ranks are not 0, 1, 2"),
     ("pseudo_labels", {"weight": [0, 1, 1.5, 0]}, "weights must be finite and in"),
@@ -196,6 +197,14 @@ def test_another_pools_set_is_refused(tmp_path):
         indexsets.read_index_set(path, "labeled", make_pool(1))
 
 
+def test_a_strange_fingerprint_is_quoted(tmp_path):
+    path = tmp_path / "set.parquet"
+    indexsets.write_index_set(path, "labeled", columns_of("labeled"), POOL)
+    rewrite(path, metadata={"fingerprint": "a\nb"})
+    with pytest.raises(UserError, match=r"fingerprint 'a\\nb', not"):
+        indexsets.read_index_set(path, "labeled", POOL)
+
+
 @pytest.mark.parametrize("drop", ["kind", "fingerprint"])
 def test_a_file_without_our_metadata_is_refused(tmp_path, drop):
     path = tmp_path / "set.parquet"
@@ -262,6 +271,49 @@ def test_a_text_file_is_refused(tmp_path):
     path.write_text("index,label\n1,2\n")
     with pytest.raises(UserError, match="is not a complete Parquet file"):
         indexsets.read_index_set(path, "labeled", POOL)
+
+
+def test_rows_that_are_lost_are_missed(tmp_path):
+    """One flipped bit in Parquet's footer, which has no checksum, can empty a file."""
+    path = tmp_path / "set.parquet"
+    for kept in (0, 3):
+        indexsets.write_index_set(path, "labeled", columns_of("labeled"), POOL)
+        pq.write_table(pq.read_table(path)[:kept], path)
+        with pytest.raises(UserError, match=r"set\.parquet was damaged or changed.*Delete it"):
+            indexsets.read_index_set(path, "labeled", POOL)
+
+
+def test_labels_that_were_changed_are_noticed(tmp_path):
+    path = tmp_path / "set.parquet"
+    indexsets.write_index_set(path, "labeled", columns_of("labeled"), POOL)
+    rewrite(path, {"label": pa.array([1, 0, 1, 1], type=pa.int32())})
+    with pytest.raises(UserError, match=r"set\.parquet was damaged or changed"):
+        indexsets.read_index_set(path, "labeled", POOL)
+
+
+def test_a_file_of_an_earlier_version_without_a_checksum_is_read(tmp_path):
+    path = tmp_path / "set.parquet"
+    indexsets.write_index_set(path, "labeled", columns_of("labeled"), POOL)
+    rewrite(path, drop=("checksum",))
+    found = indexsets.read_index_set(path, "labeled", POOL)
+    for name, column in columns_of("labeled").items():
+        np.testing.assert_array_equal(found[name], column)
+
+
+def test_a_column_name_that_is_not_text_is_refused(tmp_path):
+    path = tmp_path / "set.parquet"
+    indexsets.write_index_set(path, "labeled", columns_of("labeled"), POOL)
+    path.write_bytes(path.read_bytes().replace(b"label", b"l\xffbel"))
+    with pytest.raises(UserError, match=r"set\.parquet is not a complete Parquet file"):
+        indexsets.read_index_set(path, "labeled", POOL)
+
+
+def test_a_refusal_is_one_paragraph(tmp_path):
+    path = tmp_path / "set.parquet"
+    path.write_bytes(b"PAR1" + bytes(4) + b"PAR1")  # Arrow explains this in several lines
+    with pytest.raises(UserError) as refused:
+        indexsets.read_index_set(path, "labeled", POOL)
+    assert "\n" not in str(refused.value)
 
 
 def test_a_folder_named_like_a_partition_adds_no_column(tmp_path):

@@ -98,7 +98,7 @@ def test_k_out_of_range_is_refused(k):
         neighbors.nearest_neighbors(random_rows(0), k)
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 0.0])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 0.0, 1e-22, 1e20])
 def test_rows_without_direction_are_refused_by_index(value):
     rows = random_rows(0)
     rows[7] = value

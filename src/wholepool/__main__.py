@@ -8,6 +8,7 @@ torch does not pay for it.
 import argparse
 import contextlib
 import dataclasses
+import errno
 import gc
 import itertools
 import json
@@ -15,14 +16,17 @@ import logging
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from wholepool.errors import Interrupted, UserError
 from wholepool.locks import die_with_driver, sole_writer
 from wholepool.progress import EpochReport, logger, start_logging
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from wholepool.augment import Views
+    from wholepool.indexsets import Columns
     from wholepool.network import Network
     from wholepool.pool import Pool
     from wholepool.resume import Checkpoints
@@ -31,21 +35,25 @@ Arguments = argparse.Namespace
 
 #: the stages that use a GPU where there is one
 ON_GPU = ("pretrain", "train", "embed", "propagate", "throughput", "cost")
+#: the stages that write several files into a folder
+TO_FOLDER = ("tables", "figures", "land", "compare")
 
 
 def data(args: Arguments) -> None:
     """Make the pool, its hidden labels and the test set from a data set's source."""
     import numpy as np
 
-    from wholepool.datasets import SOURCES, subset, with_channels
+    from wholepool.datasets import SOURCES, load, subset, with_channels
     from wholepool.files import write_array
     from wholepool.indexsets import write_index_set
     from wholepool.pool import write_pool
     from wholepool.randomness import generator
 
+    require("--settings", args.settings, "source", "pool")
     wanted = args.settings["pool"]
+    registered(SOURCES, args.settings["source"], "source")
     logger.info("reading %s", args.settings["source"])
-    images = SOURCES[args.settings["source"]].load(Path(args.data_dir))
+    images = load(args.settings["source"], Path(args.data_dir))
     if images.train.shape[3] == 1:
         images = with_channels(images, wanted["grey_channels"])
     rng = generator(args.settings["source"], "pool", wanted["seed"])
@@ -110,6 +118,8 @@ def pretrain(args: Arguments) -> None:
     from wholepool.network import trunk_state
     from wholepool.pretrain import PRETRAININGS
 
+    make = registered(PRETRAININGS, args.pre, "--pre")
+    require("--settings", args.settings, "network", "augment", "pretrain")
     pool = open_pool(args)
     keep = checkpoints(args, pool, pre=args.pre)
     outputs = (args.history, args.clusters, args.cluster_epochs, args.out)
@@ -117,7 +127,7 @@ def pretrain(args: Arguments) -> None:
         return
     network, views, rng = prepared(args, pool, (pool.source, "pretrain", args.pre))
     with keep.listening():
-        result = PRETRAININGS[args.pre](
+        result = make(
             *(network, views, pool.classes, args.settings["pretrain"], rng),
             *(EpochReport(keep), keep),
         )
@@ -132,17 +142,25 @@ def diagnose(args: Arguments) -> None:
     """Compare pre-training's clusters with the hidden labels: a diagnosis, no input to learning."""
     import numpy as np
 
+    from wholepool.arrays import read_array
+    from wholepool.errors import ANEW
     from wholepool.evaluation import normalized_mutual_information
-    from wholepool.files import write_json
+    from wholepool.files import read_json, write_json
     from wholepool.oracle import read_hidden
 
     pool = open_pool(args)
     hidden = read_hidden(args.oracle, pool)
-    clusters = np.load(args.clusters)
+    clusters = read_array(args.clusters, (None, pool.n), np.int32)
+    epochs = read_json(args.cluster_epochs)
+    if not isinstance(epochs, list) or len(epochs) != len(clusters):
+        raise UserError(
+            f"{args.cluster_epochs} does not list one epoch for each of the {len(clusters)} "
+            f"clusterings in {args.clusters}, but {str(epochs)[:60]}: {ANEW}"
+        )
     agreement = [normalized_mutual_information(*pair) for pair in itertools.pairwise(clusters)]
     result = {
         "dataset": pool.dataset,
-        "epoch": json.loads(Path(args.cluster_epochs).read_text(encoding="utf-8")),
+        "epoch": epochs,
         "nmi": [normalized_mutual_information(row, hidden) for row in clusters],
         "nmi_previous": [None, *agreement],
     }
@@ -157,11 +175,16 @@ def train(args: Arguments) -> None:
     from wholepool.semi import SEMIS
     from wholepool.training import train as fit
 
+    require("--settings", args.settings, "network", "augment", "optimizer", "sup")
+    semi = registered(SEMIS, args.semi, "--semi") if args.semi != "none" else None
+    if semi is not None:
+        require("--settings", args.settings, "semi", *semi.options)
     pool = open_pool(args)
-    labeled = read_index_set(args.labeled, "labeled", pool)
+    labeled = labeled_set(args, pool)
     pseudo = None
     if args.pseudo_labels:
-        columns = read_index_set(args.pseudo_labels, "pseudo_labels", pool)
+        _, _, seed, cycle = args.cell
+        columns = read_index_set(args.pseudo_labels, "pseudo_labels", pool, seed, cycle - 1)
         pseudo = (columns["index"], columns["label"])
         logger.info("%d pseudo-labels join %d labels", len(pseudo[0]), len(labeled["index"]))
     draws = drawn(args, pool, "train")
@@ -179,7 +202,6 @@ def train(args: Arguments) -> None:
     network, views, rng = prepared(args, pool, draws)
     if args.theta:
         load_network(network, args.theta, trunk_only=True)
-    semi = SEMIS[args.semi] if args.semi != "none" else None
     with keep.listening():
         history = fit(
             *(network, views, labeled["index"], labeled["label"], args.settings, rng),
@@ -192,21 +214,21 @@ def train(args: Arguments) -> None:
 
 def embed(args: Arguments) -> None:
     """Predict every test image's class; where asked for, embed every pool image too."""
-    import numpy as np
-
+    from wholepool.arrays import read_test_images
     from wholepool.augment import Views
     from wholepool.checkpoint import load_network
     from wholepool.embedding import embed as run
     from wholepool.files import write_array
 
+    require("--settings", args.settings, "network", "augment")
     pool = open_pool(args)
+    test = dataclasses.replace(pool, images=read_test_images(args.test_images, pool))
     network, views, rng = prepared(args, pool, drawn(args, pool, "embed"))
     load_network(network, args.model)
     if args.embeddings:
         embeddings, probabilities = run(network, views, views.embedding_rng(rng))
         write_array(args.embeddings, embeddings)
         write_array(args.probabilities, probabilities)
-    test = dataclasses.replace(pool, images=np.load(args.test_images, mmap_mode="r"))
     test_views = Views(test, 0, False, device=views.device, memory_mb=args.pool_memory_mb)
     _, test_probabilities = run(network, test_views)
     write_array(args.test_probabilities, test_probabilities)
@@ -214,18 +236,18 @@ def embed(args: Arguments) -> None:
 
 def propagate(args: Arguments) -> None:
     """Build the graph of the pool's embeddings and propagate the labels over it."""
-    import numpy as np
-
     from wholepool import provenance
+    from wholepool.arrays import read_embeddings
     from wholepool.graph import normalized_graph, write_graph
-    from wholepool.indexsets import read_index_set, unlabeled, write_index_set
+    from wholepool.indexsets import unlabeled, write_index_set
     from wholepool.propagation import propagate as run
 
+    require("--settings", args.settings, "propagation")
     pool = open_pool(args)
-    labeled = read_index_set(args.labeled, "labeled", pool)
+    labeled = labeled_set(args, pool)
     settings = args.settings["propagation"]
     device = graph_device(args.device)
-    graph, recall = normalized_graph(np.load(args.embeddings), settings, device)
+    graph, recall = normalized_graph(read_embeddings(args.embeddings, pool), settings, device)
     result = run(graph, labeled["index"], labeled["label"], pool.classes, settings, device)
     rest = unlabeled(pool.n, labeled["index"])
     logger.info(
@@ -246,17 +268,19 @@ def propagate(args: Arguments) -> None:
 
 def evaluate(args: Arguments) -> None:
     """Measure one cell against the test labels, and its pseudo-labels against the hidden ones."""
-    import numpy as np
-
     from wholepool import evaluation, provenance
+    from wholepool.arrays import read_probabilities, read_test_labels
+    from wholepool.errors import ANEW
     from wholepool.files import write_json
     from wholepool.indexsets import read_index_set, read_table, text_metadata
-    from wholepool.oracle import read_hidden
+    from wholepool.oracle import read_hidden, require_answers
 
     pool = open_pool(args)
-    probabilities = np.load(args.test_probabilities)
-    truth = np.load(args.test_labels)
-    labeled = read_index_set(args.labeled, "labeled", pool)
+    truth = read_test_labels(args.test_labels, pool.classes)
+    probabilities = read_probabilities(args.test_probabilities, len(truth), pool.classes)
+    labeled = labeled_set(args, pool)
+    hidden = read_hidden(args.oracle, pool)
+    require_answers(args.labeled, labeled, hidden)
     counts, balance = evaluation.class_balance(labeled["label"], pool.classes)
     method, strategy, seed, cycle = args.cell
     metrics: dict[str, Any] = {
@@ -278,8 +302,7 @@ def evaluate(args: Arguments) -> None:
         "fingerprint": pool.fingerprint,
     }
     if args.pseudo_labels:
-        hidden = read_hidden(args.oracle, pool)
-        pseudo = read_index_set(args.pseudo_labels, "pseudo_labels", pool)
+        pseudo = read_index_set(args.pseudo_labels, "pseudo_labels", pool, seed)
         plain, weighted = evaluation.pseudo_label_accuracy(
             pseudo["label"], pseudo["weight"], hidden[pseudo["index"]]
         )
@@ -289,6 +312,12 @@ def evaluate(args: Arguments) -> None:
     history = read_table(args.history)
     made = {"precision": "float32"}  # of histories that were written before it could differ
     made |= text_metadata(history.schema)
+    missing = [name for name in ("device", "threads", "torch", "wholepool") if name not in made]
+    if missing or "loss" not in history.column_names:
+        raise UserError(
+            f"{args.history} is no history of a training, for it lacks "
+            f"{', '.join(missing or ['loss'])}: {ANEW}"
+        )
     metrics["epochs"] = history.num_rows
     metrics["final_loss"] = history["loss"][-1].as_py() if history.num_rows else None
     metrics |= {name: made[name] for name in provenance.REPEATED if name in made}
@@ -311,19 +340,30 @@ def acquire(args: Arguments) -> None:
     import numpy as np
 
     from wholepool import provenance
-    from wholepool.indexsets import read_index_set, write_index_set
+    from wholepool.arrays import read_embeddings, read_probabilities
+    from wholepool.indexsets import write_index_set
     from wholepool.randomness import generator
     from wholepool.strategies import STRATEGIES, Query
 
+    strategy = registered(STRATEGIES, args.strategy, "--strategy")
+    require("--settings", args.settings, *strategy.options)
+    without = [name for name in strategy.needs if not getattr(args, name)]
+    if without:
+        raise UserError(
+            f"--{without[0]} is missing, but strategy {args.strategy} reads it: give the file that "
+            "the model's stages have made"
+        )
     pool = open_pool(args)
-    labeled = read_index_set(args.labeled, "labeled", pool)["index"]
-    strategy = STRATEGIES[args.strategy]
+    labeled = labeled_set(args, pool)["index"]
     _, _, seed, cycle = args.cell
     if args.budget > pool.n - len(labeled):
         raise UserError(
             f"--budget is {args.budget}, but only {pool.n - len(labeled)} images of {pool.dataset} "
             "are unlabeled: ask for fewer"
         )
+    probabilities = None
+    if args.probabilities:
+        probabilities = read_probabilities(args.probabilities, pool.n, pool.classes)
     result = strategy.acquire(
         Query(
             n=pool.n,
@@ -332,9 +372,9 @@ def acquire(args: Arguments) -> None:
             cycle=cycle,
             rng=generator(*drawn(args, pool, "acquire")),
             options=args.settings,
-            embeddings=np.load(args.embeddings) if args.embeddings else None,
-            probabilities=np.load(args.probabilities) if args.probabilities else None,
-            graph=read_graph(args.graph) if args.graph else None,
+            embeddings=read_embeddings(args.embeddings, pool) if args.embeddings else None,
+            probabilities=probabilities,
+            graph=read_graph(args.graph, pool.n) if args.graph else None,
             device=graph_device(args.device) if args.graph else "cpu",
         )
     )
@@ -361,14 +401,22 @@ def label(args: Arguments) -> None:
     """Let the oracle answer the queries: the next cycle's labeled set."""
     import numpy as np
 
+    from wholepool.errors import ANEW
     from wholepool.indexsets import read_index_set, write_index_set
-    from wholepool.oracle import answer, read_hidden
+    from wholepool.oracle import answer, read_hidden, require_answers
 
     pool = open_pool(args)
-    labeled = read_index_set(args.labeled, "labeled", pool)
-    queries = read_index_set(args.queries, "queries", pool)["index"]
-    hidden = read_hidden(args.oracle, pool)
     _, _, seed, cycle = args.cell
+    labeled = labeled_set(args, pool, back=1)
+    queries = read_index_set(args.queries, "queries", pool, seed, cycle - 1)["index"]
+    again = np.intersect1d(queries, labeled["index"])
+    if len(again):
+        raise UserError(
+            f"{args.queries} asks for image {again[0]} (and {len(again) - 1} more) that is labeled "
+            f"already in {args.labeled}: {ANEW}"
+        )
+    hidden = read_hidden(args.oracle, pool)
+    require_answers(args.labeled, labeled, hidden)
     both = {
         "index": np.concatenate([labeled["index"], queries]),
         "label": np.concatenate([labeled["label"], answer(queries, hidden)]),
@@ -384,7 +432,7 @@ def runs(args: Arguments) -> None:
     from wholepool.runs import write_runs
 
     settings = resolve(args.config, args.schema)
-    infos = {name: json.loads(Path(path).read_text()) for name, path in args.info}
+    infos = pool_infos(args)
     write_runs(Path(args.results), settings, infos, Path(args.out))
     write_settings(settings, infos, args.settings_out)
 
@@ -400,29 +448,27 @@ def tables(args: Arguments) -> None:
     """Make accuracy.csv and the paper's Tables I to III."""
     from wholepool.tables import write_tables
 
-    pools = {name: json.loads(Path(path).read_text()) for name, path in args.info}
-    write_tables(Path(args.runs), args.grid, pools, Path(args.out))
+    require("--grid", args.grid, "experiments", "ablation_strategies")
+    write_tables(Path(args.runs), args.grid, pool_infos(args), Path(args.out))
 
 
 def figures(args: Arguments) -> None:
     """Draw the paper's Figures 1 to 4."""
     from wholepool.figures import write_figures
 
-    pools = {name: json.loads(Path(path).read_text()) for name, path in args.info}
-    write_figures(Path(args.accuracy), args.grid, Path(args.out), pools)
+    require("--grid", args.grid, "experiments", "ablation_strategies")
+    write_figures(Path(args.accuracy), args.grid, Path(args.out), pool_infos(args))
 
 
 def compare(args: Arguments) -> None:
     """Compare evidence with the paper's printed figures: a table and a figure."""
-    import yaml
-
     from wholepool.comparison import compare, read_paper
     from wholepool.comparison_figure import write_comparison_figure
     from wholepool.comparison_table import summary, write_comparison
-    from wholepool.config import resolve
+    from wholepool.config import read_yaml, resolve
     from wholepool.evidence import read_evidence
 
-    resolved = resolve(yaml.safe_load(Path(args.paper_grid).read_text()), args.schema)
+    resolved = resolve(read_yaml(args.paper_grid, "--paper-grid"), args.schema)
     evidence = [read_evidence(folder) for folder in args.evidence]
     table, others = compare(read_paper(args.paper), evidence, resolved)
     write_comparison(table, others, args.tables)
@@ -470,17 +516,11 @@ def cost(args: Arguments) -> None:
 
 def grid_of(args: Arguments) -> dict[str, Any]:
     """The grid that a command is given, as a file or (the workflow) as JSON; resolved."""
-    import yaml
-
-    from wholepool.config import resolve
+    from wholepool.config import read_yaml, resolve
 
     if args.config.startswith("{"):
         return resolve(json.loads(args.config), args.schema)
-    try:
-        given = yaml.safe_load(Path(args.config).read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise UserError(f"{args.config} is no grid that can be read: {error}") from error
-    return resolve(given, args.schema)
+    return resolve(read_yaml(args.config, "--config"), args.schema)
 
 
 def show(args: Arguments) -> None:
@@ -493,7 +533,7 @@ def show(args: Arguments) -> None:
     table = read_accuracy(accuracy)
     print(summary(table), first_gains(table) + "\n" + losses(table), sep="\n\n", end="\n\n")
     for folder in ("tables", "figures"):
-        names = sorted(path.name for path in (Path(args.results) / folder).iterdir())
+        names = sorted(path.name for path in (Path(args.results) / folder).glob("*"))
         print(f"{Path(args.results) / folder}: {', '.join(names)}")
 
 
@@ -502,6 +542,44 @@ def open_pool(args: Arguments) -> "Pool":
     from wholepool.pool import read_pool
 
     return read_pool(args.pool, args.info)
+
+
+def labeled_set(args: Arguments, pool: "Pool", back: int = 0) -> "Columns":
+    """The labeled set that a command names: of its cell, or of the one `back` cycles before."""
+    from wholepool.errors import ANEW
+    from wholepool.indexsets import read_index_set
+
+    _, _, seed, cycle = args.cell
+    labeled = read_index_set(args.labeled, "labeled", pool, seed, cycle - back)
+    if len(labeled["index"]) == 0:
+        raise UserError(f"{args.labeled} holds no label, so there is nothing to learn from: {ANEW}")
+    return labeled
+
+
+def pool_infos(args: Arguments) -> dict[str, dict[str, Any]]:
+    """The descriptions of the data sets that a command names."""
+    from wholepool.files import read_object
+    from wholepool.pool import DESCRIPTION
+
+    return {name: read_object(path, *DESCRIPTION, "n_test") for name, path in args.info}
+
+
+def registered(known: "Mapping[str, Any]", name: str, option: str) -> Any:
+    """What is registered under a name; UserError, with what was perhaps meant, if nothing is."""
+    if name not in known:
+        from wholepool.config import suggestion
+
+        raise UserError(f"{option} is {name!r}, which is unknown{suggestion(name, known)}")
+    return known[name]
+
+
+def require(option: str, given: Any, *sections: str) -> None:
+    """Raise UserError unless JSON that was given on the command line has these sections."""
+    missing = [name for name in sections if not isinstance(given, dict) or name not in given]
+    if missing:
+        raise UserError(
+            f"{option} lacks {', '.join(missing)}: give all of it as the resolved config has it"
+        )
 
 
 def drawn(args: Arguments, pool: "Pool", stage: str) -> tuple[str | int, ...]:
@@ -578,11 +656,11 @@ def made_meanwhile(args: Arguments, keep: "Checkpoints", outputs: tuple[str, ...
     return False
 
 
-def read_graph(path: str) -> Any:
+def read_graph(path: str, n: int) -> Any:
     """The normalized adjacency; SciPy is imported only if there is one."""
     from wholepool.graph import read_graph as read
 
-    return read(path)
+    return read(path, n)
 
 
 def write_history(
@@ -634,9 +712,16 @@ def graph_device(choice: str) -> str:
     return device_for(choice).type
 
 
+class Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong with a command line, not below a list of all options."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"[{self.prog.split()[-1]}] {message}; for the usage see {self.prog} --help\n")
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line: a sub-command a stage."""
-    top = argparse.ArgumentParser(prog="python -m wholepool", description=__doc__)
+    top = Parser(prog="python -m wholepool", description=__doc__)
     commands = top.add_subparsers(dest="stage", required=True, metavar="STAGE")
 
     def command(function: Any, *required: str, optional: tuple[str, ...] = ()) -> Any:
@@ -647,12 +732,12 @@ def parser() -> argparse.ArgumentParser:
         for name in optional:  # may be given without a value: the workflow has none
             sub.add_argument(f"--{name}", nargs="?")
         sub.add_argument("--log", help="file for the whole log")
-        sub.add_argument("--threads", type=int, default=1, help="CPU threads")
+        sub.add_argument("--threads", type=positive, default=1, help="CPU threads")
         sub.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
         return sub
 
     def settings(sub: Any) -> None:
-        sub.add_argument("--settings", type=json.loads, required=True, help="config, as JSON")
+        sub.add_argument("--settings", type=from_json, required=True, help="config, as JSON")
 
     def on_device(sub: Any) -> None:
         settings(sub)
@@ -666,7 +751,7 @@ def parser() -> argparse.ArgumentParser:
     def resumable(sub: Any) -> None:
         sub.add_argument(
             "--checkpoint-seconds",
-            type=float,
+            type=seconds,
             default=300,
             help="a checkpoint this often, in a folder beside --out; default: 300",
         )
@@ -681,7 +766,7 @@ def parser() -> argparse.ArgumentParser:
         sub.add_argument("--draw-seed", type=int, help="whose random draws; default: the cell's")
 
     def grid(sub: Any) -> None:
-        sub.add_argument("--grid", type=json.loads, required=True, help="the plan, as JSON")
+        sub.add_argument("--grid", type=from_json, required=True, help="the plan, as JSON")
 
     settings(
         command(data, "name", "data-dir", "pool", "info", "oracle", "test-images", "test-labels")
@@ -689,7 +774,7 @@ def parser() -> argparse.ArgumentParser:
     command(label_all, "pool", "info", "oracle", "out")
     sub = command(initial, "pool", "info", "oracle", "out")
     sub.add_argument("--seed", type=int, required=True)
-    sub.add_argument("--size", type=int, required=True)
+    sub.add_argument("--size", type=positive, required=True)
     sub = command(pretrain, "pool", "info", "pre", "history", "clusters", "cluster-epochs", "out")
     on_device(sub)
     resumable(sub)
@@ -724,16 +809,16 @@ def parser() -> argparse.ArgumentParser:
         *("pool", "info", "labeled", "strategy", "out"),
         optional=("embeddings", "probabilities", "graph", "pseudo-labels"),
     )
-    sub.add_argument("--budget", type=int, required=True)
+    sub.add_argument("--budget", type=positive, required=True)
     settings(sub)
     draws(sub)
     cell(command(label, "pool", "info", "labeled", "queries", "oracle", "out"))
     sub = command(runs, "results", "schema", "settings-out", "out")
-    sub.add_argument("--info", nargs="+", type=lambda text: text.split("=", 1), required=True)
-    sub.add_argument("--config", type=json.loads, required=True, help="the grid, as JSON")
+    sub.add_argument("--info", nargs="+", type=name_and_path, required=True)
+    sub.add_argument("--config", type=from_json, required=True, help="the grid, as JSON")
     for function, needed in ((tables, "runs"), (figures, "accuracy")):
         sub = command(function, needed, "out")
-        sub.add_argument("--info", nargs="+", type=lambda text: text.split("=", 1), required=True)
+        sub.add_argument("--info", nargs="+", type=name_and_path, required=True)
         grid(sub)
     sub = command(pretraining, "out")
     sub.add_argument("--diagnoses", nargs="+", required=True)
@@ -746,20 +831,63 @@ def parser() -> argparse.ArgumentParser:
         command(cost, "config", optional=("throughput", "rates", "out")),
     ):
         sub.add_argument("--schema", default="workflow/schemas/config.schema.yaml")
-    sub.add_argument("--jobs", type=int, default=1, help="how many run at a time")
+    sub.add_argument("--jobs", type=positive, default=1, help="how many run at a time")
     command(show, "results")
     return top
 
 
+def refused(text: str, wanted: str) -> argparse.ArgumentTypeError:
+    """An option's value and what it must be; argparse puts the option's name before it."""
+    return argparse.ArgumentTypeError(f"{text!r}, but must be {wanted}")
+
+
 def cell_of(text: str) -> tuple[str, str, int, int]:
     """method/strategy/seed/cycle."""
-    method, strategy, seed, cycle = text.split("/")
-    return method, strategy, int(seed), int(cycle)
+    try:
+        method, strategy, seed, cycle = text.split("/")
+        return method, strategy, int(seed), int(cycle)
+    except ValueError:
+        raise refused(text, "method/strategy/seed/cycle, the last two whole numbers") from None
+
+
+def positive(text: str) -> int:
+    """A whole number of at least 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise refused(text, "a whole number of at least 1")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """A time of at least 0."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found < float("inf"):
+        raise refused(text, "seconds, at least 0")
+    return found
 
 
 def megabytes(text: str) -> int | None:
     """A number, or auto: None."""
+    if text != "auto" and not text.isdecimal():
+        raise refused(text, "a whole number of MiB, or auto")
     return None if text == "auto" else int(text)
+
+
+def from_json(text: str) -> Any:
+    """JSON on the command line."""
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise refused(text[:60], f"JSON ({error})") from None
+
+
+def name_and_path(text: str) -> list[str]:
+    """NAME=FILE, split."""
+    if "=" not in text:
+        raise refused(text, "NAME=FILE, a data set and its pool.json")
+    return text.split("=", 1)
 
 
 def output_of(args: Arguments) -> str | None:
@@ -784,6 +912,8 @@ def main(arguments: list[str] | None = None) -> int:
     output = output_of(args)
     try:
         die_with_driver()
+        if output and args.stage not in TO_FOLDER and Path(output).is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), output)
         with sole_writer(output) if output else contextlib.nullcontext(False) as args.waited:
             start_logging(name, args.log)  # not before: whoever was waited for wrote to it
             on_gpu = args.stage in ON_GPU or (args.stage == "acquire" and args.graph)
@@ -797,6 +927,12 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     except BrokenPipeError:
         return 1
+    except OSError as error:  # a full disk, a read-only folder, a folder where a file should be
+        from wholepool.files import explained
+
+        logger.error("%s", explained(error, output or ""))
+        logger.debug("%s failed", args.stage, exc_info=True)  # to the log file alone
+        return 2
     except Exception:
         logger.exception("%s failed", args.stage)
         return 1

@@ -8,7 +8,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from wholepool.errors import UserError
+from wholepool.errors import ANEW, UserError
 from wholepool.files import atomic
 from wholepool.network import Network, trunk_state
 
@@ -17,7 +17,10 @@ def save_weights(path: str | Path, state: dict[str, Tensor], identity: str = "")
     """Write a network's state, on the CPU, to a safetensors file; `identity` is whose it is."""
     tensors = {k: v.detach().cpu().contiguous() for k, v in state.items()}
     with atomic(path) as temporary:
-        save_file(tensors, temporary, metadata={"identity": identity} if identity else None)
+        try:
+            save_file(tensors, temporary, metadata={"identity": identity} if identity else None)
+        except safetensors.SafetensorError as error:  # so it calls what the system refuses
+            raise OSError(None, str(error)) from error
 
 
 def identity_of(path: str | Path) -> str:
@@ -32,20 +35,18 @@ def identity_of(path: str | Path) -> str:
 def load_weights(path: str | Path) -> dict[str, Any]:
     """Read a safetensors file; UserError if it is missing or torn."""
     try:
+        open(path, "rb").close()  # safetensors calls missing what is only not readable
         return load_file(path)
     except FileNotFoundError as error:
-        raise UserError(f"{path} is missing") from error
+        raise UserError(f"{path} is missing: run the stage that makes it") from error
     except safetensors.SafetensorError as error:
-        raise UserError(
-            f"{path} is not a complete safetensors file ({error}): delete it, and the stage that "
-            "makes it runs again"
-        ) from error
+        raise UserError(f"{path} is not a complete safetensors file ({error}): {ANEW}") from error
 
 
 def load_network(network: Network, path: str | Path, trunk_only: bool = False) -> None:
     """Put weights into a network, in place: all of them, or the trunk alone (what PRE gives).
 
-    Raises UserError if the file's network has another architecture.
+    Raises UserError if the file's network has another architecture, or diverged.
     """
     state = load_weights(path)
     expected = network.state_dict()
@@ -58,6 +59,12 @@ def load_network(network: Network, path: str | Path, trunk_only: bool = False) -
         raise UserError(
             f"{path} holds the weights of another network: {wrong[0]} differs (and "
             f"{len(wrong) - 1} more). Its width, weight_norm, channels or classes are not the "
-            "config's: delete it, and the stage that makes it runs again"
+            f"config's: {ANEW}"
+        )
+    diverged = [name for name in expected if not state[name].isfinite().all()]
+    if diverged:
+        raise UserError(
+            f"{path}: {diverged[0]} is not finite (and {len(diverged) - 1} more): the training "
+            f"that made it has diverged. With a smaller learning rate, {ANEW}"
         )
     network.load_state_dict(state, strict=not trunk_only)

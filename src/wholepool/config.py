@@ -10,6 +10,7 @@ import difflib
 import functools
 import math
 import pkgutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,10 @@ EXPERIMENT_KEYS = ("initial", "cycles", "seeds", "seed_moves", "methods", "full_
 
 Config = dict[str, Any]
 
+DEEPEST = 16  # tables within tables; the deepest key stands at 6
+MOST_VALUES = 100_000
+LONGEST = 200  # characters of a wrong value in a message
+
 # JSON Schema takes 3.0 for an integer and infinity for a number. YAML users mean neither.
 STRICT_TYPES = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
     {
@@ -43,10 +48,56 @@ STRICT_TYPES = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
 Validator = jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=STRICT_TYPES)
 
 
+class Loader(yaml.SafeLoader):
+    """YAML without objects, and with each key once: YAML itself takes the last, silently."""
+
+    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            if key.value in seen:
+                raise yaml.MarkedYAMLError(
+                    problem=f"key {key.value!r} stands there a second time: keep one of the two",
+                    problem_mark=key.start_mark,
+                )
+            seen.add(key.value)
+        return node
+
+
+def read_yaml(path: str | Path, option: str = "the file") -> dict[str, Any]:
+    """A YAML file's table, as `option` names it. Raises UserError if it is not one."""
+    try:
+        found = yaml.load(Path(path).read_text(encoding="utf-8"), Loader)
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing: give {option} that is there") from None
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be read ({error.strerror}): give {option} that can"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not YAML: it is no text in UTF-8 ({error.reason})") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        problem = " ".join(str(getattr(error, "problem", None) or error).split())
+        raise UserError(
+            f"{path}{where}: {problem}: it is not YAML as a grid needs it; indent with spaces, "
+            "close what was opened, and give each key once"
+        ) from error
+    if not isinstance(found, dict):
+        kind = "empty" if found is None else f"a {type(found).__name__}"
+        raise UserError(
+            f"{path} is {kind}, but must be a table of keys: a grid has datasets and experiments"
+        )
+    return found
+
+
 @functools.cache
 def read_schema(path: str | Path) -> dict[str, Any]:
     """The JSON schema of the configuration, from its YAML file."""
-    return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    return read_yaml(path, "--schema")
 
 
 def resolve(config: Config, schema_path: str | Path) -> Config:
@@ -110,35 +161,77 @@ def resolve(config: Config, schema_path: str | Path) -> Config:
 
 def validate(config: Config, schema: dict[str, Any]) -> None:
     """Raise UserError with every place where `config` breaks the schema."""
+    faults = shape_faults(config)
+    if faults:
+        raise UserError(listing(faults))
     validator = Validator(schema)
-    faults = []
     for error in sorted(validator.iter_errors(config), key=lambda e: list(map(str, e.path))):
         faults.append(explain(error))
     if faults:
         raise UserError(listing(faults))
 
 
+def shape_faults(config: Any) -> list[str]:
+    """What would make the validator, or its message, fail or take for ever.
+
+    YAML's aliases can make a table that holds itself, or ten lines that hold billions of values.
+    """
+    faults: list[str] = []
+    left: list[tuple[tuple[Any, ...], Any]] = [((), config)]
+    for _ in range(MOST_VALUES):
+        if not left:
+            return faults
+        path, value = left.pop()
+        where = dotted(path)
+        if isinstance(value, int) and abs(value) >= 2**63:
+            faults.append(f"{where} is an integer of more than 64 bits: make it smaller")
+        if not isinstance(value, dict | list):
+            continue
+        if len(path) == DEEPEST:
+            faults.append(f"{where} is nested too deeply: no key takes that; remove it")
+            continue
+        for key, child in value.items() if isinstance(value, dict) else enumerate(value):
+            if isinstance(value, dict) and not isinstance(key, str):
+                faults.append(f"{dotted((*path, key))}: the key {key!r} is no text: quote it")
+            left.append(((*path, key), child))
+    return [*faults, f"it holds more than {MOST_VALUES:,} values: remove what no key takes"]
+
+
+def dotted(path: Iterable[Any]) -> str:
+    """A key as a.b.c; a part that cannot be printed, or is very long, as far as it can be shown."""
+    parts = map(str, path)
+    return ".".join(shown(part) if not part.isprintable() else part[:100] for part in parts)
+
+
+def shown(value: Any) -> str:
+    """A value in quotes, as in Python, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+
+
 def explain(error: jsonschema.ValidationError) -> str:
     """One fault in a user's words: the key, the value, what is allowed, what was perhaps meant."""
-    where = ".".join(map(str, error.absolute_path))
+    where = dotted(error.absolute_path)
     description = error.schema.get("description", "")
     if error.validator == "oneOf":  # the fault in the alternative that was perhaps meant
         error = min(error.context, key=lambda inner: inner.validator == "type")
-        where = ".".join(map(str, error.absolute_path))
+        where = dotted(error.absolute_path)
     if error.validator == "additionalProperties":
         known = list(error.schema.get("properties", {}))
         unknown = [key for key in error.instance if key not in known]
-        return "; ".join(
-            f"unknown key {'.'.join(filter(None, [where, str(key)]))}{suggestion(key, known)}"
-            for key in unknown
-        )
+        named = [
+            f"unknown key {dotted([*error.absolute_path, key])}{suggestion(key, known)}"
+            for key in unknown[:3]
+        ]
+        return "; ".join(named + [f"and {len(unknown) - 3} more"] * (len(unknown) > 3))
     if error.validator == "required":
         return f"{where or 'the config'}: {error.message}"
+    value = shown(error.instance)
     if error.instance is None and where:
         return f"{where} is None, that is empty: give it a value, or remove the key"
-    text = f"{where} is {error.instance!r}: {error.message}"
+    text = f"{where} is {value}: {error.message.replace(repr(error.instance), value)}"
     if error.validator == "enum":
-        text = f"{where} is {error.instance!r}, but must be one of "
+        text = f"{where} is {value}, but must be one of "
         text += ", ".join(map(str, error.validator_value))
         text += suggestion(error.instance, [str(value) for value in error.validator_value])
     description = error.schema.get("description", description)
@@ -157,7 +250,10 @@ def listing(faults: list[str]) -> str:
     """All faults as one message."""
     if len(faults) == 1:
         return f"the configuration is wrong: {faults[0]}"
-    return "the configuration is wrong:\n" + "\n".join(f"  - {fault}" for fault in faults)
+    more = [f"and {len(faults) - 20} more"] * (len(faults) > 20)
+    return "the configuration is wrong:\n" + "\n".join(
+        f"  - {fault}" for fault in [*faults[:20], *more]
+    )
 
 
 def fill(given: Config, schema: dict[str, Any]) -> Config:

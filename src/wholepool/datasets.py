@@ -135,12 +135,50 @@ UNPACKED_MD5 = {
 }
 
 
+def load(name: str, data_dir: Path) -> Images:
+    """The images of a source, checked.
+
+    Raises UserError if no pool can be made of them: not all of one size, or not one label each.
+    """
+    images, known = SOURCES[name].load(data_dir), SOURCES[name]
+    where = f"source {name!r}"
+    shapes = {part.shape[1:] for part in (images.train, images.test)}
+    if images.train.ndim != 4 or images.test.ndim != 4 or len(shapes) > 1:
+        raise UserError(
+            f"{where} gives images of mixed sizes, {images.train.shape} to train on and "
+            f"{images.test.shape} to test on: scale or crop all to one size, (n, height, width, "
+            "channels)"
+        )
+    for part, labels in ((images.train, images.train_labels), (images.test, images.test_labels)):
+        if part.dtype != np.uint8:
+            raise UserError(
+                f"{where} gives images of {part.dtype}: convert them to uint8, 0 to 255"
+            )
+        if len(part) != len(labels):
+            raise UserError(
+                f"{where} gives {len(part)} images and {len(labels)} labels: it must give one "
+                "label each"
+            )
+        bad = labels[(labels < 0) | (labels >= known.classes)]
+        if len(bad):
+            raise UserError(
+                f"{where} gives label {bad[0]}, but has {known.classes} classes: labels must be 0 "
+                f"to {known.classes - 1}"
+            )
+    return images
+
+
 def from_torchvision(name: str, data_dir: Path, train: dict, test: dict) -> Images:
     """Read torchvision's data set `name`, downloading it only if it is not in `data_dir`.
 
     `train` and `test` are the arguments that select the parts. Raises UserError if the files are
     missing or damaged and cannot be downloaded.
     """
+    if Path(data_dir).exists() and not Path(data_dir).is_dir():
+        raise UserError(
+            f"{data_dir} is a file, but data_dir must be a folder: move it away, or set data_dir "
+            "to another"
+        )
     for file, expected in UNPACKED_MD5.get(name, {}).items():
         path = Path(data_dir) / name / "raw" / file
         if path.exists():

@@ -1,5 +1,8 @@
 """The exceptions that end a stage in order."""
 
+#: the remedy for a file that a stage has made and that is not, or no longer, what it should be
+ANEW = "delete it, and the stage that makes it makes it anew"
+
 
 class UserError(ValueError):
     """Bad input: one paragraph that names the file or key, the value, and the remedy."""

@@ -13,7 +13,7 @@ import numpy as np
 from wholepool.cost import Job, Pool, beside, on_disk
 from wholepool.errors import UserError
 from wholepool.network import flops
-from wholepool.throughput import clusters, graph_key, network_key, settings_of
+from wholepool.throughput import STARTS, clusters, graph_key, network_key, settings_of
 
 #: what a job imports; the others are light
 START = {
@@ -43,8 +43,11 @@ def read_rates(path: str | Path) -> dict[str, Any]:
     """A file that `throughput` wrote. Raises UserError if it is not one."""
     try:
         rates = json.loads(Path(path).read_text(encoding="utf-8"))
-        missing = {"device", "start", "networks", "graphs", "kmeans", "strategies"} - set(rates)
-    except (OSError, ValueError, TypeError) as error:
+        missing = {"device", "kind", "start", "networks", "graphs", "kmeans", "strategies"} - set(
+            rates
+        )
+        missing |= {f"start.{kind}" for kind in STARTS if kind not in rates.get("start", {})}
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise UserError(
             f"{path} is no file of measured rates ({error}): make one on the device in question "
             "with python -m wholepool throughput --config GRID.yaml --out FILE.json"

@@ -1,5 +1,6 @@
 """Writing files so that a final name never carries a half-written content."""
 
+import errno
 import fcntl
 import glob
 import json
@@ -12,15 +13,30 @@ from typing import Any
 
 import numpy as np
 
+from wholepool.errors import ANEW, UserError
+
+#: they say that no room is left; so do libraries that give no number
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, None)
+
 
 @contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success sync it to disk and rename it to `path`.
 
     A job that dies in between leaves at most a hidden temporary file, never a torn `path`; the next
-    one that writes `path` removes it.
+    one that writes `path` removes it. An OSError, as of a full disk, names `path`.
     """
     path = Path(path)
+    try:
+        with replacing(path) as temporary:
+            yield temporary
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """`atomic`, whose errors name whatever the system names."""
     path.parent.mkdir(parents=True, exist_ok=True)
     for left in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
         remove_if_left(left)
@@ -60,6 +76,45 @@ def remove_if_left(temporary: Path) -> None:
                 temporary.unlink(missing_ok=True)
     except OSError:  # it went meanwhile, or is another user's: not ours to care for
         return
+
+
+def explained(error: OSError, output: str | Path = "") -> str:
+    """What the system refuses, in one paragraph with a remedy; `output` is being made meanwhile."""
+    path = os.fspath(error.filename or output)
+    path = path.decode(errors="replace") if isinstance(path, bytes) else path
+    reason = f"{path}: {error.strerror or error}"
+    if error.errno in NO_ROOM:
+        remedy = "is the disk full? Free some space, or give the results a larger disk, then"
+    elif error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        remedy = (
+            "it must be readable or writable for you: change that, or choose another folder, then"
+        )
+    elif error.errno in (errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY):
+        remedy = "a file stands where a folder should, or a folder for a file: move it away, then"
+    else:
+        remedy = "see to it, then"
+    return f"{reason}: {remedy} run the same command again"
+
+
+def read_json(path: str | Path) -> Any:
+    """A JSON file's value; UserError where it is missing or torn."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing: run the stage that makes it") from None
+    except ValueError as error:
+        raise UserError(f"{path} is not a complete JSON file ({error}): {ANEW}") from error
+
+
+def read_object(path: str | Path, *keys: str) -> dict[str, Any]:
+    """A JSON file's table, which has `keys`; UserError where it is another thing."""
+    found = read_json(path)
+    if not isinstance(found, dict):
+        raise UserError(f"{path} holds a {type(found).__name__}, not a table of keys: {ANEW}")
+    missing = [key for key in keys if key not in found]
+    if missing:
+        raise UserError(f"{path} lacks {', '.join(missing)}: {ANEW}")
+    return found
 
 
 def write_json(path: str | Path, value: Any) -> None:

@@ -7,10 +7,12 @@ s(u, v) = [u.v]_+^3 of l2-normalized u and v, and D^-1/2 W D^-1/2.
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from scipy import sparse
 
+from wholepool.errors import ANEW, UserError
 from wholepool.files import atomic
 from wholepool.neighbors import nearest_neighbors
 
@@ -88,6 +90,22 @@ def write_graph(path: str | Path, graph: sparse.csr_array) -> None:
         sparse.save_npz(file, graph, compressed=False)
 
 
-def read_graph(path: str | Path) -> sparse.csr_array:
-    """Read a graph that `write_graph` wrote."""
-    return sparse.csr_array(sparse.load_npz(path))
+def read_graph(path: str | Path, n: int) -> sparse.csr_array:
+    """Read a graph of `n` nodes that `write_graph` wrote.
+
+    Raises UserError if the file is missing or torn, or holds another graph.
+    """
+    try:
+        graph = sparse.csr_array(sparse.load_npz(path))
+        graph.check_format()  # every neighbor is a node
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing: run the stage that makes it") from None
+    except (ValueError, KeyError, EOFError, BadZipFile) as error:
+        raise UserError(f"{path} is not a complete graph ({error}): {ANEW}") from error
+    if graph.shape != (n, n):
+        raise UserError(
+            f"{path} is a graph of {graph.shape[0]} nodes, not of the pool's {n}: {ANEW}"
+        )
+    if not np.isfinite(graph.data).all():
+        raise UserError(f"{path} has an edge whose weight is not finite: {ANEW}")
+    return graph

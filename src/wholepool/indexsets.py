@@ -1,10 +1,13 @@
 """The Parquet index sets that pass between stages: their schemas, writing, reading, checking.
 
 Every file carries in its schema's metadata the pool that its indices point into (data set name,
-fingerprint, n, number of classes) and where it belongs in the grid (seed, cycle). A reader checks
-the file's integrity, its kind, its pool and its content, and names the file and the fault.
+fingerprint, n, number of classes), where it belongs in the grid (seed, cycle), and a checksum of
+its content: Parquet's own covers the pages, not the footer, where one flipped bit can drop all
+rows. A reader checks the file's integrity, its kind, its pool and its content, and names the file
+and the fault.
 """
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from wholepool.errors import UserError
+from wholepool.errors import ANEW, UserError
 from wholepool.files import atomic
 from wholepool.pool import Pool
 
@@ -60,6 +63,7 @@ def write_index_set(
         "classes": str(pool.classes),
         "seed": str(seed),
         "cycle": str(cycle),
+        "checksum": checksum(cast),
         **(more or {}),
     }
     table = pa.table({name: to_arrow(array) for name, array in cast.items()})
@@ -68,35 +72,67 @@ def write_index_set(
         pq.write_table(table, temporary, write_page_checksum=True)
 
 
-def read_index_set(path: str | Path, kind: str, pool: Pool) -> Columns:
+def read_index_set(
+    path: str | Path, kind: str, pool: Pool, seed: int | None = None, cycle: int | None = None
+) -> Columns:
     """Read and check one index set; returns its columns by name.
 
-    Raises UserError if the file is missing or torn, of another kind or data set, or if its
-    content breaks the rules of `check`.
+    `seed` and `cycle` are those that it must be of, unless it is of all seeds; None takes any.
+
+    Raises UserError if the file is missing or torn, of another kind or data set, if its content
+    breaks the rules of `check`, or is not what was written.
     """
     table = read_table(path)
     metadata = text_metadata(table.schema)
     if metadata.get("kind") != kind:
-        raise UserError(f"{path} is an index set of kind {metadata.get('kind')!r}, not {kind!r}")
+        raise UserError(
+            f"{path} is an index set of kind {metadata.get('kind')!r}, not {kind!r}: give one of "
+            "that kind"
+        )
     if metadata.get("fingerprint") != pool.fingerprint:
         raise UserError(
             f"{path} belongs to data set {metadata.get('dataset')!r} with fingerprint "
-            f"{metadata.get('fingerprint', '')[:12]}, not to {pool.dataset!r} with "
-            f"{pool.fingerprint[:12]}: its indices would point at other images. Use the file made "
-            "for this pool"
+            f"{metadata.get('fingerprint', '')[:12]!r}, not to {pool.dataset!r} with "
+            f"{pool.fingerprint[:12]!r}: its indices would point at other images. Use the file "
+            "made for this pool"
         )
+    for name, wanted in (("seed", seed), ("cycle", cycle)):
+        if wanted is not None and metadata.get(name) not in (str(wanted), "-1"):
+            raise UserError(
+                f"{path} is of {name} {metadata.get(name)}, but is to be used as one of {name} "
+                f"{wanted}: give the file that was made for it"
+            )
     if table.column_names != list(SCHEMAS[kind]):
-        raise UserError(f"{path} has columns {table.column_names}, not {list(SCHEMAS[kind])}")
+        raise UserError(
+            f"{path} has columns {table.column_names}, not {list(SCHEMAS[kind])}: {ANEW}"
+        )
     columns = {}
     for name, dtype in SCHEMAS[kind].items():
         column = table.column(name)
         if column.type != pa.from_numpy_dtype(dtype):
-            raise UserError(f"{path}: column {name} is {column.type}, not {np.dtype(dtype)}")
+            raise UserError(
+                f"{path}: column {name} is {column.type}, not {np.dtype(dtype)}: {ANEW}"
+            )
         if column.null_count:
-            raise UserError(f"{path}: column {name} has {column.null_count} empty values")
+            raise UserError(f"{path}: column {name} has {column.null_count} empty values: {ANEW}")
         columns[name] = to_numpy(column)
-    check(columns, kind, pool, str(path))
+    check(columns, kind, pool, str(path), f": {ANEW}")
+    # files of earlier versions have none
+    if "checksum" in metadata and metadata["checksum"] != checksum(columns):
+        raise UserError(
+            f"{path} was damaged or changed after it was written: its content does not fit its "
+            f"checksum: {ANEW}"
+        )
     return columns
+
+
+def checksum(columns: Columns) -> str:
+    """SHA-256, in hexadecimal, of columns: their names, types and bytes."""
+    digest = hashlib.sha256()
+    for name, array in columns.items():
+        digest.update(f"{name} {array.dtype} {len(array)}\n".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 def read_table(path: str | Path) -> pa.Table:
@@ -112,9 +148,12 @@ def opened(path: str | Path) -> Iterator[pq.ParquetFile]:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             yield file
     except FileNotFoundError as error:
-        raise UserError(f"{path} is missing") from error
-    except (pa.ArrowException, OSError) as error:
-        raise UserError(f"{path} is not a complete Parquet file: {error}") from error
+        raise UserError(f"{path} is missing: run the stage that makes it") from error
+    except PermissionError:
+        raise
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split()).rstrip(".")  # Arrow's may have several lines
+        raise UserError(f"{path} is not a complete Parquet file ({reason}): {ANEW}") from error
 
 
 def read_metadata(path: str | Path) -> dict[str, str]:
@@ -166,26 +205,34 @@ def list_to_arrow(values: list[Any]) -> pa.Array:
     return pa.Array.from_buffers(kind, len(values), [missing, pa.py_buffer(numbers)])
 
 
-def check(columns: Columns, kind: str, pool: Pool, path: str) -> None:
-    """Raise UserError unless indices are unique and in range, labels are classes, and so on."""
+def check(columns: Columns, kind: str, pool: Pool, path: str, remedy: str = "") -> None:
+    """Raise UserError unless indices are unique and in range, labels are classes, and so on.
+
+    `remedy` ends its message.
+    """
     index = columns["index"]
     if len(index) and (index.min() < 0 or index.max() >= pool.n):
         bad = index[(index < 0) | (index >= pool.n)][0]
-        raise UserError(f"{path}: index {bad} is outside the pool of {pool.n} images")
+        raise UserError(f"{path}: index {bad} is outside the pool of {pool.n} images{remedy}")
     unique, counts = np.unique(index, return_counts=True)
     if len(unique) < len(index):
-        raise UserError(f"{path}: index {unique[counts > 1][0]} occurs more than once")
+        raise UserError(f"{path}: index {unique[counts > 1][0]} occurs more than once{remedy}")
     if "label" in columns:
         label = columns["label"]
         if len(label) and (label.min() < 0 or label.max() >= pool.classes):
             bad = label[(label < 0) | (label >= pool.classes)][0]
-            raise UserError(f"{path}: label {bad} is not one of {pool.classes} classes")
+            raise UserError(f"{path}: label {bad} is not one of {pool.classes} classes{remedy}")
+    if "cycle" in columns and len(index) and columns["cycle"].min() < 0:
+        raise UserError(f"{path}: cycle {columns['cycle'].min()} is no cycle{remedy}")
     if kind == "queries" and not np.array_equal(columns["rank"], np.arange(len(index))):
-        raise UserError(f"{path}: ranks are not 0, 1, 2, ...")
+        raise UserError(f"{path}: ranks are not 0, 1, 2, ...{remedy}")
     if kind == "pseudo_labels":
         weight = columns["weight"]
-        if not ((weight >= 0) & (weight <= 1)).all():
-            raise UserError(f"{path}: weights must be finite and in [0, 1]")
+        bad = weight[~((weight >= 0) & (weight <= 1))]  # NaN too
+        if len(bad):
+            raise UserError(
+                f"{path}: weights must be finite and in [0, 1], but one is {bad[0]}{remedy}"
+            )
 
 
 def unlabeled(n: int, labeled: np.ndarray) -> np.ndarray:

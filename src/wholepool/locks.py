@@ -86,9 +86,15 @@ def lock(path: Path) -> IO[str] | None:
                 error,
             )
         if same_file(file, path):
-            file.truncate(0)
-            file.write(json.dumps(whoami()))
-            file.flush()
+            try:
+                file.truncate(0)
+                file.write(json.dumps(whoami()))
+                file.flush()
+            except OSError as error:  # a full disk: leave no empty lock behind
+                path.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    file.close()
+                raise OSError(error.errno, error.strerror, str(path)) from error
             return file
         file.close()
 

@@ -24,6 +24,7 @@ SMALL = 5_000
 BLOCK_BYTES = 2**28  # of one tile of similarities
 COLUMNS = 2**14  # of a tile made at a time
 LIST_SIZE = 100  # rows of a list, on average
+SHORTEST = 1e-18  # of a row: float32 holds the squares of longer ones to all its digits
 SAMPLE = 1024  # rows whose exact neighbors decide how many lists are searched
 
 
@@ -43,16 +44,18 @@ class Neighbors:
 def unit_rows(embeddings: np.ndarray) -> np.ndarray:
     """The rows, float32, divided by their l2 norm.
 
-    Raises UserError for rows that are not finite or zero: such an embedding has no direction,
-    and the similarities made of it would be NaN.
+    Raises UserError for rows whose norm float32 does not hold, since they are not finite, zero, or
+    so small or large that their squares are: the similarities made of them would be wrong or NaN.
     """
     embeddings = np.asarray(embeddings, dtype=np.float32)
-    norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
-    bad = ~np.isfinite(norms[:, 0]) | (norms[:, 0] == 0)
+    with np.errstate(over="ignore"):
+        norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
+    bad = ~np.isfinite(norms[:, 0]) | (norms[:, 0] < SHORTEST)
     if bad.any():
         raise UserError(
             f"the embedding of image {np.flatnonzero(bad)[0]} (and {bad.sum() - 1} more) is zero "
-            "or not finite: training has diverged; try a smaller learning rate"
+            "or not finite, or all but that, so it has no direction: training has diverged; try a "
+            "smaller learning rate"
         )
     return embeddings / norms
 
@@ -70,11 +73,13 @@ def nearest_neighbors(
     may be as near. In an exact search equal similarities go to the lower index. `search` is
     "exact", "approximate" (at least `recall` of the true neighbors, by a sample), or "auto":
     approximate where the pool has more than EXACT_UP_TO rows. `device` "cuda" searches on the GPU.
-    Raises ValueError unless 1 <= k < n.
+    Raises UserError unless 1 <= k < n.
     """
     n = len(embeddings)
     if not 1 <= k < n:
-        raise ValueError(f"k = {k} neighbors of {n} images: k must be at least 1 and below n")
+        raise UserError(
+            f"propagation.k is {k}: k must be at least 1 and below the {n} images of the pool"
+        )
     rows = unit_rows(embeddings)
     if search == "approximate" or (search == "auto" and n > EXACT_UP_TO):
         return approximate(rows, k, device, recall)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from wholepool.errors import UserError
-from wholepool.indexsets import read_index_set
+from wholepool.errors import ANEW, UserError
+from wholepool.indexsets import Columns, read_index_set
 from wholepool.pool import Pool
 
 
@@ -35,6 +35,21 @@ def initial_set(
 def answer(queries: np.ndarray, hidden: np.ndarray) -> np.ndarray:
     """The labels, int32 (b,), of the queried indices (b,), from the hidden ones (n,)."""
     return hidden[queries].astype(np.int32)
+
+
+def require_answers(path: str | Path, labeled: Columns, hidden: np.ndarray) -> None:
+    """Raise UserError unless every label of the labeled set, from `path`, is the oracle's answer.
+
+    For the stages that may see the hidden labels (n,): a set that was relabeled is noticed there.
+    """
+    wrong = np.flatnonzero(labeled["label"] != hidden[labeled["index"]])
+    if len(wrong):
+        index = labeled["index"][wrong[0]]
+        raise UserError(
+            f"{path}: image {index} has label {labeled['label'][wrong[0]]}, but the oracle's "
+            f"answer is {hidden[index]} (and {len(wrong) - 1} more differ): the set was relabeled "
+            f"after the oracle gave it. If nobody meant to, {ANEW}"
+        )
 
 
 def read_hidden(path: str | Path, pool: Pool) -> np.ndarray:

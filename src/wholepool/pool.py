@@ -1,14 +1,20 @@
 """The pool: every image that could be labeled, as one memory-mapped array, without labels."""
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from wholepool.errors import UserError
-from wholepool.files import write_array, write_json
+from wholepool.errors import ANEW, UserError
+from wholepool.files import read_object, write_array, write_json
+
+#: what a pool's description must hold to be read
+DESCRIPTION = (
+    *("dataset", "n", "height", "width", "channels", "classes", "class_names", "mean", "std"),
+    *("fingerprint", "source"),
+)
 
 
 @dataclass(frozen=True)
@@ -120,20 +126,31 @@ def write_pool(
     return pool
 
 
+def expected(info: dict[str, Any], name: str) -> int:
+    """How many values a list in a pool's description has."""
+    return info["classes"] if name == "class_names" else info["channels"]
+
+
 def read_pool(images_path: str | Path, info_path: str | Path) -> Pool:
     """Open a pool. The images are memory-mapped, read-only.
 
     Raises UserError if one is missing or torn, or if the two do not belong together.
     """
-    path: str | Path = info_path
-    try:
-        info = json.loads(Path(info_path).read_text(encoding="utf-8"))
-        path = images_path
-        images = np.load(images_path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+    info = read_object(info_path, *DESCRIPTION)
+    wrong = [
+        name for name in ("mean", "std", "class_names") if len(info[name]) != expected(info, name)
+    ]
+    if wrong:
         raise UserError(
-            f"{path} is missing or not complete ({error}): delete it if it is there, and the data "
-            "stage makes it anew"
+            f"{info_path}: {wrong[0]} has {len(info[wrong[0]])} values, not "
+            f"{expected(info, wrong[0])}: {ANEW}"
+        )
+    try:
+        images = np.load(images_path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError, FileNotFoundError) as error:
+        raise UserError(
+            f"{images_path} is missing or not complete, or needs pickle ({error}): delete it if it "
+            "is there, and the data stage makes it anew"
         ) from error
     shape = (info["n"], info["height"], info["width"], info["channels"])
     if images.shape != shape or images.dtype != np.uint8:

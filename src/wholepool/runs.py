@@ -12,8 +12,8 @@ from typing import Any
 import pandas as pd
 
 from wholepool import slices
-from wholepool.errors import UserError
-from wholepool.files import atomic
+from wholepool.errors import ANEW, UserError
+from wholepool.files import atomic, read_object
 from wholepool.grid import Cell, cells
 from wholepool.indexsets import read_metadata
 from wholepool.provenance import REPEATED, TIMES, differences
@@ -71,12 +71,7 @@ def read_metrics(path: Path, cell: Cell) -> dict[str, Any]:
     """A cell's metrics; UserError if they are missing, torn or another cell's."""
     if not path.exists():
         raise UserError(f"{path} is missing: its cell has not been run")
-    try:
-        metrics = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(
-            f"{path} is not a complete JSON file ({error}): delete it, and it is made anew"
-        ) from error
+    metrics = read_object(path, "n_labels", "accuracy")
     for name in ("method", "strategy", "seed", "cycle"):
         if metrics.get(name) != getattr(cell, name):
             raise UserError(
@@ -123,15 +118,20 @@ def more(paths: list[Path]) -> str:
 
 def write_runs(results: Path, config: Mapping[str, Any], infos: Infos, out: Path) -> None:
     """Write `gather`'s table as CSV."""
+    table = gather(results, config, infos)
     with atomic(out) as temporary:
-        gather(results, config, infos).to_csv(temporary, index=False, lineterminator="\n")
+        table.to_csv(temporary, index=False, lineterminator="\n")
 
 
 def write_pretraining(diagnoses: list[Path], out: Path) -> None:
     """Write how the clusters of each pre-training agree with the hidden labels (NMI), as CSV."""
     rows = []
     for path in diagnoses:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = read_object(path, "dataset", "epoch", "nmi", "nmi_previous")
+        if len({len(found[name]) for name in ("epoch", "nmi", "nmi_previous")}) > 1:
+            raise UserError(
+                f"{path} has more of epoch, nmi or nmi_previous than of the others: {ANEW}"
+            )
         for epoch, nmi, previous in zip(
             found["epoch"], found["nmi"], found["nmi_previous"], strict=True
         ):

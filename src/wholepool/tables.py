@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wholepool import statistics
-from wholepool.errors import UserError
+from wholepool.errors import ANEW, UserError
 from wholepool.files import write_text
 from wholepool.grid import ALL, INITIAL, is_full
 
@@ -720,7 +720,11 @@ def write_tables(
     """
     runs = read_runs(Path(runs_csv))
     check_one_setting(Path(runs_csv))
-    files = _table_files(accuracy_table(runs, grid), grid, pools)
+    try:
+        accuracy = accuracy_table(runs, grid)
+    except UserError as error:
+        raise UserError(f"{runs_csv}: {error}") from error
+    files = _table_files(accuracy, grid, pools)
     if isinstance(out, Mapping):
         unknown = [name for name in out if name not in files]
         if unknown:
@@ -779,16 +783,27 @@ def _read(path: Path, columns: list[str]) -> pd.DataFrame:
 
     # Text stays text: by default pandas takes names such as "None" or "NA" for missing values.
     numbers = [column for column in columns if column not in _TEXT_COLUMNS]
-    table = pd.read_csv(
-        path,
-        usecols=lambda column: column in columns,
-        dtype={column: str for column in _TEXT_COLUMNS},
-        keep_default_na=False,
-        na_values={column: ["", "nan", "NaN"] for column in numbers},
-    )
+    try:
+        table = pd.read_csv(
+            path,
+            usecols=lambda column: column in columns,
+            dtype={column: str for column in _TEXT_COLUMNS},
+            keep_default_na=False,
+            na_values={column: ["", "nan", "NaN"] for column in numbers},
+        )
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing: run snakemake all_tables, which makes it") from None
+    except (ValueError, UnicodeDecodeError) as error:  # pandas' own are ValueErrors
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path} is not a CSV file ({reason}): {ANEW}") from error
     missing = [column for column in columns if column not in table.columns]
     if missing:
-        raise UserError(f"{path} lacks the column(s) {', '.join(missing)}.")
+        raise UserError(f"{path} lacks the column(s) {', '.join(missing)}: {ANEW}")
+    for column in numbers:
+        if not pd.api.types.is_numeric_dtype(table[column]):
+            number = pd.to_numeric(table[column], errors="coerce")
+            bad = table[column][number.isna() & table[column].notna()]
+            raise UserError(f"{path}: {column} is {bad.iloc[0]!r} in a row, not a number: {ANEW}")
     return table[columns]
 
 

@@ -1,8 +1,9 @@
 """One cycle's training: SUP on the labeled set, then SEMI on the whole pool (Algorithm 1)."""
 
+import contextlib
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -143,7 +144,8 @@ def train(
         close(rate, sum(map(len, batches)), began)
         epoch, number, losses, drawn = epoch + 1, 0, [], False
     if semi is None:
-        require_finite(network, "sup.lr")
+        with told_where(history):
+            require_finite(network, "sup.lr")
         return history
 
     # SEMI: label propagation before every epoch (the public code spares the second one), then
@@ -154,7 +156,8 @@ def train(
         began, rate = time.perf_counter(), 0.0
         if not drawn and (epoch == 0 or epoch >= after["first_epochs"]):
             with keep.busy(state):
-                embeddings, probabilities = embed(network, views, views.embedding_rng(rng))
+                with told_where(history):
+                    embeddings, probabilities = embed(network, views, views.embedding_rng(rng))
                 here = State(embeddings, probabilities, labeled, labels, settings, device.type)
                 pseudo = semi.pseudo_label(here)
             order = pool_rest[draw(pseudo.weights[pool_rest], count, after["draw"], rng)]
@@ -182,7 +185,8 @@ def train(
         images = sum(map(len, chunks)) + len(chunks) * after["labeled_size"]
         close(rate, images, began, **pseudo.report)
         epoch, number, losses, drawn = epoch + 1, 0, [], False
-    require_finite(network, "semi.lr")
+    with told_where(history):
+        require_finite(network, "semi.lr")
     return history
 
 
@@ -193,6 +197,21 @@ def check_loss(loss: float, phase: str, epoch: int, rate: float) -> None:
             f"training diverged in {phase} epoch {epoch}: the loss is {loss} at learning rate "
             f"{rate:.4g}. Try a smaller {phase}.lr, or network.logit_scale: 1"
         )
+
+
+@contextlib.contextmanager
+def told_where(history: list[dict[str, Any]]) -> Iterator[None]:
+    """Around what finds a divergence only after the epoch: its error says which epoch that was."""
+    try:
+        yield
+    except UserError as error:
+        if not history:
+            raise
+        last = history[-1]
+        raise UserError(
+            f"{error}. It was trained last in {last['phase']} epoch {last['epoch']}, at learning "
+            f"rate {last['lr']:.4g}: make {last['phase']}.lr smaller"
+        ) from error
 
 
 def require_finite(network: Network, key: str) -> None:

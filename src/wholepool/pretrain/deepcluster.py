@@ -19,7 +19,7 @@ from wholepool.network import Network
 from wholepool.optimizer import Sgd, cosine
 from wholepool.pretrain import Pretrained, pretraining
 from wholepool.resume import Checkpoints, random_state, set_random_state
-from wholepool.training import Report, check_loss, cut, require_finite
+from wholepool.training import Report, check_loss, cut, require_finite, told_where
 
 
 @pretraining("deepcluster")
@@ -93,7 +93,8 @@ def deepcluster(
         due = not use_pixels if from_pixels else steps_since >= settings["reassign_steps"]
         if not drawn and due:
             with keep.busy(state):
-                points = pixels(views) if use_pixels else embeddings_of(network, views, rng)
+                with told_where(history):
+                    points = pixels(views) if use_pixels else embeddings_of(network, views, rng)
                 points = prepare(points, settings["pca"], settings["whiten"])
                 start = rng if start_seed is None else np.random.default_rng(start_seed)
                 how = (settings["kmeans_iterations"], start, settings["empty_clusters"])
@@ -142,7 +143,8 @@ def deepcluster(
             speed = images / max(time.perf_counter() - began, 1e-9)
             report(row, (epoch + 1) / settings["epochs"], speed)
         epoch, number, losses, drawn = epoch + 1, 0, [], False
-    require_finite(network, "pretrain.lr")
+    with told_where(history):
+        require_finite(network, "pretrain.lr")
     return Pretrained(history, np.stack(clusters), cluster_epochs)
 
 
