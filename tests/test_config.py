@@ -407,6 +407,7 @@ BAD = [
     ("pool/size", 2000, [r"pool\.size is 2000", "1297"]),
     ("pool/mean", [0.5, 0.5, 0.5], [r"pool\.mean has 3 values", r"1 channel"]),
     ("pool/std", [0.1, 0.2], [r"pool\.std has 2 values", r"1 channel"]),
+    ("pool/grey_channels", 3.0, [r"grey_channels is 3\.0", "integer"]),
     ("pool/grey_channels", 2, ["grey_channels is 2", "must be one of 1, 3"]),
     ("seed_moves", "none", ["seed_moves", "must be one of all, initial"]),
     ("pool/std", [0], [r"pool\.std", "greater|minimum"]),

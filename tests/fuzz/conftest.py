@@ -16,7 +16,7 @@ COMMON = {
     "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large],
 }
 settings.register_profile("short", max_examples=100, derandomize=True, **COMMON)
-settings.register_profile("long", max_examples=1500, **COMMON)
+settings.register_profile("long", max_examples=1000, **COMMON)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
 
 
