@@ -24,14 +24,14 @@ ON_CPU = ("--config", "device=cpu")
 #: a job for each of: PRE, the cells of cycle 0, and those of cycle 1 (what asks for them, too)
 JOBS = 1 + (2 * 2 + 2) + 2 * 2 * 2
 
-pytestmark = pytest.mark.slurm
+pytestmark = [pytest.mark.slurm, pytest.mark.usefixtures("installed")]
 
 
 def cluster(verb):
     return subprocess.run([CLUSTER, verb], text=True, stderr=subprocess.PIPE)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def installed():
     """The cluster. No test makes one, as that takes root, Debian packages and /etc."""
     pytest.importorskip("snakemake_executor_plugin_slurm")
@@ -40,7 +40,7 @@ def installed():
 
 
 @pytest.fixture
-def slurm(installed):
+def slurm():
     """All daemons run, and nobody's jobs are in the queue; also after a test that failed."""
     yield
     restart("slurmctld")
