@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from running import ROOT, TINY, command, contents, environment, snakemake
+from running import ROOT, TINY, command, contents, environment, planned, snakemake
 
 CLUSTER = ROOT / "tests" / "slurm" / "cluster.sh"
 WATCH = ROOT / "tests" / "slurm" / "watch"
@@ -24,14 +24,14 @@ ON_CPU = ("--config", "device=cpu")
 #: a job for each of: PRE, the cells of cycle 0, and those of cycle 1 (what asks for them, too)
 JOBS = 1 + (2 * 2 + 2) + 2 * 2 * 2
 
-pytestmark = pytest.mark.slurm
+pytestmark = [pytest.mark.slurm, pytest.mark.usefixtures("installed")]
 
 
 def cluster(verb):
     return subprocess.run([CLUSTER, verb], text=True, stderr=subprocess.PIPE)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def installed():
     """The cluster. No test makes one, as that takes root, Debian packages and /etc."""
     pytest.importorskip("snakemake_executor_plugin_slurm")
@@ -40,10 +40,20 @@ def installed():
 
 
 @pytest.fixture
-def slurm(installed):
-    """All daemons run, and nobody's jobs are in the queue; also after a test that failed."""
-    yield
-    restart("slurmctld")
+def slurm():
+    """Make a grid to be run; afterwards nothing of it runs and all daemons do."""
+    grids = []
+
+    def grid(folder, config=TINY):
+        grids.append(Grid(folder, config))
+        return grids[-1]
+
+    yield grid
+    for grid in grids:
+        if grid.driver is not None and grid.driver.poll() is None:
+            grid.driver.kill()
+            grid.driver.wait()
+    restart()
     subprocess.run(["scancel", "--user", str(os.getuid())], check=True)
     subprocess.run(["scontrol", "update", "PartitionName=main", "State=UP"], check=True)
 
@@ -52,16 +62,16 @@ def kill(daemon):
     os.kill(int((PIDS / f"{daemon}.pid").read_text()), signal.SIGKILL)
 
 
-def restart(daemon):
-    """Start a daemon that was killed."""
+def restart():
+    """Start what was killed."""
     started = cluster("up")
-    assert started.returncode == 0, f"{daemon}: {started.stderr}"
+    assert started.returncode == 0, started.stderr
 
 
 class Grid:
     """A run of the grid on SLURM in a folder of its own, whose stages are watched."""
 
-    def __init__(self, folder, config=TINY):
+    def __init__(self, folder, config):
         self.folder, self.config, self.driver = folder, config, None
         (folder / "watch" / "hold").mkdir(parents=True)
 
@@ -129,8 +139,14 @@ def state(job):
     return subprocess.run(line, check=True, text=True, stdout=subprocess.PIPE).stdout.strip()
 
 
-def scancel(job):
-    subprocess.run(["scancel", job], check=True)
+def queue():
+    """The ids of the jobs in SLURM's queue."""
+    line = ["squeue", "--noheader", "--format=%i"]
+    return set(subprocess.run(line, check=True, text=True, stdout=subprocess.PIPE).stdout.split())
+
+
+def scancel(*jobs):
+    subprocess.run(["scancel", *jobs], check=True)
 
 
 def repeated(grid, stage):
@@ -140,7 +156,7 @@ def repeated(grid, stage):
 
 
 def test_the_grid_through_slurm_one_job_a_cycle(slurm, run, tmp_path):
-    grid = Grid(tmp_path)
+    grid = slurm(tmp_path)
     grid.start()
     grid.finish()
     assert contents(tmp_path) == contents(run)
@@ -159,7 +175,7 @@ def test_the_grid_through_slurm_one_job_a_cycle(slurm, run, tmp_path):
 
 def test_a_job_and_half_of_a_group_are_cancelled(slurm, run, tmp_path):
     """The same driver does what is left of them, and no finished training again."""
-    grid = Grid(tmp_path)
+    grid = slurm(tmp_path)
     grid.hold("pretrain")
     grid.hold("evaluate")
     grid.start()
@@ -205,31 +221,45 @@ def test_a_gpu_job_gets_its_gpu(slurm, tmp_path):
         assert "gres/gpu=1" in subprocess.run(row, text=True, stdout=subprocess.PIPE).stdout
 
 
+def test_a_job_that_is_cancelled_before_it_starts_leaves_nothing_stale(slurm, tmp_path, varied):
+    """The result of other settings that was there must not pass for its own."""
+    target = "results/datasets/digits/pretrain/deepcluster/model.safetensors"
+    snakemake(tmp_path, "--cores", "1", target)
+    config = varied(pretrain={"epochs": 1, "batch_size": 50, "clusters_per_class": 2})
+    grid = slurm(tmp_path, config)
+    subprocess.run(["scontrol", "update", "PartitionName=main", "State=DOWN"], check=True)
+    grid.start(*ON_CPU, "--retries", "0", targets=[target])
+    grid.until(queue)
+    scancel(*queue())
+    assert grid.driver.wait(120) != 0
+    assert "pretrain" in {job.rule for job in planned(tmp_path, target, config=config)}
+
+
 @pytest.mark.long
 @pytest.mark.parametrize(("daemon", "seconds"), [("slurmd", 10), ("slurmctld", 45)])
 def test_a_daemon_is_killed_and_restarted(slurm, run, tmp_path, daemon, seconds):
     """While jobs run: they go on, and the driver waits for what it is not told."""
-    grid = Grid(tmp_path)
+    grid = slurm(tmp_path)
     grid.hold("train")
     grid.start()
     grid.until_started("train", 4)
     kill(daemon)
     grid.release("train")
     time.sleep(seconds)
-    restart(daemon)
+    restart()
     grid.finish()
     assert contents(tmp_path) == contents(run)
 
 
 @pytest.mark.long
 def test_the_accounting_is_away_for_a_minute(slurm, run, tmp_path):
-    grid = Grid(tmp_path)
+    grid = slurm(tmp_path)
     grid.start()
     grid.until_started("pretrain")
     kill("slurmdbd")
     time.sleep(60)
     assert grid.driver.poll() is None
-    restart("slurmdbd")
+    restart()
     grid.finish()
     assert contents(tmp_path) == contents(run)
     assert repeated(grid, "train") == []
@@ -237,7 +267,7 @@ def test_the_accounting_is_away_for_a_minute(slurm, run, tmp_path):
 
 @pytest.mark.long
 def test_a_job_is_stopped_by_its_time_limit(slurm, run, tmp_path):
-    grid = Grid(tmp_path)
+    grid = slurm(tmp_path)
     grid.hold("pretrain")
     # a signal 120 s before the end of a minute would come at the start
     soon = ("--default-resources", "slurm_extra='--signal=USR1@5'", "mem_mb=4000", "runtime=60")
@@ -253,7 +283,7 @@ def test_a_job_is_stopped_by_its_time_limit(slurm, run, tmp_path):
 @pytest.mark.long
 def test_a_job_is_requeued_and_does_what_is_left(slurm, run, tmp_path):
     """As after a preemption: the same job runs once more."""
-    grid = Grid(tmp_path)
+    grid = slurm(tmp_path)
     grid.hold("evaluate")
     grid.start()
     job = grid.until_started("evaluate")[0]
@@ -274,7 +304,7 @@ def test_the_driver_is_killed_and_its_jobs_run_on(slurm, tmp_path, varied):
     alone.mkdir()
     snakemake(alone, "--cores", "2", "all", config=config)
     folder = tmp_path / "grid"
-    grid = Grid(folder, config)
+    grid = slurm(folder, config)
     grid.start()
     grid.until_started("train", 3)
     grid.until(lambda: len(list(folder.rglob(".model.safetensors.lock"))) >= 3)
@@ -294,7 +324,7 @@ def test_the_driver_is_killed_and_its_jobs_run_on(slurm, tmp_path, varied):
 @pytest.mark.long
 def test_the_driver_is_killed_and_its_jobs_still_wait(slurm, run, tmp_path):
     """They refuse to begin once another driver has taken over."""
-    grid = Grid(tmp_path)
+    grid = slurm(tmp_path)
     partition = ["scontrol", "update", "PartitionName=main"]
     subprocess.run([*partition, "State=DOWN"], check=True)
     grid.start()
@@ -312,19 +342,13 @@ def test_the_driver_is_killed_and_its_jobs_still_wait(slurm, run, tmp_path):
     assert contents(tmp_path) == contents(run)
 
 
-def queue():
-    """The ids of the jobs in SLURM's queue."""
-    line = ["squeue", "--noheader", "--format=%i"]
-    return set(subprocess.run(line, check=True, text=True, stdout=subprocess.PIPE).stdout.split())
-
-
 @pytest.mark.long
 def test_slurm_warns_of_the_time_limit_and_a_checkpoint_is_written(slurm, tmp_path, varied):
     """The signal reaches the stage, and kills nothing between SLURM and it."""
     epochs = {"epochs": 400, "batch_size": 50, "clusters_per_class": 2, "pixel_epochs": 1}
     config = varied(pretrain=epochs)
     target = "results/datasets/digits/pretrain/deepcluster/model.safetensors"
-    grid = Grid(tmp_path / "grid", config)
+    grid = slurm(tmp_path / "grid", config)
     soon = ("--default-resources", "slurm_extra='--signal=USR1@20'", "mem_mb=4000", "runtime=60")
     grid.start(*ON_CPU, *soon, "--set-resources", "pretrain:runtime=1", targets=[target])
     (tmp_path / "alone").mkdir()
