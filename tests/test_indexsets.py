@@ -279,7 +279,7 @@ def test_rows_that_are_lost_are_missed(tmp_path):
     for kept in (0, 3):
         indexsets.write_index_set(path, "labeled", columns_of("labeled"), POOL)
         pq.write_table(pq.read_table(path)[:kept], path)
-        with pytest.raises(UserError, match=r"set\.parquet was damaged or changed.*Delete it"):
+        with pytest.raises(UserError, match=r"set\.parquet was damaged or changed.*delete it"):
             indexsets.read_index_set(path, "labeled", POOL)
 
 

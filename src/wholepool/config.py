@@ -69,7 +69,7 @@ class Loader(yaml.SafeLoader):
 def read_yaml(path: str | Path, option: str = "the file") -> dict[str, Any]:
     """A YAML file's table, as `option` names it. Raises UserError if it is not one."""
     try:
-        found = yaml.load(Path(path).read_text(encoding="utf-8"), Loader)
+        found = Loader(Path(path).read_text(encoding="utf-8")).get_single_data()
     except FileNotFoundError:
         raise UserError(f"{path} is missing: give {option} that is there") from None
     except OSError as error:
