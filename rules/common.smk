@@ -259,6 +259,12 @@ def one_cycle(wildcards):
     return "-".join((*cell, f"cycle{cycle}"))
 
 
+@per_job
+def one_pretraining(wildcards):
+    """The group of a pre-training and its diagnosis; none on one machine."""
+    return None if workflow.local_exec else f"pretrain-{wildcards.dataset}-{wildcards.pre}"
+
+
 def all_metrics(wildcards=None):
     """The metrics of every cell of the grid."""
     return [f"{RESULTS}/{cell.path}/metrics.json" for cell in cells(EXPERIMENTS)]

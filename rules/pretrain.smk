@@ -17,7 +17,7 @@ rule pretrain:
         f"{BENCHMARKS}/pretrain/{{dataset}}/{{pre}}.tsv"
     priority: 10  # half of the grid waits for it
     group:
-        "pretrain"
+        one_pretraining
     conda:
         "../envs/wholepool.yaml"
     threads: THREADS
@@ -52,7 +52,7 @@ rule diagnose:
     benchmark:
         f"{BENCHMARKS}/diagnose/{{dataset}}/{{pre}}.tsv"
     group:
-        "pretrain"
+        one_pretraining
     conda:
         "../envs/wholepool.yaml"
     threads: THREADS

@@ -39,8 +39,8 @@ def test_what_the_rules_give_to_the_shell_is_quoted_or_known_to_be_harmless():
         "params.semi",
     }
     numbers = {  # integers and the like, or one of a few words: the schema's types
-        *("wildcards.seed", "wildcards.cycle", "threads", "resources.device", "resources.jobs"),
-        *("resources.pool_memory", "resources.checkpoint_seconds", "params.draw_seed"),
+        *("wildcards.seed", "wildcards.cycle", "threads", "DEVICE", "resources.jobs"),
+        *("POOL_MEMORY", "resources.checkpoint_seconds", "params.draw_seed"),
         *("params.size", "params.budget"),
     }
     given = {word for path in RULES for word in placeholders(path)}
