@@ -10,7 +10,7 @@ demo: .venv/installed
 	@$(BIN)/python -m wholepool show --results results
 
 test: .venv/installed
-	@$(BIN)/python -m pytest -m "not long"
+	@$(BIN)/python -m pytest
 
 # all of them: the long ones too, and a long random draw of the fuzz tests (tests/README.md)
 SEED ?= $(shell date +%s)
