@@ -147,14 +147,13 @@ def soak(folder, config, rng, kills):
         driver = start(folder, config)
         while not ended(driver.pid) and killed < kills:
             time.sleep(rng.uniform(0.5, 8))
-            jobs = sorted(jobs_of(folder))
-            if rng.random() < 0.5:
-                driver.kill()
-                killed += 1
-            elif jobs:
+            victims = sorted(jobs_of(folder)) if rng.random() < 0.5 else [driver.pid]
+            if victims and not ended(driver.pid):
                 with contextlib.suppress(ProcessLookupError):
-                    os.kill(rng.choice(jobs), signal.SIGKILL)
+                    os.kill(rng.choice(victims), signal.SIGKILL)
                     killed += 1
+                if victims == [driver.pid]:
+                    break
         status, used = os.wait4(driver.pid, 0)[1:]
         driver.returncode = os.waitstatus_to_exitcode(status)
         peaks.append(used.ru_maxrss / 1024)
