@@ -21,4 +21,5 @@ rule cost:
     shell:
         "python -m wholepool cost --config {params.config:q} --schema {resources.schema:q}"
         " --jobs {resources.jobs} --rates {output.rates} --out {output.page}"
-        " --threads {threads} --device {DEVICE} --log {log}"
+        f" --device {DEVICE}"
+        " --threads {threads} --log {log}"

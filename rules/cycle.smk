@@ -36,8 +36,8 @@ rule train:
         " --pool {input.pool} --info {input.info} --labeled {input.labeled}"
         " --theta {input.theta} --pseudo-labels {input.pseudo_labels} --semi {params.semi}"
         " --settings {params.settings:q} --history {output.history} --out {output.model}"
-        " --threads {threads} --device {DEVICE}"
-        " --pool-memory-mb {POOL_MEMORY}"
+        f" --device {DEVICE} --pool-memory-mb {POOL_MEMORY}"
+        " --threads {threads}"
         " --checkpoint-seconds {resources.checkpoint_seconds} --log {log}"
 
 
@@ -79,8 +79,8 @@ rule embed:
         " --embeddings {output.embeddings}"
         " --probabilities {output.probabilities}"
         " --test-probabilities {output.test_probabilities}"
-        " --threads {threads} --device {DEVICE}"
-        " --pool-memory-mb {POOL_MEMORY} --log {log}"
+        f" --device {DEVICE} --pool-memory-mb {POOL_MEMORY}"
+        " --threads {threads} --log {log}"
 
 
 # Cycle 0 is shared by all strategies, also by one that is added next month. Were its embeddings and
@@ -139,7 +139,8 @@ rule propagate:
         " --pool {input.pool} --info {input.info} --labeled {input.labeled}"
         " --embeddings {input.embeddings} --settings {params.settings:q}"
         " --graph {output.graph} --out {output.pseudo_labels}"
-        " --threads {threads} --device {DEVICE} --log {log}"
+        f" --device {DEVICE}"
+        " --threads {threads} --log {log}"
 
 
 use rule propagate as propagate_initial with:
@@ -227,7 +228,8 @@ rule acquire:
         " --embeddings {input.embeddings} --probabilities {input.probabilities}"
         " --graph {input.graph} --budget {params.budget} --settings {params.settings:q}"
         " --pseudo-labels {output.pseudo_labels} --out {output.queries}"
-        " --threads {threads} --device {DEVICE} --log {log}"
+        f" --device {DEVICE}"
+        " --threads {threads} --log {log}"
 
 
 use rule acquire as acquire_with_pseudo_labels with:

@@ -33,8 +33,8 @@ rule pretrain:
         "python -m wholepool pretrain --pool {input.pool} --info {input.info}"
         " --pre {wildcards.pre} --settings {params.settings:q} --history {output.history}"
         " --clusters {output.clusters} --cluster-epochs {output.cluster_epochs}"
-        " --out {output.model} --threads {threads} --device {DEVICE}"
-        " --pool-memory-mb {POOL_MEMORY}"
+        f" --device {DEVICE} --pool-memory-mb {POOL_MEMORY}"
+        " --out {output.model} --threads {threads}"
         " --checkpoint-seconds {resources.checkpoint_seconds} --log {log}"
 
 
