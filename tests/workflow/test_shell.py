@@ -19,7 +19,7 @@ HOSTILE = "x; touch pwned"
 def placeholders(path):
     """What the shell strings of a file of rules interpolate."""
     text = path.read_text(encoding="utf-8")
-    blocks = re.findall(r'^    shell:\n((?:        ".*"\n)+)', text, flags=re.MULTILINE)
+    blocks = re.findall(r'^    shell:\n((?:        f?".*"\n)+)', text, flags=re.MULTILINE)
     assert len(blocks) == text.count("    shell:\n")
     return [word for block in blocks for word in re.findall(r"\{([^}]*)\}", block)]
 
