@@ -2,6 +2,7 @@
 # Snakemake's own lock outlives a killed Snakemake, so profiles/default turns it off: this one is the
 # kernel's, which lets go of it. After a crash the same command goes on, with nothing to unlock.
 import signal
+import time
 
 from snakemake.dag import DAG
 
@@ -9,6 +10,7 @@ from wholepool.files import explained
 from wholepool.locks import announce, claim_results, release_results, superseded
 from wholepool.progress import start_logging
 
+PARSED = time.time()
 announce()
 
 if not workflow.is_main_process:
@@ -36,15 +38,19 @@ def remove_before_submission(executor):
 
     On a cluster a job may be cancelled before it starts. Snakemake then would take what is there from
     earlier settings for its result; and a job would take it for what it did at its last attempt.
+    What has come since this run was planned is the work of a killed driver's job, and stays.
     """
     submit, removed = executor.run_job_pre, set()
 
     def run_job_pre(job):
         for member in job.jobs if job.is_group() else [job]:
-            for file in set(member.output) - removed:
-                Path(file).unlink(missing_ok=True)
-                workflow.persistence.cleanup_metadata(file)
+            files = [Path(file) for file in member.output if file not in removed]
             removed.update(member.output)
+            if all(file.exists() and file.stat().st_mtime > PARSED for file in files):
+                continue
+            for file in files:
+                file.unlink(missing_ok=True)
+                workflow.persistence.cleanup_metadata(str(file))
         submit(job)
 
     executor.run_job_pre = run_job_pre
@@ -54,7 +60,8 @@ onstart:
     global CLAIM
     start_logging("wholepool", None)
     try:
-        CLAIM = claim_results(RESULTS)
+        # the SLURM plugin names all jobs of a run alike
+        CLAIM = claim_results(RESULTS, getattr(workflow.scheduler._executor, "run_uuid", ""))
     except UserError as error:
         raise WorkflowError(str(error)) from None
     except OSError as error:

@@ -1,10 +1,12 @@
 """The command line: what each stage imports, how it fails, and a chain of stages by hand."""
 
+import dataclasses
 import json
 import logging
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +15,7 @@ import pytest
 
 from wholepool import __main__ as cli
 from wholepool.errors import UserError
+from wholepool.pool import Pool
 
 N, CLASSES = 60, 10
 PROPAGATION = {
@@ -432,3 +435,21 @@ def test_graph_device(monkeypatch):
     assert cli.graph_device("auto") == "cpu"
     with pytest.raises(UserError, match="torch finds no CUDA device"):
         cli.graph_device("cuda")
+
+
+def test_a_checkpoint_is_of_one_pool_and_its_normalization_and_weights_of_no_version(tmp_path):
+    pool = Pool(np.zeros((4, 8, 8, 1), np.uint8), "toy", ("a", "b"), (0.5,), (0.2,), "print")
+    args = SimpleNamespace(stage="train", settings={}, out=f"{tmp_path}/model.safetensors")
+    args.checkpoint_seconds = 300
+    one = cli.checkpoints(args, pool)
+    for change in (
+        {"mean": (0.4,)},
+        {"std": (0.3,)},
+        {"fingerprint": "x"},
+        {"class_names": ("a",)},
+    ):
+        assert cli.checkpoints(args, dataclasses.replace(pool, **change)).key != one.key
+    assert one.folder == tmp_path / "model.checkpoints"
+    again = cli.checkpoints(args, pool)
+    again.identity["versions"] = "others"
+    assert again.key == one.key and again.identity != one.identity

@@ -1,6 +1,5 @@
 """One writer an output, one driver a folder, no orphans: with real processes."""
 
-import json
 import os
 import signal
 import subprocess
@@ -160,12 +159,11 @@ def test_jobs_of_a_run_that_was_taken_over_are_superseded(tmp_path, monkeypatch)
 
 
 def test_the_orphans_of_a_killed_driver_are_cancelled_and_waited_for(tmp_path, monkeypatch, caplog):
-    """`scancel` here ends the writer that says it is job 7, after a second."""
+    """`scancel` here ends, after a second, the writer that is of the run that it is given."""
     results = tmp_path / "results"
-    cell = results / "runs" / "cell"
-    orphan = python(WRITE, cell / "model.safetensors", 60, SLURM_JOB_ID="7")
+    orphan = python(WRITE, results / "runs" / "cell" / "model.safetensors", 60)
     orphan.stdout.readline()
-    other = python(WRITE, cell / "metrics.json", 60)  # on this machine, not of the cluster
+    other = python(WRITE, results / "runs" / "cell" / "metrics.json", 60)  # on another machine, say
     other.stdout.readline()
     binaries = tmp_path / "bin"
     binaries.mkdir()
@@ -177,8 +175,8 @@ def test_the_orphans_of_a_killed_driver_are_cancelled_and_waited_for(tmp_path, m
     monkeypatch.setenv("PATH", f"{binaries}:{os.environ['PATH']}")
     with caplog.at_level("INFO", "wholepool"):
         began = time.monotonic()
-        locks.stop_orphans(results, patience=3)
-    assert (tmp_path / "cancelled").read_text() == "7\n"
+        locks.stop_orphans(results, "a-run", patience=3)
+    assert (tmp_path / "cancelled").read_text() == "--name a-run\n"
     assert 3 <= time.monotonic() - began < 10
     assert orphan.poll() is not None or orphan.wait(5)
     assert f"process {other.pid} on " in caplog.text and "still writes" in caplog.text
@@ -187,14 +185,20 @@ def test_the_orphans_of_a_killed_driver_are_cancelled_and_waited_for(tmp_path, m
     other.wait()
 
 
-def test_without_orphans_nothing_is_cancelled(tmp_path, monkeypatch):
-    (tmp_path / ".model.safetensors.lock").write_text(json.dumps({"slurm_job": "7"}))
-
-    def run(*_, **__):
-        raise AssertionError("nobody holds that lock")
-
-    monkeypatch.setattr(locks.subprocess, "run", run)
-    locks.stop_orphans(tmp_path)
+def test_only_a_killed_driver_has_its_jobs_cancelled_and_by_its_own_name(tmp_path, monkeypatch):
+    """Never by the number of a job: in an allocation, that would be the driver's own."""
+    cancelled = []
+    monkeypatch.setattr(locks.subprocess, "run", lambda line, **_: cancelled.append(line))
+    monkeypatch.setenv("SLURM_JOB_ID", "42")
+    for name in ("first", "second"):
+        locks.release_results(locks.claim_results(tmp_path, name))
+    assert cancelled == []
+    locks.claim_results(tmp_path, "third").close()  # killed: the lock is gone, the file is not
+    locks.release_results(locks.claim_results(tmp_path, "fourth"))
+    assert cancelled == [["scancel", "--name", "third"]]
+    locks.claim_results(tmp_path).close()  # of one machine: it has no jobs elsewhere
+    locks.release_results(locks.claim_results(tmp_path, "fifth"))
+    assert len(cancelled) == 1
 
 
 # jobs die with their driver
@@ -224,6 +228,28 @@ def gone(pid):
             return file.read().rpartition(")")[2].split()[0] == "Z"
     except OSError:
         return True
+
+
+SHELL = """
+import os, subprocess, sys, time
+from wholepool.locks import announce
+announce()
+line = ["bash", "-c", '"$0" -u -c "$1"; true', sys.executable, sys.argv[1]]
+child = subprocess.Popen(line, stdout=subprocess.PIPE)
+print(child.stdout.readline().decode(), end="")
+time.sleep(60)
+"""
+
+
+def test_a_job_dies_with_its_driver_when_a_shell_stands_between():
+    """As for a command that is too long for one word, or with an older bash."""
+    child = "import os, time; from wholepool.locks import die_with_driver; die_with_driver();"
+    parent = python(SHELL, child + "print(os.getpid()); time.sleep(60)")
+    pid = int(parent.stdout.readline())
+    assert not gone(pid)
+    parent.kill()
+    parent.wait()
+    until(lambda: gone(pid))
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["before", "after"])

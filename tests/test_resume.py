@@ -239,6 +239,19 @@ def test_a_signal_ends_a_long_computation_and_the_state_before_it_is_kept(tmp_pa
     assert kept(tmp_path).load()["number"] == 0
 
 
+def test_a_second_signal_does_not_end_the_writing_that_the_first_asked_for(tmp_path, monkeypatch):
+    keep, write = kept(tmp_path, seconds=3600), Checkpoints.write
+
+    def interrupted(self, content):
+        os.kill(os.getpid(), signal.SIGTERM)
+        write(self, content)
+
+    monkeypatch.setattr(Checkpoints, "write", interrupted)
+    with pytest.raises(Interrupted), keep.listening(), keep.busy(lambda: state(0)):
+        os.kill(os.getpid(), signal.SIGINT)
+    assert kept(tmp_path).load()["number"] == 0
+
+
 def test_a_signal_after_a_long_computation_waits_for_the_next_step(tmp_path):
     keep = kept(tmp_path, seconds=3600)
     with keep.listening():

@@ -637,7 +637,7 @@ def checkpoints(args: Arguments, pool: "Pool", **more: str) -> "Checkpoints":
         "stage": f"{args.stage} {VERSIONS[args.stage]}",
         "versions": f"wholepool {__version__}, torch {torch.__version__}",
         "settings": digest(json.dumps(args.settings, sort_keys=True)),
-        "pool": pool.fingerprint,
+        "pool": digest(pool.fingerprint, json.dumps([pool.mean, pool.std, pool.classes])),
         **more,
     }
     folder = Path(args.out).with_suffix(".checkpoints")

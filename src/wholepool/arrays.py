@@ -3,6 +3,7 @@
 A reader raises UserError, naming the file and the fault, before anything is computed of it.
 """
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ def read_array(
         array = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
     except FileNotFoundError:
         raise UserError(f"{path} is missing: run the stage that makes it anew") from None
-    except (ValueError, EOFError) as error:
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(
             f"{path} is not a complete array without pickles ({error}): {ANEW}"
         ) from error

@@ -43,7 +43,7 @@ def replacing(path: Path) -> Iterator[Path]:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     temporary = Path(name)
     try:
-        lock(handle)
+        hold(handle)
         yield temporary
         with open(temporary, "rb") as written:
             os.fsync(written.fileno())
@@ -56,7 +56,7 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def lock(handle: int) -> bool:
+def hold(handle: int) -> bool:
     """Lock an open file for as long as it is open; whether that could be done.
 
     It tells a temporary file that is being written from one that a killed process left.
@@ -72,7 +72,7 @@ def remove_if_left(temporary: Path) -> None:
     """Remove a temporary file that no living process is writing."""
     try:
         with open(temporary, "r+b") as file:
-            if lock(file.fileno()):
+            if hold(file.fileno()):
                 temporary.unlink(missing_ok=True)
     except OSError:  # it went meanwhile, or is another user's: not ours to care for
         return

@@ -14,6 +14,7 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -31,6 +32,7 @@ PARENT = "WHOLEPOOL_PARENT"
 DRIVER = ".driver.lock"
 SECONDS_BETWEEN_TRIES = 0.5
 SECONDS_BETWEEN_LINES = 60.0
+SECONDS_BETWEEN_LOOKS = 2.0
 
 
 # ---------------------------------------------------------------------------------------------
@@ -62,8 +64,8 @@ def sole_writer(output: str | Path) -> Iterator[bool]:
         file.close()
 
 
-def lock(path: Path) -> IO[str] | None:
-    """Lock a file and write into it who holds it; None if another process does.
+def lock(path: Path, **more: str) -> IO[str] | None:
+    """Lock a file and write into it who holds it, and `more`; None if another process does.
 
     The one who held it before may have removed the file after it was opened here: such a lock
     would be of no use, so take the file that is there now.
@@ -76,6 +78,9 @@ def lock(path: Path) -> IO[str] | None:
             file.close()
             return None
         except OSError as error:
+            if error.errno == errno.ESTALE:  # NFS: another machine has removed it meanwhile
+                file.close()
+                continue
             if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
                 file.close()
                 raise
@@ -88,8 +93,9 @@ def lock(path: Path) -> IO[str] | None:
         if same_file(file, path):
             try:
                 file.truncate(0)
-                file.write(json.dumps(whoami()))
+                file.write(json.dumps(whoami() | more))
                 file.flush()
+                os.fsync(file.fileno())  # NFS would keep it from other machines for a while
             except OSError as error:  # a full disk: leave no empty lock behind
                 path.unlink(missing_ok=True)
                 with contextlib.suppress(OSError):
@@ -103,12 +109,12 @@ def same_file(file: IO[str], path: Path) -> bool:
     """Whether `path` is still the file that was opened."""
     try:
         return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
-    except FileNotFoundError:
+    except OSError:  # it is gone
         return False
 
 
 def whoami() -> dict[str, Any]:
-    """What tells this process apart, for a person and for `stop_orphans`."""
+    """What tells this process apart."""
     job = os.environ.get("SLURM_JOB_ID")
     run = os.environ.get(RUN)
     return {"host": socket.gethostname(), "pid": os.getpid(), "slurm_job": job, "run": run}
@@ -137,21 +143,38 @@ def announce() -> None:
 
 
 def die_with_driver() -> None:
-    """Have the kernel send this process SIGTERM when the Snakemake that started it dies.
+    """Have this process get SIGTERM when the Snakemake that started it dies.
 
-    Else a job would outlive a killed driver and go on writing. A stage that is run by hand is left
-    alone: its terminal may go. Linux only; elsewhere the lock of the output is what protects it.
+    Else a job would outlive a killed driver and go on writing. The kernel tells at once, if
+    Snakemake is the parent (on Linux); a shell may stand in between, so look for it too. A stage
+    that is run by hand is left alone: its terminal may go.
     """
     if PARENT not in os.environ:
         return
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
-    try:
-        os.kill(int(os.environ[PARENT]), 0)
-    except ProcessLookupError:  # it died before that
+    parent = int(os.environ[PARENT])
+
+    def watch() -> None:
+        while is_alive(parent):
+            time.sleep(SECONDS_BETWEEN_LOOKS)
         os.kill(os.getpid(), signal.SIGTERM)
+
+    if is_alive(parent):
+        threading.Thread(target=watch, daemon=True).start()
+    else:  # it died before this
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process of this machine is there."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
     except PermissionError:
         pass
+    return True
 
 
 # ---------------------------------------------------------------------------------------------
@@ -159,18 +182,18 @@ def die_with_driver() -> None:
 # ---------------------------------------------------------------------------------------------
 
 
-def claim_results(results: str | Path) -> IO[str]:
+def claim_results(results: str | Path, job_name: str = "") -> IO[str]:
     """Make this process the one driver of a results folder; call before any job starts.
 
-    The claim lasts as long as the file that is returned. If the driver before was killed, those of
-    its jobs that still run on the cluster are cancelled: they write a checkpoint and go. Raises
-    UserError if another driver is at work.
+    The claim lasts as long as the file that is returned. `job_name` is that of all its jobs on
+    SLURM. If the driver before was killed, its jobs there are cancelled: they write a checkpoint
+    and go. Raises UserError if another driver is at work.
     """
     path = Path(results) / DRIVER
     path.parent.mkdir(parents=True, exist_ok=True)
     before = holder(path)
     os.environ[RUN] = uuid.uuid4().hex
-    file = lock(path)
+    file = lock(path, job_name=job_name)
     if file is None:
         del os.environ[RUN]
         raise UserError(
@@ -179,7 +202,7 @@ def claim_results(results: str | Path) -> IO[str]:
         )
     if before:
         logger.info("the run before, %s, was killed: going on from what it left", described(before))
-        stop_orphans(Path(results))
+        stop_orphans(Path(results), before.get("job_name", ""))
     return file
 
 
@@ -199,26 +222,25 @@ def superseded(results: str | Path) -> bool:
     return RUN in os.environ and now is not None and now != os.environ[RUN]
 
 
-def stop_orphans(results: Path, patience: float = 120.0) -> None:
-    """Cancel the SLURM jobs that still write below `results`, and wait until they are gone.
+def stop_orphans(results: Path, job_name: str, patience: float = 120.0) -> None:
+    """Cancel the SLURM jobs of a killed driver, and wait until nobody writes below `results`.
 
-    Those on this machine are dying already, see `die_with_driver`. Whoever is still there after
+    Jobs on this machine are dying already, see `die_with_driver`. Whoever is still there after
     `patience` seconds is waited for by the jobs that write the same.
     """
-    held = {path: holder(path) for path in results.rglob(".*.lock") if is_held(path)}
-    held.pop(results / DRIVER, None)
-    jobs = sorted({who["slurm_job"] for who in held.values() if who.get("slurm_job")})
-    if jobs:
-        logger.info("cancelling the jobs that it left on the cluster: %s", " ".join(jobs))
+    if job_name:
+        logger.info("cancelling the jobs that it left on the cluster: scancel --name %s", job_name)
         try:
-            subprocess.run(["scancel", *jobs], check=True, capture_output=True, text=True)
+            line = ["scancel", "--name", job_name]
+            subprocess.run(line, check=True, capture_output=True, text=True)
         except (OSError, subprocess.CalledProcessError) as error:
-            logger.warning("scancel %s failed: %s", " ".join(jobs), error)
+            logger.warning("that failed: %s", error)
+    locks = [path for path in results.rglob(".*.lock") if path.name != DRIVER]
     until = time.monotonic() + patience
-    while any(map(is_held, held)) and time.monotonic() < until:
+    while any(map(is_held, locks)) and time.monotonic() < until:
         time.sleep(SECONDS_BETWEEN_TRIES)
-    for path in filter(is_held, held):
-        logger.warning("%s still writes beside %s", described(held[path]), path)
+    for path in filter(is_held, locks):
+        logger.warning("%s still writes beside %s", described(holder(path)), path)
 
 
 def is_held(path: Path) -> bool:

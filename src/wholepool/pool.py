@@ -1,6 +1,7 @@
 """The pool: every image that could be labeled, as one memory-mapped array, without labels."""
 
 import hashlib
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -147,7 +148,7 @@ def read_pool(images_path: str | Path, info_path: str | Path) -> Pool:
         )
     try:
         images = np.load(images_path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, FileNotFoundError) as error:
+    except (ValueError, EOFError, FileNotFoundError, zipfile.BadZipFile) as error:
         raise UserError(
             f"{images_path} is missing or not complete, or needs pickle ({error}): delete it if it "
             "is there, and the data stage makes it anew"

@@ -59,8 +59,13 @@ class Checkpoints:
 
     @property
     def key(self) -> str:
-        """The identity as one digest."""
-        return digest(json.dumps(self.identity, sort_keys=True))
+        """The identity as one digest, for the training's result: without the code's versions.
+
+        The same weights, made again by newer code, must be the same bytes: else all that was
+        trained from them would be trained again.
+        """
+        lasting = {name: value for name, value in self.identity.items() if name != "versions"}
+        return digest(json.dumps(lasting, sort_keys=True))
 
     def files(self) -> list[Path]:
         """The checkpoints that are there, the newest first."""
@@ -114,7 +119,8 @@ class Checkpoints:
         try:
             yield
         except Interrupted:
-            self.write(self.before)
+            before, self.before = self.before, None  # a second signal must not end the writing
+            self.write(before)
             raise
         finally:
             self.before = None

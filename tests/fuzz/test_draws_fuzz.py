@@ -1,13 +1,11 @@
 """Batches and draws of any size and weight: every position in range, as often as they promise."""
 
-import itertools
-
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from wholepool.oracle import initial_set
-from wholepool.training import draw, endless, sup_batches
+from wholepool.training import cut, draw, take
 
 SEEDS = st.integers(0, 2**32)
 #: certainties as propagation gives them, float32: zeros, ties, tiny ones
@@ -38,7 +36,7 @@ def test_draws_follow_the_weights(weights, data, how, seed):
 
 @given(st.integers(1, 300), st.integers(1, 400), st.booleans(), SEEDS)
 def test_batches_hold_every_position_once(size, batch_size, drop_last, seed):
-    batches = sup_batches(size, batch_size, drop_last, np.random.default_rng(seed))
+    batches = cut(np.random.default_rng(seed).permutation(size), batch_size, drop_last)
     sizes = [len(batch) for batch in batches]
     whole, rest = divmod(size, batch_size)
     dropped = drop_last and rest and whole
@@ -50,13 +48,15 @@ def test_batches_hold_every_position_once(size, batch_size, drop_last, seed):
 
 @given(st.integers(1, 60), st.integers(1, 90), st.integers(1, 8), SEEDS)
 def test_labeled_positions_come_equally_often(size, batch_size, batches, seed):
-    rng = np.random.default_rng(seed)
-    found = list(itertools.islice(endless(size, batch_size, "permutations", rng), batches))
+    rng, waiting, found = np.random.default_rng(seed), np.empty(0, dtype=np.int64), []
+    for _ in range(batches):
+        part, waiting = take(waiting, size, batch_size, "permutations", rng)
+        found.append(part)
     assert all(len(batch) == batch_size for batch in found)
     counts = np.bincount(np.concatenate(found), minlength=size)
     assert len(counts) == size
     assert counts.max() - counts.min() <= 1
-    free = next(endless(size, batch_size, "replacement", rng))
+    free, _ = take(waiting, size, batch_size, "replacement", rng)
     assert len(free) == batch_size and ((free >= 0) & (free < size)).all()
 
 
