@@ -1,6 +1,7 @@
 # One driver a results folder, and no job of a driver that is gone.
 # Snakemake's own lock outlives a killed Snakemake, so profiles/default turns it off: this one is the
 # kernel's, which lets go of it. After a crash the same command goes on, with nothing to unlock.
+import os
 import signal
 import time
 
@@ -44,13 +45,13 @@ def remove_before_submission(executor):
 
     def run_job_pre(job):
         for member in job.jobs if job.is_group() else [job]:
-            files = [Path(file) for file in member.output if file not in removed]
-            removed.update(member.output)
-            if all(file.exists() and file.stat().st_mtime > PARSED for file in files):
+            files = [file for file in member.output if file not in removed]
+            removed.update(files)
+            if all(os.path.exists(file) and os.path.getmtime(file) > PARSED for file in files):
                 continue
             for file in files:
-                file.unlink(missing_ok=True)
-                workflow.persistence.cleanup_metadata(str(file))
+                Path(file).unlink(missing_ok=True)
+                workflow.persistence.cleanup_metadata(file)
         submit(job)
 
     executor.run_job_pre = run_job_pre
