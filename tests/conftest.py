@@ -1,3 +1,4 @@
+import logging
 import os
 from pathlib import Path
 
@@ -8,6 +9,25 @@ from wholepool import conjugate_gradients
 # Results carry the commit of the code. Git does not look into this folder from below it, so that
 # the bytes of two runs are equal even when a file was edited, or committed, between them.
 os.environ["GIT_CEILING_DIRECTORIES"] = str(Path(__file__).resolve().parents[1])
+
+
+@pytest.fixture
+def restored_logger():
+    """`start_logging` sets the handlers of the process: put back those from before."""
+    logger = logging.getLogger("wholepool")
+    handlers, level = logger.handlers, logger.level
+    yield
+    for handler in logger.handlers:
+        handler.close()
+    logger.handlers = handlers
+    logger.setLevel(level)
+
+
+@pytest.fixture
+def clean_process(monkeypatch, restored_logger):
+    """`main` sets thread counts and logging for its process: put both back."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        monkeypatch.setenv(name, "1")
 
 
 @pytest.fixture(params=["small", "large", "ordered", "device"])

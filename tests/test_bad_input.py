@@ -7,7 +7,6 @@ and must leave every file as it was. Two runs in one folder at once: test_locks.
 
 import contextlib
 import json
-import logging
 import os
 import pickle
 import re
@@ -31,6 +30,7 @@ from wholepool.config import resolve
 from wholepool.datasets import SOURCES, Images, Source
 from wholepool.grid import summary
 
+pytestmark = pytest.mark.usefixtures("clean_process")
 ROOT = Path(__file__).parents[1]
 SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.yaml"
 N, BUDGET = 60, 7
@@ -182,20 +182,6 @@ def command(stage: str, out: str = "", **changes: Any) -> list[str]:
 
 def outputs(stage: str) -> list[str]:
     return [value[1:] for value in COMMANDS[stage].values() if str(value).startswith(">")]
-
-
-@pytest.fixture(autouse=True)
-def clean_process(monkeypatch):
-    """`main` sets thread counts and logging for its process: put both back."""
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        monkeypatch.setenv(name, "1")
-    logger = logging.getLogger("wholepool")
-    handlers, level = logger.handlers, logger.level
-    yield
-    for handler in logger.handlers:
-        handler.close()
-    logger.handlers = handlers
-    logger.setLevel(level)
 
 
 #: the stages that are run in this order to make the files

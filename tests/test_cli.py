@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import logging
 import os
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from wholepool import __main__ as cli
 from wholepool.errors import UserError
 from wholepool.pool import Pool
 
+pytestmark = pytest.mark.usefixtures("clean_process")
 N, CLASSES = 60, 10
 PROPAGATION = {
     "k": 5,
@@ -35,20 +35,6 @@ CEAL = {"threshold": 0.5, "decay": 0.0}
 POOL = {"size": N, "sampling": "stratified", "seed": 0, "mean": None, "std": None}
 POOL["grey_channels"] = 1
 VIEWS = {"translate": 1, "flip": False}
-
-
-@pytest.fixture(autouse=True)
-def clean_process(monkeypatch):
-    """`main` sets thread counts and logging for its process: put both back."""
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        monkeypatch.setenv(name, "1")
-    logger = logging.getLogger("wholepool")
-    handlers, level = logger.handlers, logger.level
-    yield
-    for handler in logger.handlers:
-        handler.close()
-    logger.handlers = handlers
-    logger.setLevel(level)
 
 
 def python(*arguments, **options):

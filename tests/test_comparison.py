@@ -550,9 +550,8 @@ def test_an_unfinished_grid_does_not_land(tmp_path):
     assert not (tmp_path / "one").exists()
 
 
-def test_both_stages_by_hand(paper, tmp_path, monkeypatch):
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        monkeypatch.setenv(name, "1")
+@pytest.mark.usefixtures("clean_process")
+def test_both_stages_by_hand(paper, tmp_path):
     results = results_of(tmp_path / "results", [ONE])
     out = tmp_path / "one"
     land = ["land", "--results", str(results), "--command", "x", "--out", str(out)]

@@ -8,15 +8,7 @@ import pytest
 from wholepool import progress
 from wholepool.progress import EpochReport, clock, logger, start_logging
 
-
-@pytest.fixture(autouse=True)
-def restored_logger():
-    handlers, level = logger.handlers, logger.level
-    yield
-    for handler in logger.handlers:
-        handler.close()
-    logger.handlers = handlers
-    logger.setLevel(level)
+pytestmark = pytest.mark.usefixtures("restored_logger")
 
 
 class Time:

@@ -2,7 +2,6 @@
 
 import ast
 import json
-import os
 import pickle
 from pathlib import Path
 
@@ -150,9 +149,8 @@ def test_arrays_and_graphs_of_objects_are_not_read(tmp_path, ran):
 
 
 @pytest.mark.parametrize("tag", ["apply", "new"])
-def test_a_grid_that_names_python_objects_is_refused(tmp_path, ran, monkeypatch, capsys, tag):
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        monkeypatch.setenv(name, os.environ.get(name, "1"))
+@pytest.mark.usefixtures("clean_process")
+def test_a_grid_that_names_python_objects_is_refused(tmp_path, ran, capsys, tag):
     grid = tmp_path / "grid.yaml"
     grid.write_text(f"results_dir: !!python/object/{tag}:os.system [{json.dumps(f'touch {ran}')}]")
     schema = ROOT / "workflow" / "schemas" / "config.schema.yaml"

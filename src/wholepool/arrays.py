@@ -3,12 +3,12 @@
 A reader raises UserError, naming the file and the fault, before anything is computed of it.
 """
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from wholepool.errors import ANEW, UserError
+from wholepool.files import load_array
 from wholepool.pool import Pool
 
 #: how far from 1 an embedding's length, and a sum of probabilities, may be by rounding
@@ -20,23 +20,14 @@ def read_array(
 ) -> np.ndarray:
     """An array of a shape (None: any length) and type from a .npy file.
 
-    `mapped` leaves it on disk, read-only. No pickle is ever loaded. Raises UserError if the file
-    is missing, torn, or holds another array.
+    Raises UserError if it holds another array, and as `load_array` does.
     """
-    try:
-        array = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing: run the stage that makes it anew") from None
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(
-            f"{path} is not a complete array without pickles ({error}): {ANEW}"
-        ) from error
-    found = getattr(array, "shape", ())  # an .npz has none
-    if len(found) != len(shape) or any(
-        size not in (None, there) for size, there in zip(shape, found, strict=True)
+    array = load_array(path, mapped)
+    if array.ndim != len(shape) or any(
+        size not in (None, there) for size, there in zip(shape, array.shape, strict=True)
     ):
         wanted = ", ".join("any" if size is None else str(size) for size in shape)
-        raise UserError(f"{path} holds an array {found}, not ({wanted}): {ANEW}")
+        raise UserError(f"{path} holds an array {array.shape}, not ({wanted}): {ANEW}")
     if array.dtype != dtype:
         raise UserError(f"{path} holds {array.dtype}, not {np.dtype(dtype)}: {ANEW}")
     return array

@@ -6,6 +6,7 @@ import glob
 import json
 import os
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -130,6 +131,25 @@ def write_text(path: str | Path, text: str) -> None:
     """Write `text` as UTF-8."""
     with atomic(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def load_array(path: str | Path, mapped: bool = False) -> np.ndarray:
+    """The array in a .npy file; `mapped` leaves it on disk, read-only. No pickle is ever loaded.
+
+    Raises UserError if the file is missing, torn, or holds anything else.
+    """
+    try:
+        array = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing: run the stage that makes it anew") from None
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(
+            f"{path} is not a complete array ({error}): its writing was not completed, or it needs "
+            f"pickle, which is never read: {ANEW}"
+        ) from error
+    if not isinstance(array, np.ndarray):
+        raise UserError(f"{path} holds several arrays, as an .npz does, not one: {ANEW}")
+    return array
 
 
 def write_array(path: str | Path, array: np.ndarray) -> None:

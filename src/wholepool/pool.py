@@ -1,7 +1,6 @@
 """The pool: every image that could be labeled, as one memory-mapped array, without labels."""
 
 import hashlib
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from wholepool.errors import ANEW, UserError
-from wholepool.files import read_object, write_array, write_json
+from wholepool.files import load_array, read_object, write_array, write_json
 
 #: what a pool's description must hold to be read
 DESCRIPTION = (
@@ -146,13 +145,7 @@ def read_pool(images_path: str | Path, info_path: str | Path) -> Pool:
             f"{info_path}: {wrong[0]} has {len(info[wrong[0]])} values, not "
             f"{expected(info, wrong[0])}: {ANEW}"
         )
-    try:
-        images = np.load(images_path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, FileNotFoundError, zipfile.BadZipFile) as error:
-        raise UserError(
-            f"{images_path} is missing or not complete, or needs pickle ({error}): delete it if it "
-            "is there, and the data stage makes it anew"
-        ) from error
+    images = load_array(images_path, mapped=True)
     shape = (info["n"], info["height"], info["width"], info["channels"])
     if images.shape != shape or images.dtype != np.uint8:
         raise UserError(

@@ -31,12 +31,14 @@ def gather(results: Path, config: Mapping[str, Any], infos: Infos) -> pd.DataFra
     does not say of itself is left empty. Raises UserError if a cell's metrics are missing or are
     another cell's, and as `check_settings` does.
     """
-    check_settings(results, config, infos)
+    checked = list(slices.of_results(config))
+    made = {results / path: read_metadata(results / path) for path, _, _ in checked}
+    check_settings(results, checked, made, infos)
     rows = []
     for cell in cells(config["experiments"]):
         path = results / cell.path / "metrics.json"
         metrics = read_metrics(path, cell)
-        history = read_metadata(path.with_name("history.parquet"))
+        history = made[path.with_name("history.parquet")]
         if metrics.get("settings_digest") != history.get("settings_digest"):
             raise UserError(
                 f"{path} measured a training with settings {metrics.get('settings_digest')}, but "
@@ -81,21 +83,27 @@ def read_metrics(path: Path, cell: Cell) -> dict[str, Any]:
     return metrics
 
 
-def check_settings(results: Path, config: Mapping[str, Any], infos: Infos) -> None:
+def check_settings(
+    results: Path,
+    wanted: list[tuple[str, str, dict[str, Any]]],
+    made: Mapping[Path, Mapping[str, str]],
+    infos: Infos,
+) -> None:
     """Raise UserError where a result was made with settings that the config gives no more.
 
-    Each training's and pre-training's history is compared with its slice of the config and its
+    `wanted` is `slices.of_results` of the config, and `made` the metadata of its files. Each
+    training's and pre-training's history is compared with its slice of the config and its
     data set, and the queries of each strategy that has settings with theirs. A file that says
     nothing of its settings was made by an earlier version, and is taken as it is.
     """
     faults: dict[tuple[str, str, str], list[Path]] = {}
-    for path, dataset, now in slices.of_results(config):
-        made: dict[str, Any] = {**read_metadata(results / path)}
-        if "settings" not in made:
+    for path, dataset, now in wanted:
+        then: dict[str, Any] = {**made[results / path]}
+        if "settings" not in then:
             continue
-        made["settings"] = json.loads(made["settings"])
-        for name, wanted in (now | {"fingerprint": infos[dataset]["fingerprint"]}).items():
-            for key, old, new in differences(made.get(name), wanted, name):
+        then["settings"] = json.loads(then["settings"])
+        for name, value in (now | {"fingerprint": infos[dataset]["fingerprint"]}).items():
+            for key, old, new in differences(then.get(name), value, name):
                 fault = (key.removeprefix("settings."), str(old), str(new))
                 faults.setdefault(fault, []).append(results / path)
     if faults:
