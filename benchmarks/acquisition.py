@@ -8,7 +8,7 @@ import numpy as np
 import peers
 from timing import interleaved, row
 
-from wholepool.graph import normalized_graph
+from wholepool.graph.affinity import normalized_graph
 from wholepool.strategies import STRATEGIES, Query
 
 SETTINGS = {"k": 50, "gamma": 3, "clip": True, "graph": "union", "search": "exact", "recall": 0.99}
@@ -87,7 +87,7 @@ def kmeans(points: np.ndarray, k: int, options: argparse.Namespace) -> dict[str,
     """Ten Lloyd iterations from random points; ours on the device."""
     import torch
 
-    from wholepool.kmeans import kmeans
+    from wholepool.graph.kmeans import kmeans
 
     table = torch.as_tensor(points, device=options.device)
     objectives: dict[str, list[float]] = {"peer": [], "ours": []}

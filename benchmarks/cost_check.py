@@ -12,10 +12,10 @@ from pathlib import Path
 
 import yaml
 
-from wholepool.config import resolve
-from wholepool.cost import jobs
-from wholepool.estimate import job_seconds, read_rates, schedule
-from wholepool.evidence import benchmarks
+from wholepool.cost.estimate import job_seconds, read_rates, schedule
+from wholepool.cost.work import jobs
+from wholepool.grid.config import resolve
+from wholepool.paper.evidence import benchmarks
 
 SCHEMA = Path(__file__).parents[1] / "workflow" / "schemas" / "config.schema.yaml"
 #: rules that share the benchmark folder of another, as the `use rule` of rules/cycle.smk has it

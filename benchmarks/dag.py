@@ -126,8 +126,8 @@ done
 
 COUNT = """
 import sys, yaml
-from wholepool.config import resolve
-from wholepool.cost import jobs
+from wholepool.grid.config import resolve
+from wholepool.cost.work import jobs
 grid = yaml.safe_load(open(sys.argv[1], encoding="utf-8"))
 print(sum(1 for _ in jobs(resolve(grid, sys.argv[2]))))
 """

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from wholepool import network as architecture
-from wholepool.augment import Views
-from wholepool.datasets import SOURCES
-from wholepool.embedding import embed
-from wholepool.network import Network
-from wholepool.pool import Pool, channel_statistics
-from wholepool.training import train
+from wholepool.data.pool import Pool, channel_statistics
+from wholepool.data.sources import SOURCES
+from wholepool.learn.embedding import embed
+from wholepool.learn.networks import conv13 as architecture
+from wholepool.learn.networks.conv13 import Network
+from wholepool.learn.training import train
+from wholepool.learn.views import Views
 
 STAGES = ("early", "middle", "late")
 WIDTH = 1 / 8

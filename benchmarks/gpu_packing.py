@@ -27,10 +27,10 @@ def train(width: float, epochs: int, labels: int, device: str) -> None:
     import numpy as np
     import torch
 
-    from wholepool.augment import Views
-    from wholepool.network import Network, device_for
-    from wholepool.pool import Pool
-    from wholepool.training import train as fit
+    from wholepool.data.pool import Pool
+    from wholepool.learn.networks.conv13 import Network, device_for
+    from wholepool.learn.training import train as fit
+    from wholepool.learn.views import Views
 
     torch.set_num_threads(1)
     place = device_for(device)

@@ -9,10 +9,10 @@ import numpy as np
 import peers
 from timing import in_turn, interleaved, row, timed
 
-from wholepool.conjugate_gradients import solver
-from wholepool.graph import normalized_graph
-from wholepool.neighbors import nearest_neighbors
-from wholepool.propagation import label_matrix, propagate
+from wholepool.graph.affinity import normalized_graph
+from wholepool.graph.conjugate_gradients import solver
+from wholepool.graph.neighbors import nearest_neighbors
+from wholepool.graph.propagation import label_matrix, propagate
 
 #: what the peers compute, as settings of ours
 SETTINGS = {
@@ -109,7 +109,7 @@ def stages(
         return labels, weights
 
     def ours(search: str, recall: float) -> tuple[np.ndarray, np.ndarray]:
-        from wholepool.training import draw
+        from wholepool.learn.training import draw
 
         graph, _ = normalized_graph(
             points, SETTINGS | {"search": search, "recall": recall}, options.device

@@ -73,9 +73,9 @@ def measure(n: int, options: argparse.Namespace) -> dict[str, Any]:
     import numpy as np
     import torch
 
-    from wholepool.graph import affinity, normalize
-    from wholepool.neighbors import nearest_neighbors
-    from wholepool.propagation import propagate
+    from wholepool.graph.affinity import affinity, normalize
+    from wholepool.graph.neighbors import nearest_neighbors
+    from wholepool.graph.propagation import propagate
     from wholepool.strategies import STRATEGIES, Query
 
     torch.set_num_threads(options.threads)
@@ -127,7 +127,7 @@ def table(found: list[dict[str, Any]], options: argparse.Namespace) -> str:
     """The measurements as Markdown, with the exponents."""
     import numpy as np
 
-    from wholepool.throughput import processor
+    from wholepool.cost.throughput import processor
 
     lines = [
         f"{datetime.date.today()}, {processor()}, {options.threads} threads, search "

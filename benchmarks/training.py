@@ -5,9 +5,9 @@
 
 The usual way: images as a list of PIL images, a DataLoader with two workers that pads, crops, flips
 and normalizes each of them, contiguous float32, torch.optim.SGD. The network, its weights, learning
-rates and sizes of batches are the same. Ours is `wholepool.training.train`, the function that the
-jobs run, in float32 and in bfloat16. Timings alternate; what is printed is the median, the range,
-and the median of the paired ratios.
+rates and sizes of batches are the same. Ours is `wholepool.learn.training.train`, the function
+that the jobs run, in float32 and in bfloat16. Timings alternate; what is printed is the median,
+the range, and the median of the paired ratios.
 
 Rows:
 - training: images a second in the middle of an epoch. The peer's workers are running, with batches
@@ -36,11 +36,11 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from wholepool.augment import Views
-from wholepool.network import Network, flops
-from wholepool.optimizer import cosine
-from wholepool.pool import Pool
-from wholepool.training import train
+from wholepool.data.pool import Pool
+from wholepool.learn.networks.conv13 import Network, flops
+from wholepool.learn.optimizer import cosine
+from wholepool.learn.training import train
+from wholepool.learn.views import Views
 
 CLASSES, TRANSLATE, LABELS, SUP_BATCH, EPOCHS = 10, 4, 100, 32, 200
 NARROW = 1 / 8

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from wholepool import slices
-from wholepool.config import read_yaml, resolve
-from wholepool.environment import export_package
-from wholepool.errors import UserError
-from wholepool.grid import ALL, INITIAL, Cell, cells, summary
-from wholepool.hardware import gpu_present
-from wholepool.stages import VERSIONS
+from wholepool.grid import slices
+from wholepool.grid.config import read_yaml, resolve
+from wholepool.job.environment import export_package
+from wholepool.job.errors import UserError
+from wholepool.grid.cells import ALL, INITIAL, Cell, cells, summary
+from wholepool.job.hardware import gpu_present
+from wholepool.grid.versions import VERSIONS
 from wholepool.strategies import STRATEGIES
 
 # Planning makes millions of objects that stay and hardly a cycle: to look through them all for
@@ -23,7 +23,7 @@ gc.set_threshold(100_000, 50, 100)
 # not workflow.source_path: that is another path in every run, so jobs that have it would run again
 ROOT = Path(workflow.basedir)
 SCHEMA = f"{ROOT}/workflow/schemas/config.schema.yaml"
-REFERENCE = ROOT / "results" / "reference"
+REFERENCE = ROOT / "evidence"
 
 try:
     for path in workflow.configfiles:  # Snakemake's own reading lets a key stand twice

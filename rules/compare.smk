@@ -1,4 +1,4 @@
-# This grid, and what has landed in results/reference, beside the paper's printed figures.
+# This grid, and what has landed in evidence, beside the paper's printed figures.
 # Not part of `all`: a grid that is not the paper's, as the demo, would only learn that no cell was run.
 rule compare_with_paper:
     input:

@@ -7,9 +7,9 @@ import time
 
 from snakemake.dag import DAG
 
-from wholepool.files import explained
-from wholepool.locks import announce, claim_results, release_results, superseded
-from wholepool.progress import start_logging
+from wholepool.job.files import explained
+from wholepool.job.locks import announce, claim_results, release_results, superseded
+from wholepool.job.log import start_logging
 
 PARSED = time.time()
 announce()

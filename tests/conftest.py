@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from wholepool import conjugate_gradients
+from wholepool.graph import conjugate_gradients
 
 # Results carry the commit of the code. Git does not look into this folder from below it, so that
 # the bytes of two runs are equal even when a file was edited, or committed, between them.

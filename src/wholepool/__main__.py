@@ -18,18 +18,18 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from wholepool.errors import Interrupted, UserError
-from wholepool.locks import die_with_driver, sole_writer
-from wholepool.progress import EpochReport, logger, start_logging
+from wholepool.job.errors import Interrupted, UserError
+from wholepool.job.locks import die_with_driver, sole_writer
+from wholepool.job.log import EpochReport, logger, start_logging
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from wholepool.augment import Views
-    from wholepool.indexsets import Columns
-    from wholepool.network import Network
-    from wholepool.pool import Pool
-    from wholepool.resume import Checkpoints
+    from wholepool.data.indexsets import Columns
+    from wholepool.data.pool import Pool
+    from wholepool.job.checkpoints import Checkpoints
+    from wholepool.learn.networks.conv13 import Network
+    from wholepool.learn.views import Views
 
 Arguments = argparse.Namespace
 
@@ -43,11 +43,11 @@ def data(args: Arguments) -> None:
     """Make the pool, its hidden labels and the test set from a data set's source."""
     import numpy as np
 
-    from wholepool.datasets import SOURCES, load, subset, with_channels
-    from wholepool.files import write_array
-    from wholepool.indexsets import write_index_set
-    from wholepool.pool import write_pool
-    from wholepool.randomness import generator
+    from wholepool.data.indexsets import write_index_set
+    from wholepool.data.pool import write_pool
+    from wholepool.data.sources import SOURCES, load, subset, with_channels
+    from wholepool.job.files import write_array
+    from wholepool.job.randomness import generator
 
     require("--settings", args.settings, "source", "pool")
     wanted = args.settings["pool"]
@@ -80,9 +80,9 @@ def initial(args: Arguments) -> None:
     """Draw the balanced initial labeled set L_0 and let the oracle label it."""
     import numpy as np
 
-    from wholepool.indexsets import write_index_set
-    from wholepool.oracle import answer, initial_set, read_hidden
-    from wholepool.randomness import generator
+    from wholepool.data.indexsets import write_index_set
+    from wholepool.data.oracles.hidden import answer, initial_set, read_hidden
+    from wholepool.job.randomness import generator
 
     pool = open_pool(args)
     hidden = read_hidden(args.oracle, pool)
@@ -100,8 +100,8 @@ def label_all(args: Arguments) -> None:
     """Let the oracle label the whole pool, for full supervision."""
     import numpy as np
 
-    from wholepool.indexsets import write_index_set
-    from wholepool.oracle import read_hidden
+    from wholepool.data.indexsets import write_index_set
+    from wholepool.data.oracles.hidden import read_hidden
 
     pool = open_pool(args)
     hidden = read_hidden(args.oracle, pool)
@@ -113,10 +113,10 @@ def pretrain(args: Arguments) -> None:
     """Pre-train the network on the pool, without labels."""
     import numpy as np
 
-    from wholepool.checkpoint import save_weights
-    from wholepool.files import write_array, write_json
-    from wholepool.network import trunk_state
-    from wholepool.pretrain import PRETRAININGS
+    from wholepool.job.files import write_array, write_json
+    from wholepool.learn.networks.conv13 import trunk_state
+    from wholepool.learn.pretrain import PRETRAININGS
+    from wholepool.learn.weights import save_weights
 
     make = registered(PRETRAININGS, args.pre, "--pre")
     require("--settings", args.settings, "network", "augment", "pretrain")
@@ -142,11 +142,11 @@ def diagnose(args: Arguments) -> None:
     """Compare pre-training's clusters with the hidden labels: a diagnosis, no input to learning."""
     import numpy as np
 
-    from wholepool.arrays import read_array
-    from wholepool.errors import ANEW
-    from wholepool.evaluation import normalized_mutual_information
-    from wholepool.files import read_json, write_json
-    from wholepool.oracle import read_hidden
+    from wholepool.data.arrays import read_array
+    from wholepool.data.oracles.hidden import read_hidden
+    from wholepool.job.errors import ANEW
+    from wholepool.job.files import read_json, write_json
+    from wholepool.report.metrics import normalized_mutual_information
 
     pool = open_pool(args)
     hidden = read_hidden(args.oracle, pool)
@@ -169,11 +169,11 @@ def diagnose(args: Arguments) -> None:
 
 def train(args: Arguments) -> None:
     """Train one cycle's network: SUP on the labeled set, then SEMI where the method has it."""
-    from wholepool.checkpoint import load_network, save_weights
-    from wholepool.indexsets import read_index_set
-    from wholepool.resume import digest
-    from wholepool.semi import SEMIS
-    from wholepool.training import train as fit
+    from wholepool.data.indexsets import read_index_set
+    from wholepool.job.checkpoints import digest
+    from wholepool.learn.semi import SEMIS
+    from wholepool.learn.training import train as fit
+    from wholepool.learn.weights import load_network, save_weights
 
     require("--settings", args.settings, "network", "augment", "optimizer", "sup")
     semi = registered(SEMIS, args.semi, "--semi") if args.semi != "none" else None
@@ -214,11 +214,11 @@ def train(args: Arguments) -> None:
 
 def embed(args: Arguments) -> None:
     """Predict every test image's class; where asked for, embed every pool image too."""
-    from wholepool.arrays import read_test_images
-    from wholepool.augment import Views
-    from wholepool.checkpoint import load_network
-    from wholepool.embedding import embed as run
-    from wholepool.files import write_array
+    from wholepool.data.arrays import read_test_images
+    from wholepool.job.files import write_array
+    from wholepool.learn.embedding import embed as run
+    from wholepool.learn.views import Views
+    from wholepool.learn.weights import load_network
 
     require("--settings", args.settings, "network", "augment")
     pool = open_pool(args)
@@ -236,11 +236,11 @@ def embed(args: Arguments) -> None:
 
 def propagate(args: Arguments) -> None:
     """Build the graph of the pool's embeddings and propagate the labels over it."""
-    from wholepool import provenance
-    from wholepool.arrays import read_embeddings
-    from wholepool.graph import normalized_graph, write_graph
-    from wholepool.indexsets import unlabeled, write_index_set
-    from wholepool.propagation import propagate as run
+    from wholepool.data.arrays import read_embeddings
+    from wholepool.data.indexsets import unlabeled, write_index_set
+    from wholepool.graph.affinity import normalized_graph, write_graph
+    from wholepool.graph.propagation import propagate as run
+    from wholepool.job import provenance
 
     require("--settings", args.settings, "propagation")
     pool = open_pool(args)
@@ -268,12 +268,13 @@ def propagate(args: Arguments) -> None:
 
 def evaluate(args: Arguments) -> None:
     """Measure one cell against the test labels, and its pseudo-labels against the hidden ones."""
-    from wholepool import evaluation, provenance
-    from wholepool.arrays import read_probabilities, read_test_labels
-    from wholepool.errors import ANEW
-    from wholepool.files import write_json
-    from wholepool.indexsets import read_index_set, read_table, text_metadata
-    from wholepool.oracle import read_hidden, require_answers
+    from wholepool.data.arrays import read_probabilities, read_test_labels
+    from wholepool.data.indexsets import read_index_set, read_table, text_metadata
+    from wholepool.data.oracles.hidden import read_hidden, require_answers
+    from wholepool.job import provenance
+    from wholepool.job.errors import ANEW
+    from wholepool.job.files import write_json
+    from wholepool.report import metrics as evaluation
 
     pool = open_pool(args)
     truth = read_test_labels(args.test_labels, pool.classes)
@@ -339,10 +340,10 @@ def acquire(args: Arguments) -> None:
     """Choose the next b images to be labeled."""
     import numpy as np
 
-    from wholepool import provenance
-    from wholepool.arrays import read_embeddings, read_probabilities
-    from wholepool.indexsets import write_index_set
-    from wholepool.randomness import generator
+    from wholepool.data.arrays import read_embeddings, read_probabilities
+    from wholepool.data.indexsets import write_index_set
+    from wholepool.job import provenance
+    from wholepool.job.randomness import generator
     from wholepool.strategies import STRATEGIES, Query
 
     strategy = registered(STRATEGIES, args.strategy, "--strategy")
@@ -401,9 +402,9 @@ def label(args: Arguments) -> None:
     """Let the oracle answer the queries: the next cycle's labeled set."""
     import numpy as np
 
-    from wholepool.errors import ANEW
-    from wholepool.indexsets import read_index_set, write_index_set
-    from wholepool.oracle import answer, read_hidden, require_answers
+    from wholepool.data.indexsets import read_index_set, write_index_set
+    from wholepool.data.oracles.hidden import answer, read_hidden, require_answers
+    from wholepool.job.errors import ANEW
 
     pool = open_pool(args)
     _, _, seed, cycle = args.cell
@@ -427,9 +428,9 @@ def label(args: Arguments) -> None:
 
 def runs(args: Arguments) -> None:
     """Gather every cell's metrics into one table, a row a cell, beside the settings of all."""
-    from wholepool.config import resolve
-    from wholepool.evidence import write_settings
-    from wholepool.runs import write_runs
+    from wholepool.grid.config import resolve
+    from wholepool.paper.evidence import write_settings
+    from wholepool.report.runs import write_runs
 
     settings = resolve(args.config, args.schema)
     infos = pool_infos(args)
@@ -439,14 +440,14 @@ def runs(args: Arguments) -> None:
 
 def pretraining(args: Arguments) -> None:
     """Gather the diagnoses of all pre-trainings into one table."""
-    from wholepool.runs import write_pretraining
+    from wholepool.report.runs import write_pretraining
 
     write_pretraining([Path(path) for path in args.diagnoses], Path(args.out))
 
 
 def tables(args: Arguments) -> None:
     """Make accuracy.csv and the paper's Tables I to III."""
-    from wholepool.tables import write_tables
+    from wholepool.report.tables import write_tables
 
     require("--grid", args.grid, "experiments", "ablation_strategies")
     write_tables(Path(args.runs), args.grid, pool_infos(args), Path(args.out))
@@ -454,7 +455,7 @@ def tables(args: Arguments) -> None:
 
 def figures(args: Arguments) -> None:
     """Draw the paper's Figures 1 to 4."""
-    from wholepool.figures import write_figures
+    from wholepool.report.figures import write_figures
 
     require("--grid", args.grid, "experiments", "ablation_strategies")
     write_figures(Path(args.accuracy), args.grid, Path(args.out), pool_infos(args))
@@ -462,11 +463,11 @@ def figures(args: Arguments) -> None:
 
 def compare(args: Arguments) -> None:
     """Compare evidence with the paper's printed figures: a table and a figure."""
-    from wholepool.comparison import compare, read_paper
-    from wholepool.comparison_figure import write_comparison_figure
-    from wholepool.comparison_table import summary, write_comparison
-    from wholepool.config import read_yaml, resolve
-    from wholepool.evidence import read_evidence
+    from wholepool.grid.config import read_yaml, resolve
+    from wholepool.paper.comparison import compare, read_paper
+    from wholepool.paper.evidence import read_evidence
+    from wholepool.paper.figure import write_comparison_figure
+    from wholepool.paper.table import summary, write_comparison
 
     resolved = resolve(read_yaml(args.paper_grid, "--paper-grid"), args.schema)
     evidence = [read_evidence(folder) for folder in args.evidence]
@@ -478,31 +479,31 @@ def compare(args: Arguments) -> None:
 
 def land(args: Arguments) -> None:
     """Copy a finished grid's runs, its settings and where they come from to a folder to keep."""
-    from wholepool.evidence import land
+    from wholepool.paper.evidence import land
 
     land(args.results, args.command, args.out, args.commit, args.replace)
 
 
 def throughput(args: Arguments) -> None:
     """Measure how fast this machine does what a grid is made of: rates, as JSON."""
-    from wholepool.cost import jobs
-    from wholepool.files import write_json
-    from wholepool.throughput import measure
+    from wholepool.cost.throughput import measure
+    from wholepool.cost.work import jobs
+    from wholepool.job.files import write_json
 
     write_json(args.out, measure(jobs(grid_of(args)), args.device, args.threads))
 
 
 def cost(args: Arguments) -> None:
     """Tell what a grid costs before it runs: jobs, image passes, hours and disk."""
-    from wholepool.cost import jobs
-    from wholepool.estimate import read_rates, report
-    from wholepool.files import write_json, write_text
+    from wholepool.cost.estimate import read_rates, report
+    from wholepool.cost.work import jobs
+    from wholepool.job.files import write_json, write_text
 
     plan = jobs(grid_of(args))
     if args.throughput:
         rates = read_rates(args.throughput)
     else:
-        from wholepool.throughput import measure
+        from wholepool.cost.throughput import measure
 
         rates = measure(plan, args.device, args.threads)
     name = "this grid" if args.config.startswith("{") else Path(args.config).name
@@ -516,7 +517,7 @@ def cost(args: Arguments) -> None:
 
 def grid_of(args: Arguments) -> dict[str, Any]:
     """The grid that a command is given, as a file or (the workflow) as JSON; resolved."""
-    from wholepool.config import read_yaml, resolve
+    from wholepool.grid.config import read_yaml, resolve
 
     if args.config.startswith("{"):
         return resolve(json.loads(args.config), args.schema)
@@ -525,7 +526,7 @@ def grid_of(args: Arguments) -> dict[str, Any]:
 
 def show(args: Arguments) -> None:
     """Print the result table, and where the figures are."""
-    from wholepool.tables import first_gains, losses, read_accuracy, summary
+    from wholepool.report.tables import first_gains, losses, read_accuracy, summary
 
     accuracy = Path(args.results) / "tables" / "accuracy.csv"
     if not accuracy.exists():
@@ -539,15 +540,15 @@ def show(args: Arguments) -> None:
 
 def open_pool(args: Arguments) -> "Pool":
     """The pool that a stage's command names."""
-    from wholepool.pool import read_pool
+    from wholepool.data.pool import read_pool
 
     return read_pool(args.pool, args.info)
 
 
 def labeled_set(args: Arguments, pool: "Pool", back: int = 0) -> "Columns":
     """The labeled set that a command names: of its cell, or of the one `back` cycles before."""
-    from wholepool.errors import ANEW
-    from wholepool.indexsets import read_index_set
+    from wholepool.data.indexsets import read_index_set
+    from wholepool.job.errors import ANEW
 
     _, _, seed, cycle = args.cell
     labeled = read_index_set(args.labeled, "labeled", pool, seed, cycle - back)
@@ -558,8 +559,8 @@ def labeled_set(args: Arguments, pool: "Pool", back: int = 0) -> "Columns":
 
 def pool_infos(args: Arguments) -> dict[str, dict[str, Any]]:
     """The descriptions of the data sets that a command names."""
-    from wholepool.files import read_object
-    from wholepool.pool import DESCRIPTION
+    from wholepool.data.pool import DESCRIPTION
+    from wholepool.job.files import read_object
 
     return {name: read_object(path, *DESCRIPTION, "n_test") for name, path in args.info}
 
@@ -567,7 +568,7 @@ def pool_infos(args: Arguments) -> dict[str, dict[str, Any]]:
 def registered(known: "Mapping[str, Any]", name: str, option: str) -> Any:
     """What is registered under a name; UserError, with what was perhaps meant, if nothing is."""
     if name not in known:
-        from wholepool.config import suggestion
+        from wholepool.grid.config import suggestion
 
         raise UserError(f"{option} is {name!r}, which is unknown{suggestion(name, known)}")
     return known[name]
@@ -606,9 +607,9 @@ def prepared(
     """
     import torch
 
-    from wholepool.augment import Views
-    from wholepool.network import Network, device_for
-    from wholepool.randomness import generator, seed_sequence
+    from wholepool.job.randomness import generator, seed_sequence
+    from wholepool.learn.networks.conv13 import Network, device_for
+    from wholepool.learn.views import Views
 
     if not gc.isenabled():  # a process of its own, see the end of this file
         gc.freeze()
@@ -630,8 +631,8 @@ def checkpoints(args: Arguments, pool: "Pool", **more: str) -> "Checkpoints":
     import torch
 
     from wholepool import __version__
-    from wholepool.resume import Checkpoints, digest
-    from wholepool.stages import VERSIONS
+    from wholepool.grid.versions import VERSIONS
+    from wholepool.job.checkpoints import Checkpoints, digest
 
     identity = {
         "stage": f"{args.stage} {VERSIONS[args.stage]}",
@@ -646,7 +647,7 @@ def checkpoints(args: Arguments, pool: "Pool", **more: str) -> "Checkpoints":
 
 def made_meanwhile(args: Arguments, keep: "Checkpoints", outputs: tuple[str, ...]) -> bool:
     """Whether this very job was done by the process that it waited for; the last output tells."""
-    from wholepool.checkpoint import identity_of
+    from wholepool.learn.weights import identity_of
 
     done = args.waited and all(Path(path).exists() for path in outputs)
     if done and identity_of(outputs[-1]) == keep.key:
@@ -658,7 +659,7 @@ def made_meanwhile(args: Arguments, keep: "Checkpoints", outputs: tuple[str, ...
 
 def read_graph(path: str, n: int) -> Any:
     """The normalized adjacency; SciPy is imported only if there is one."""
-    from wholepool.graph import read_graph as read
+    from wholepool.graph.affinity import read_graph as read
 
     return read(path, n)
 
@@ -676,9 +677,9 @@ def write_history(
     import pyarrow.parquet as pq
     import torch
 
-    from wholepool import provenance
-    from wholepool.files import atomic
-    from wholepool.indexsets import list_to_arrow
+    from wholepool.data.indexsets import list_to_arrow
+    from wholepool.job import provenance
+    from wholepool.job.files import atomic
 
     device = views.device
     seeds = {}
@@ -703,11 +704,11 @@ def write_history(
 
 def graph_device(choice: str) -> str:
     """Where to search and solve. torch, which takes seconds, is asked only where a GPU is seen."""
-    from wholepool.hardware import gpu_present
+    from wholepool.job.hardware import gpu_present
 
     if choice == "cpu" or (choice == "auto" and not gpu_present()):
         return "cpu"
-    from wholepool.network import device_for
+    from wholepool.learn.networks.conv13 import device_for
 
     return device_for(choice).type
 
@@ -918,7 +919,7 @@ def main(arguments: list[str] | None = None) -> int:
             start_logging(name, args.log)  # not before: whoever was waited for wrote to it
             on_gpu = args.stage in ON_GPU or (args.stage == "acquire" and args.graph)
             if on_gpu and args.device != "cpu":
-                from wholepool.hardware import claim_gpu
+                from wholepool.job.hardware import claim_gpu
 
                 claim_gpu()
             args.run(args)
@@ -928,7 +929,7 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         return 1
     except OSError as error:  # a full disk, a read-only folder, a folder where a file should be
-        from wholepool.files import explained
+        from wholepool.job.files import explained
 
         logger.error("%s", explained(error, output or ""))
         logger.debug("%s failed", args.stage, exc_info=True)  # to the log file alone

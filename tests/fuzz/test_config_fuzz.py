@@ -13,9 +13,9 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from wholepool.config import resolve
-from wholepool.datasets import SOURCES
-from wholepool.errors import UserError
+from wholepool.data.sources import SOURCES
+from wholepool.grid.config import resolve
+from wholepool.job.errors import UserError
 
 ROOT = Path(__file__).parents[2]
 SCHEMA_PATH = ROOT / "workflow" / "schemas" / "config.schema.yaml"

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
-from wholepool import conjugate_gradients, graph, kmeans, neighbors, propagation
-from wholepool.errors import UserError
+from wholepool.graph import affinity as graph
+from wholepool.graph import conjugate_gradients, kmeans, neighbors, propagation
+from wholepool.job.errors import UserError
 
 TIGHT = {"tolerance": 1e-12, "max_iterations": 5000}
 

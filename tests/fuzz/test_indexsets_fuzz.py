@@ -9,9 +9,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from wholepool import indexsets
-from wholepool.errors import UserError
-from wholepool.pool import Pool
+from wholepool.data import indexsets
+from wholepool.data.pool import Pool
+from wholepool.job.errors import UserError
 
 KINDS = sorted(indexsets.SCHEMAS)
 EXTREMES = [-1, 0, 1, 127, 128, 2**15, 2**31 - 1, 2**31, -(2**31), 2**53 + 1, 2**63 - 1, -(2**63)]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from running import ROOT, TINY, contents, planned, snakemake
 
-PATH = ROOT / "benchmarks" / "chain.py"
+PATH = ROOT / "tools" / "chain.py"
 spec = importlib.util.spec_from_file_location("chain", PATH)
 chain = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(chain)

@@ -7,9 +7,9 @@ import pytest
 import yaml
 from running import ROOT, TINY, snakemake
 
-from wholepool.config import resolve
-from wholepool.cost import jobs
-from wholepool.estimate import schedule
+from wholepool.cost.estimate import schedule
+from wholepool.cost.work import jobs
+from wholepool.grid.config import resolve
 
 GRIDS = ROOT / "workflow" / "grids"
 SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.yaml"

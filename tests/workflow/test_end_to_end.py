@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 from running import contents, planned, snakemake
 
-from wholepool.grid import cells
-from wholepool.indexsets import SCHEMAS, read_index_set, read_metadata
-from wholepool.pool import read_pool
-from wholepool.provenance import REPEATED, TIMES
+from wholepool.data.indexsets import SCHEMAS, read_index_set, read_metadata
+from wholepool.data.pool import read_pool
+from wholepool.grid.cells import cells
+from wholepool.job.provenance import REPEATED, TIMES
 
 pytestmark = pytest.mark.filterwarnings("error")
 STRATEGIES = {"baseline": ["ceal", "jlp"], "pre+semi": ["coreset", "random"]}

@@ -93,7 +93,7 @@ def test_two_drivers_in_one_folder_are_one_too_many(run, tmp_path, checkpointing
     holder = subprocess.Popen(
         [
             *(sys.executable, "-c"),
-            "import sys, time; from wholepool.locks import claim_results;"
+            "import sys, time; from wholepool.job.locks import claim_results;"
             "claim = claim_results('results'); print(flush=True); time.sleep(60)",
         ],
         cwd=folder,
@@ -124,7 +124,6 @@ def test_touched_code_and_files_of_another_age_redo_nothing(run, tmp_path):
     shutil.copytree(
         ROOT, code, ignore=shutil.ignore_patterns(".*", "results", "data", "benchmarks", "docs")
     )
-    shutil.copytree(ROOT / "results" / "reference", code / "results" / "reference")
     for path in (code / "src").rglob("*.py"):
         path.write_text(path.read_text() + "\n# a comment\n")
     for path in (code / "rules").glob("*.smk"):

@@ -158,5 +158,5 @@ def test_the_comparison_with_the_paper_is_one_more_job_and_reads_what_is_checked
     jobs = planned(tmp_path, "compare_with_paper")
     (job,) = [job for job in jobs if job.rule == "compare_with_paper"]
     assert {"results/tables/runs.csv", "results/tables/settings.json"} <= set(job.inputs)
-    assert str(ROOT / "results/reference/paper.csv") in job.inputs
+    assert str(ROOT / "evidence/paper.csv") in job.inputs
     assert "results/tables/compare_with_paper.md" in job.outputs

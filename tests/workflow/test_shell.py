@@ -7,7 +7,7 @@ import pytest
 import yaml
 from running import ROOT, TINY, planned, snakemake
 
-from wholepool.config import read_schema
+from wholepool.grid.config import read_schema
 
 RULES = sorted((ROOT / "rules").glob("*.smk"))
 SCHEMA = read_schema(ROOT / "workflow" / "schemas" / "config.schema.yaml")

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wholepool.grid import ALL, INITIAL
-from wholepool.indexsets import Columns, unlabeled
+from wholepool.data.indexsets import Columns, unlabeled
+from wholepool.grid.cells import ALL, INITIAL
 
 if TYPE_CHECKING:
     from scipy import sparse

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from wholepool.certainty import entropy
+from wholepool.graph.certainty import entropy
 from wholepool.strategies import Acquisition, Query, strategy
 from wholepool.strategies.uncertainty import uncertainty
 

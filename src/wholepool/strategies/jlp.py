@@ -20,7 +20,9 @@ def jlp(query: Query) -> Acquisition:
     no label reaches, which all have 0 and come first) go to the image of largest degree in the
     normalized graph, for it stands for most others, then to the lower index.
     """
-    from wholepool.conjugate_gradients import solver  # SciPy: half a second that only jLP pays
+    from wholepool.graph.conjugate_gradients import (
+        solver,  # SciPy: half a second that only jLP pays
+    )
 
     assert query.graph is not None
     settings = query.options["propagation"]

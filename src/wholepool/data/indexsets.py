@@ -1,0 +1,242 @@
+"""The Parquet index sets that pass between stages: their schemas, writing, reading, checking.
+
+Every file carries in its schema's metadata the pool that its indices point into (data set name,
+fingerprint, n, number of classes), where it belongs in the grid (seed, cycle), and a checksum of
+its content: Parquet's own covers the pages, not the footer, where one flipped bit can drop all
+rows. A reader checks the file's integrity, its kind, its pool and its content, and names the file
+and the fault.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from wholepool.data.pool import Pool
+from wholepool.job.errors import ANEW, UserError
+from wholepool.job.files import atomic
+
+SCHEMAS: dict[str, dict[str, type[np.generic]]] = {
+    # index of the image, its label by the oracle, the cycle in which training first had it
+    "labeled": {"index": np.int64, "label": np.int32, "cycle": np.int16},
+    # images to be labeled next: rank 0 first; the score's meaning is its strategy's
+    "queries": {"index": np.int64, "rank": np.int32, "score": np.float64},
+    # pseudo-label and certainty weight in [0, 1]
+    "pseudo_labels": {"index": np.int64, "label": np.int32, "weight": np.float32},
+    # the hidden labels: only the oracle and evaluation read them
+    "oracle": {"index": np.int64, "label": np.int32},
+}
+
+Columns = dict[str, np.ndarray]
+
+
+def write_index_set(
+    path: str | Path,
+    kind: str,
+    columns: Columns,
+    pool: Pool,
+    seed: int = -1,
+    cycle: int = -1,
+    more: Mapping[str, str] | None = None,
+) -> None:
+    """Write one index set of a kind in SCHEMAS, after checking it as a reader would.
+
+    `seed` and `cycle` are -1 where they do not apply; `more` joins the file's metadata.
+    """
+    cast = {}
+    for name, dtype in SCHEMAS[kind].items():
+        with np.errstate(invalid="ignore"):
+            cast[name] = columns[name].astype(dtype)
+        if np.issubdtype(dtype, np.integer) and not np.array_equal(cast[name], columns[name]):
+            raise UserError(f"{path}: column {name} has values that {np.dtype(dtype)} cannot hold")
+    check(cast, kind, pool, str(path))
+    metadata = {
+        "kind": kind,
+        "dataset": pool.dataset,
+        "fingerprint": pool.fingerprint,
+        "n": str(pool.n),
+        "classes": str(pool.classes),
+        "seed": str(seed),
+        "cycle": str(cycle),
+        "checksum": checksum(cast),
+        **(more or {}),
+    }
+    table = pa.table({name: to_arrow(array) for name, array in cast.items()})
+    table = table.replace_schema_metadata(metadata)
+    with atomic(path) as temporary:
+        pq.write_table(table, temporary, write_page_checksum=True)
+
+
+def read_index_set(
+    path: str | Path, kind: str, pool: Pool, seed: int | None = None, cycle: int | None = None
+) -> Columns:
+    """Read and check one index set; returns its columns by name.
+
+    `seed` and `cycle` are those that it must be of, unless it is of all seeds; None takes any.
+
+    Raises UserError if the file is missing or torn, of another kind or data set, if its content
+    breaks the rules of `check`, or is not what was written.
+    """
+    table = read_table(path)
+    metadata = text_metadata(table.schema)
+    if metadata.get("kind") != kind:
+        raise UserError(
+            f"{path} is an index set of kind {metadata.get('kind')!r}, not {kind!r}: give one of "
+            "that kind"
+        )
+    if metadata.get("fingerprint") != pool.fingerprint:
+        raise UserError(
+            f"{path} belongs to data set {metadata.get('dataset')!r} with fingerprint "
+            f"{metadata.get('fingerprint', '')[:12]!r}, not to {pool.dataset!r} with "
+            f"{pool.fingerprint[:12]!r}: its indices would point at other images. Use the file "
+            "made for this pool"
+        )
+    for name, wanted in (("seed", seed), ("cycle", cycle)):
+        if wanted is not None and metadata.get(name) not in (str(wanted), "-1"):
+            raise UserError(
+                f"{path} is of {name} {metadata.get(name)}, but is to be used as one of {name} "
+                f"{wanted}: give the file that was made for it"
+            )
+    if table.column_names != list(SCHEMAS[kind]):
+        raise UserError(
+            f"{path} has columns {table.column_names}, not {list(SCHEMAS[kind])}: {ANEW}"
+        )
+    columns = {}
+    for name, dtype in SCHEMAS[kind].items():
+        column = table.column(name)
+        if column.type != pa.from_numpy_dtype(dtype):
+            raise UserError(
+                f"{path}: column {name} is {column.type}, not {np.dtype(dtype)}: {ANEW}"
+            )
+        if column.null_count:
+            raise UserError(f"{path}: column {name} has {column.null_count} empty values: {ANEW}")
+        columns[name] = to_numpy(column)
+    check(columns, kind, pool, str(path), f": {ANEW}")
+    # files of earlier versions have none
+    if "checksum" in metadata and metadata["checksum"] != checksum(columns):
+        raise UserError(
+            f"{path} was damaged or changed after it was written: its content does not fit its "
+            f"checksum: {ANEW}"
+        )
+    return columns
+
+
+def checksum(columns: Columns) -> str:
+    """SHA-256, in hexadecimal, of columns: their names, types and bytes."""
+    digest = hashlib.sha256()
+    for name, array in columns.items():
+        digest.update(f"{name} {array.dtype} {len(array)}\n".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def read_table(path: str | Path) -> pa.Table:
+    """A Parquet file's table; UserError where there is none, or only a torn one."""
+    with opened(path) as file:
+        return file.read()
+
+
+@contextmanager
+def opened(path: str | Path) -> Iterator[pq.ParquetFile]:
+    """A Parquet file, open; what goes wrong with it within is a UserError."""
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            yield file
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing: run the stage that makes it") from error
+    except PermissionError:
+        raise
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split()).rstrip(".")  # Arrow's may have several lines
+        raise UserError(f"{path} is not a complete Parquet file ({reason}): {ANEW}") from error
+
+
+def read_metadata(path: str | Path) -> dict[str, str]:
+    """A Parquet file's own metadata, without its content; UserError as `read_table`."""
+    with opened(path) as file:
+        return text_metadata(file.schema_arrow)
+
+
+def text_metadata(schema: pa.Schema) -> dict[str, str]:
+    """A Parquet file's metadata: text by name."""
+    return {
+        name.decode(errors="replace"): value.decode(errors="replace")
+        for name, value in (schema.metadata or {}).items()
+    }
+
+
+# pyarrow's own conversions from and to NumPy import pandas, as pq.read_table does: a third of a
+# second in each of thousands of jobs. The three below and pq.ParquetFile do not.
+
+
+def to_numpy(column: pa.ChunkedArray) -> np.ndarray:
+    """A numeric column without empty values as an array, without a copy where it is one chunk."""
+    return np.from_dlpack(column.combine_chunks())
+
+
+def to_arrow(array: np.ndarray) -> pa.Array:
+    """A numeric array (n,) as an Arrow array."""
+    array = np.ascontiguousarray(array)
+    kind = pa.from_numpy_dtype(array.dtype)
+    return pa.Array.from_buffers(kind, len(array), [None, pa.py_buffer(array)])
+
+
+def list_to_arrow(values: list[Any]) -> pa.Array:
+    """A list of int, float or str (one kind, or None) as an Arrow array, as pa.array makes it."""
+    there = [value for value in values if value is not None]
+    if not there:
+        return pa.nulls(len(values))
+    valid = np.array([value is not None for value in values], dtype=bool)
+    missing = (
+        pa.py_buffer(np.packbits(valid, bitorder="little")) if len(there) < len(values) else None
+    )
+    if isinstance(there[0], str):
+        texts = [(value or "").encode() for value in values]
+        ends = np.cumsum([0, *map(len, texts)], dtype=np.int32)
+        data = [missing, pa.py_buffer(ends), pa.py_buffer(b"".join(texts))]
+        return pa.Array.from_buffers(pa.string(), len(values), data)
+    numbers = np.array([0 if value is None else value for value in values])
+    kind = pa.from_numpy_dtype(numbers.dtype)
+    return pa.Array.from_buffers(kind, len(values), [missing, pa.py_buffer(numbers)])
+
+
+def check(columns: Columns, kind: str, pool: Pool, path: str, remedy: str = "") -> None:
+    """Raise UserError unless indices are unique and in range, labels are classes, and so on.
+
+    `remedy` ends its message.
+    """
+    index = columns["index"]
+    if len(index) and (index.min() < 0 or index.max() >= pool.n):
+        bad = index[(index < 0) | (index >= pool.n)][0]
+        raise UserError(f"{path}: index {bad} is outside the pool of {pool.n} images{remedy}")
+    unique, counts = np.unique(index, return_counts=True)
+    if len(unique) < len(index):
+        raise UserError(f"{path}: index {unique[counts > 1][0]} occurs more than once{remedy}")
+    if "label" in columns:
+        label = columns["label"]
+        if len(label) and (label.min() < 0 or label.max() >= pool.classes):
+            bad = label[(label < 0) | (label >= pool.classes)][0]
+            raise UserError(f"{path}: label {bad} is not one of {pool.classes} classes{remedy}")
+    if "cycle" in columns and len(index) and columns["cycle"].min() < 0:
+        raise UserError(f"{path}: cycle {columns['cycle'].min()} is no cycle{remedy}")
+    if kind == "queries" and not np.array_equal(columns["rank"], np.arange(len(index))):
+        raise UserError(f"{path}: ranks are not 0, 1, 2, ...{remedy}")
+    if kind == "pseudo_labels":
+        weight = columns["weight"]
+        bad = weight[~((weight >= 0) & (weight <= 1))]  # NaN too
+        if len(bad):
+            raise UserError(
+                f"{path}: weights must be finite and in [0, 1], but one is {bad[0]}{remedy}"
+            )
+
+
+def unlabeled(n: int, labeled: np.ndarray) -> np.ndarray:
+    """U: the indices in [0, n) that are not in `labeled`, ascending, int64."""
+    mask = np.ones(n, dtype=bool)
+    mask[labeled] = False
+    return np.flatnonzero(mask)

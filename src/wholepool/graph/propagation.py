@@ -1,0 +1,87 @@
+"""Label propagation: pseudo-labels and their certainty, equations (1), (8), (9) and (10)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from wholepool.graph.certainty import certainty
+from wholepool.graph.conjugate_gradients import solver
+
+ROWS = 1024  # of probabilities that are made at a time
+
+
+def label_matrix(
+    n: int, classes: int, labeled: np.ndarray, labels: np.ndarray, class_mean: bool = False
+) -> np.ndarray:
+    """Y of (8), float64 (n, c): one-hot rows on the labeled set, zero rows elsewhere.
+
+    `class_mean` divides each class's column by its number of labels, as the public code does.
+    """
+    y = np.zeros((n, classes))
+    y[labeled, labels] = 1
+    if class_mean:
+        y /= np.maximum(y.sum(axis=0), 1)
+    return y
+
+
+@dataclass(frozen=True)
+class Propagation:
+    """Label propagation's answer for every node, and how well it was solved.
+
+    `probabilities` float64 (n, c); `labels` int32 (n,); `weights` float32 (n,) in [0, 1];
+    `reached` bool (n,): whether any label reaches the node. `residual` is the worst relative one.
+    """
+
+    probabilities: np.ndarray
+    labels: np.ndarray
+    weights: np.ndarray
+    reached: np.ndarray
+    residual: float
+    iterations: int
+
+
+def propagate(
+    graph: sparse.csr_array,
+    labeled: np.ndarray,
+    labels: np.ndarray,
+    classes: int,
+    settings: dict[str, Any],
+    device: str = "cpu",
+) -> Propagation:
+    """P = eta[h(Y)] by (9), its pseudo-labels by (1) and their certainty by (10).
+
+    `graph` is the normalized adjacency (n, n); `labeled` and `labels` are int (|L|,); `settings`
+    is the config's section `propagation`. All classes are solved for at once, a large graph on the
+    `device`. A node that no label reaches gets uniform probabilities, hence weight 0. A tie between
+    classes goes to the lower class, as far as rounding leaves it one.
+    """
+    y = label_matrix(
+        graph.shape[0], classes, labeled, labels, class_mean=settings["labels"] == "class_mean"
+    )
+    solution = solver(graph, settings["alpha"], classes, device)(
+        y, settings["tolerance"], settings["max_iterations"]
+    )
+    probabilities = solution.x
+    weights = np.empty(len(probabilities))
+    reached = np.empty(len(probabilities), dtype=bool)
+    for start in range(0, len(probabilities), ROWS):  # so that what is made is in the cache
+        rows = slice(start, start + ROWS)
+        # truncated conjugate gradients may leave tiny negative values
+        scores = np.maximum((1 - settings["alpha"]) * probabilities[rows], 0)
+        mass = scores.sum(axis=1, keepdims=True)
+        reached[rows] = mass[:, 0] > 0
+        uniform = np.full_like(scores, 1 / classes)
+        probabilities[rows] = np.divide(scores, mass, out=uniform, where=mass > 0)
+        weights[rows] = np.where(reached[rows], certainty(probabilities[rows]), 0.0)
+    if settings["normalize_weights"]:
+        weights = weights / (weights.max() or 1.0)
+    return Propagation(
+        probabilities=probabilities,
+        labels=probabilities.argmax(axis=1).astype(np.int32),
+        weights=weights.astype(np.float32),
+        reached=reached,
+        residual=float(solution.residuals.max(initial=0)),
+        iterations=solution.iterations,
+    )

@@ -1,0 +1,301 @@
+"""Checkpoints inside a job: a training that was killed goes on where it was, to the same bytes.
+
+They stand outside the job's declared outputs, since Snakemake deletes the outputs of a job that
+failed. A checkpoint is one file: a line that names the format, a line with the SHA-256 of the
+rest, and a safetensors block whose metadata hold, as JSON, the identity of the training and all
+that is no array. Reading one runs no code. The newest two are kept, so that one that is torn is
+followed by the one before.
+"""
+
+import contextlib
+import hashlib
+import json
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import safetensors
+import torch
+from safetensors.torch import load, save
+from torch import Tensor
+
+from wholepool.job.errors import Interrupted
+from wholepool.job.files import atomic
+from wholepool.job.log import logger
+
+MAGIC = b"wholepool checkpoint 1\n"
+#: they ask for a checkpoint at once, and for an end: a scheduler's kill, its warning, Ctrl-C, and a
+#: terminal that is closed
+SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT, signal.SIGHUP)
+
+State = dict[str, Any]
+
+
+class Checkpoints:
+    """The checkpoints of one job, in a folder of its own.
+
+    `identity` names everything that decides the training's result (settings, labels, stage
+    version, ...), each by a short text or digest: a checkpoint of another identity is never used.
+    One is written when `seconds` have passed since the last. Without a folder nothing is kept.
+
+    After `load`, `resumed` says how many times the training has gone on from a checkpoint, and
+    `spent` how many seconds the attempts before took.
+    """
+
+    def __init__(
+        self, folder: str | Path | None, identity: Mapping[str, str], seconds: float = 300
+    ) -> None:
+        self.folder = None if folder is None else Path(folder)
+        self.identity = dict(identity)
+        self.seconds = seconds
+        self.resumed, self.spent = 0, 0.0
+        self.began = self.written = time.monotonic()
+        self.signal: signal.Signals | None = None
+        self.before: bytes | None = None
+
+    @property
+    def key(self) -> str:
+        """The identity as one digest, for the training's result: without the code's versions.
+
+        The same weights, made again by newer code, must be the same bytes: else all that was
+        trained from them would be trained again.
+        """
+        lasting = {name: value for name, value in self.identity.items() if name != "versions"}
+        return digest(json.dumps(lasting, sort_keys=True))
+
+    def files(self) -> list[Path]:
+        """The checkpoints that are there, the newest first."""
+        if self.folder is None:
+            return []
+        return sorted(self.folder.glob("checkpoint-*.wholepool"), key=number_of, reverse=True)
+
+    def load(self) -> State | None:
+        """The newest state that is whole and of this training; None if there is none.
+
+        Any other file is set aside with a warning that says why.
+        """
+        for path in self.files():
+            try:
+                header, state = unpacked(path.read_bytes())
+            except (ValueError, KeyError, TypeError, OSError, safetensors.SafetensorError) as error:
+                set_aside(path, f"it is not whole ({error})")
+                continue
+            other = differing(header["identity"], self.identity)
+            if other:
+                set_aside(path, f"it is of another training: {', '.join(other)} differ(s)")
+                continue
+            self.resumed, self.spent = header["resumed"] + 1, header["spent"]
+            logger.info("going on from %s", path)
+            return state
+        return None
+
+    def reached(self, state: Callable[[], State]) -> None:
+        """To be called at each step: write a checkpoint if one is due, and stop if asked to.
+
+        `state()` is all that the training needs to go on from here: a dict of tensors, arrays, and
+        what JSON can hold, nested. Raises Interrupted after a signal.
+        """
+        due = time.monotonic() - self.written >= self.seconds
+        if self.folder is not None and (due or self.signal is not None):
+            self.write(self.packed(state()))
+        if self.signal is not None:
+            raise Interrupted(self.signal.name)
+
+    @contextlib.contextmanager
+    def busy(self, state: Callable[[], State]) -> Iterator[None]:
+        """Around a long computation in which no checkpoint can stand, as a clustering.
+
+        A signal ends it at once; the state from before it is written.
+        """
+        if self.folder is None:
+            yield
+            return
+        self.reached(state)
+        self.before = self.packed(state())
+        try:
+            yield
+        except Interrupted:
+            before, self.before = self.before, None  # a second signal must not end the writing
+            self.write(before)
+            raise
+        finally:
+            self.before = None
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[None]:
+        """Take SIGNALS for a wish to write a checkpoint and stop; but after nohup, no SIGHUP."""
+        if self.folder is None:
+            yield
+            return
+        nohup = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+        taken = [number for number in SIGNALS if not (nohup and number == signal.SIGHUP)]
+        handlers = {number: signal.signal(number, self.receive) for number in taken}
+        try:
+            yield
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+
+    def receive(self, number: int, frame: FrameType | None) -> None:
+        """The signal handler."""
+        self.signal = signal.Signals(number)
+        if self.before is not None:
+            raise Interrupted(self.signal.name)
+
+    def packed(self, state: State) -> bytes:
+        """A checkpoint's content."""
+        header = {
+            "identity": self.identity,
+            "resumed": self.resumed,
+            "spent": self.spent + time.monotonic() - self.began,
+        }
+        return packed(header, state)
+
+    def write(self, content: bytes) -> None:
+        """Write the next checkpoint, then remove all but the newest two.
+
+        Where that fails, as on a full disk, the training need not: it is tried again when the next
+        is due.
+        """
+        assert self.folder is not None
+        self.written = time.monotonic()
+        there = self.files()
+        path = self.folder / f"checkpoint-{number_of(there[0]) + 1 if there else 0}.wholepool"
+        try:
+            with atomic(path) as temporary:
+                temporary.write_bytes(content)
+            for old in there[1:]:
+                old.unlink(missing_ok=True)
+        except OSError as error:
+            logger.warning("%s could not be written: %s. Training goes on without it", path, error)
+            return
+        logger.debug("wrote %s", path)
+
+    def remove(self) -> None:
+        """After success: remove them, those that were set aside, and the folder if it is empty."""
+        if self.folder is None or not self.folder.exists():
+            return
+        for path in [*self.folder.glob("checkpoint-*"), *self.folder.glob(".checkpoint-*")]:
+            path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # something else stands in it
+            self.folder.rmdir()
+
+
+def number_of(path: Path) -> int:
+    """The serial number in a checkpoint's name; -1 if it has none."""
+    number = path.stem.removeprefix("checkpoint-")
+    return int(number) if number.isdecimal() else -1
+
+
+def set_aside(path: Path, reason: str) -> None:
+    """Rename a checkpoint that is not to be used, and say so."""
+    aside = path.with_suffix(".set-aside")
+    try:
+        path.replace(aside)
+    except OSError as error:  # it is not used either way
+        logger.warning("%s is not used: %s. It could not be renamed (%s)", path, reason, error)
+        return
+    logger.warning("%s is set aside as %s: %s", path, aside.name, reason)
+
+
+def differing(found: Any, wanted: Mapping[str, str]) -> list[str]:
+    """The names under which two identities differ."""
+    found = found if isinstance(found, dict) else {}
+    return sorted(name for name in found.keys() | wanted if found.get(name) != wanted.get(name))
+
+
+def digest(*parts: bytes | np.ndarray | str) -> str:
+    """SHA-256, in hexadecimal, of parts in their order, each with its length."""
+    total = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            part = f"{part.dtype} {part.shape} ".encode() + part.tobytes()
+        elif isinstance(part, str):
+            part = part.encode()
+        total.update(len(part).to_bytes(8, "little"))
+        total.update(part)
+    return total.hexdigest()
+
+
+# ---------------------------------------------------------------------------------------------
+# The format
+# ---------------------------------------------------------------------------------------------
+
+
+def packed(header: Mapping[str, Any], state: State) -> bytes:
+    """A header that JSON can hold, and a state, as the bytes of a checkpoint."""
+    tensors: dict[str, Tensor] = {}
+    text = json.dumps({"header": header, "state": flattened(state, tensors)})
+    block = save(tensors, metadata={"json": text})
+    return MAGIC + hashlib.sha256(block).hexdigest().encode() + b"\n" + block
+
+
+def unpacked(content: bytes) -> tuple[dict[str, Any], State]:
+    """The header and the state of `packed`; ValueError and the like if they are not whole."""
+    if not content.startswith(MAGIC):
+        raise ValueError("it does not begin as a checkpoint")
+    checksum, _, block = content[len(MAGIC) :].partition(b"\n")
+    if hashlib.sha256(block).hexdigest().encode() != checksum:
+        raise ValueError("its checksum differs")
+    size = int.from_bytes(block[:8], "little")
+    text = json.loads(block[8 : 8 + size])["__metadata__"]["json"]
+    whole = json.loads(text)
+    return whole["header"], restored(whole["state"], load(block))
+
+
+def flattened(value: Any, tensors: dict[str, Tensor]) -> Any:
+    """`value` as JSON, its tensors and arrays moved to `tensors`, named by their numbers.
+
+    A tensor keeps its strides: how the optimizer adds two depends, in the last bit, on whether
+    they lie in memory alike.
+    """
+    if isinstance(value, Tensor | np.ndarray):
+        tensor = torch.from_numpy(value) if isinstance(value, np.ndarray) else value.detach()
+        name = str(len(tensors))
+        tensors[name] = tensor.cpu().contiguous()
+        kind = "array" if isinstance(value, np.ndarray) else "tensor"
+        return {kind: name, "stride": tensor.stride()}
+    if isinstance(value, dict):
+        return {"dict": {key: flattened(inner, tensors) for key, inner in value.items()}}
+    if isinstance(value, list | tuple):
+        return [flattened(inner, tensors) for inner in value]
+    return value
+
+
+def restored(value: Any, tensors: Mapping[str, Tensor]) -> Any:
+    """What `flattened` was given; tuples have become lists."""
+    if isinstance(value, list):
+        return [restored(inner, tensors) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    if "dict" in value:
+        return {key: restored(inner, tensors) for key, inner in value["dict"].items()}
+    if "array" in value:
+        return tensors[value["array"]].numpy()
+    tensor = tensors[value["tensor"]]
+    return torch.empty_strided(tensor.shape, value["stride"], dtype=tensor.dtype).copy_(tensor)
+
+
+# ---------------------------------------------------------------------------------------------
+# Randomness
+# ---------------------------------------------------------------------------------------------
+
+
+def random_state(rng: np.random.Generator, device: torch.device) -> State:
+    """All random states that a training draws from: NumPy's generator, torch's on host and GPU."""
+    state: State = {"numpy": rng.bit_generator.state, "torch": torch.get_rng_state()}
+    if device.type == "cuda":
+        state["cuda"] = torch.cuda.get_rng_state(device)
+    return state
+
+
+def set_random_state(state: State, rng: np.random.Generator, device: torch.device) -> None:
+    """Put them back. On another kind of device than before, dropout draws from a new state."""
+    rng.bit_generator.state = state["numpy"]
+    torch.set_rng_state(state["torch"])
+    if device.type == "cuda" and "cuda" in state:
+        torch.cuda.set_rng_state(state["cuda"], device)

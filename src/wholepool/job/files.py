@@ -1,0 +1,158 @@
+"""Writing files so that a final name never carries a half-written content."""
+
+import errno
+import fcntl
+import glob
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wholepool.job.errors import ANEW, UserError
+
+#: they say that no room is left; so do libraries that give no number
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, None)
+
+
+@contextmanager
+def atomic(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on success sync it to disk and rename it to `path`.
+
+    A job that dies in between leaves at most a hidden temporary file, never a torn `path`; the next
+    one that writes `path` removes it. An OSError, as of a full disk, names `path`.
+    """
+    path = Path(path)
+    try:
+        with replacing(path) as temporary:
+            yield temporary
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """`atomic`, whose errors name whatever the system names."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        remove_if_left(left)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    temporary = Path(name)
+    try:
+        hold(handle)
+        yield temporary
+        with open(temporary, "rb") as written:
+            os.fsync(written.fileno())
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(temporary, 0o666 & ~mask)  # mkstemp's 0600 would hide results from a group
+        os.replace(temporary, path)
+    finally:
+        os.close(handle)
+        temporary.unlink(missing_ok=True)
+
+
+def hold(handle: int) -> bool:
+    """Lock an open file for as long as it is open; whether that could be done.
+
+    It tells a temporary file that is being written from one that a killed process left.
+    """
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # another has it, or the file system knows no locks
+        return False
+    return True
+
+
+def remove_if_left(temporary: Path) -> None:
+    """Remove a temporary file that no living process is writing."""
+    try:
+        with open(temporary, "r+b") as file:
+            if hold(file.fileno()):
+                temporary.unlink(missing_ok=True)
+    except OSError:  # it went meanwhile, or is another user's: not ours to care for
+        return
+
+
+def explained(error: OSError, output: str | Path = "") -> str:
+    """What the system refuses, in one paragraph with a remedy; `output` is being made meanwhile."""
+    path = os.fspath(error.filename or output)
+    path = path.decode(errors="replace") if isinstance(path, bytes) else path
+    reason = f"{path}: {error.strerror or error}"
+    if error.errno in NO_ROOM:
+        remedy = "is the disk full? Free some space, or give the results a larger disk, then"
+    elif error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        remedy = (
+            "it must be readable or writable for you: change that, or choose another folder, then"
+        )
+    elif error.errno in (errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY):
+        remedy = "a file stands where a folder should, or a folder for a file: move it away, then"
+    else:
+        remedy = "see to it, then"
+    return f"{reason}: {remedy} run the same command again"
+
+
+def read_json(path: str | Path) -> Any:
+    """A JSON file's value; UserError where it is missing or torn."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing: run the stage that makes it") from None
+    except ValueError as error:
+        raise UserError(f"{path} is not a complete JSON file ({error}): {ANEW}") from error
+
+
+def read_object(path: str | Path, *keys: str) -> dict[str, Any]:
+    """A JSON file's table, which has `keys`; UserError where it is another thing."""
+    found = read_json(path)
+    if not isinstance(found, dict):
+        raise UserError(f"{path} holds a {type(found).__name__}, not a table of keys: {ANEW}")
+    missing = [key for key in keys if key not in found]
+    if missing:
+        raise UserError(f"{path} lacks {', '.join(missing)}: {ANEW}")
+    return found
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write `value` as indented UTF-8 JSON with sorted keys, so that equal values are equal bytes.
+
+    NaN and infinity have no JSON form and raise ValueError.
+    """
+    text = json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    write_text(path, text + "\n")
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write `text` as UTF-8."""
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def load_array(path: str | Path, mapped: bool = False) -> np.ndarray:
+    """The array in a .npy file; `mapped` leaves it on disk, read-only. No pickle is ever loaded.
+
+    Raises UserError if the file is missing, torn, or holds anything else.
+    """
+    try:
+        array = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing: run the stage that makes it anew") from None
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(
+            f"{path} is not a complete array ({error}): its writing was not completed, or it needs "
+            f"pickle, which is never read: {ANEW}"
+        ) from error
+    if not isinstance(array, np.ndarray):
+        raise UserError(f"{path} holds several arrays, as an .npz does, not one: {ANEW}")
+    return array
+
+
+def write_array(path: str | Path, array: np.ndarray) -> None:
+    """Write one array in NumPy's .npy format, without pickle."""
+    with atomic(path) as temporary, open(temporary, "wb") as file:
+        np.save(file, array, allow_pickle=False)

@@ -1,0 +1,89 @@
+"""What this machine has, found without importing torch, and which of its GPUs a job takes."""
+
+import fcntl
+import functools
+import itertools
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
+
+from wholepool.job.locks import is_held
+from wholepool.job.log import logger
+
+
+def visible_gpus() -> list[str]:
+    """The NVIDIA devices of this machine that are not hidden from this process, as CUDA names them.
+
+    CUDA_VISIBLE_DEVICES is a list of numbers or UUIDs; like CUDA, stop at the first -1.
+    """
+    count = len(list(Path("/dev").glob("nvidia[0-9]*")))
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if count == 0 or given is None:
+        return [str(number) for number in range(count)]
+    names = (name.strip() for name in given.split(","))
+    return list(itertools.takewhile(lambda name: name not in ("", "-1"), names))
+
+
+def gpu_present() -> bool:
+    """Whether an NVIDIA device is on this machine and not hidden from this process."""
+    return bool(visible_gpus())
+
+
+@functools.cache  # one claim a process, which the cache keeps open until the process ends
+def claim_gpu() -> IO[str] | None:
+    """Take the visible GPU that the fewest jobs have, for this process; None if none is visible.
+
+    To be called before CUDA is used: it reads CUDA_VISIBLE_DEVICES once. How many jobs there are
+    at a time is Snakemake's to say (--resources gpu=N); this only spreads them.
+    """
+    gpus = visible_gpus()
+    if not gpus:
+        return None
+    # per user: nobody may lock another's files; and per machine, as GPUs are
+    folder = Path(tempfile.gettempdir()) / f"wholepool-gpus-{os.getuid()}"
+    gpu, others, claim = claim_one(gpus, folder)
+    os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+    logger.debug("on GPU %s, beside %d other jobs", gpu, others)
+    return claim
+
+
+def claim_one(gpus: Sequence[str], folder: Path) -> tuple[str, int, IO[str]]:
+    """The GPU with the fewest claims, how many those are, and a further claim on it.
+
+    A claim is a lock on a file, GPU.0, GPU.1, ...: the kernel lets go of it when the process dies,
+    however it dies.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with open(folder / "choosing", "w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)  # one job chooses at a time
+        taken = {gpu: claims(gpu, folder) for gpu in gpus}
+        gpu = min(gpus, key=lambda gpu: len(taken[gpu]))
+        slot = next(slot for slot in itertools.count() if slot not in taken[gpu])
+        claim = open(slot_file(gpu, slot, folder), "w")  # noqa: SIM115 (closing it would let go)
+        fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return gpu, len(taken[gpu]), claim
+
+
+def claims(gpu: str, folder: Path) -> set[int]:
+    """The slots of a GPU that living processes hold."""
+    slots = itertools.takewhile(lambda n: slot_file(gpu, n, folder).exists(), itertools.count())
+    return {slot for slot in slots if is_held(slot_file(gpu, slot, folder))}
+
+
+def slot_file(gpu: str, slot: int, folder: Path) -> Path:
+    return folder / f"{gpu.replace('/', '-')}.{slot}"
+
+
+def available_memory() -> int:
+    """Bytes of memory that a process can still get without swapping.
+
+    Where the system does not tell (it is not Linux): half of what the machine has. A cluster's
+    limit on a job is not seen.
+    """
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) for line in lines if "MemAvailable" in line) * 1024
+    except (OSError, StopIteration):
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2

@@ -1,0 +1,150 @@
+"""The 13-layer convolutional network of the paper (Section VI-A; Laine and Aila 2017).
+
+Nine convolutions, two max-pools, one global average pool and one linear layer. The pooled
+vector, l2-normalized, is the embedding phi: the classifier acts on it, and label propagation,
+CoreSet, jLP and k-means all work on it.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils.parametrizations import weight_norm
+
+from wholepool.job.errors import UserError
+
+#: (output channels at width 1, kernel size, padding) of the convolutions, by stage. Max-pooling
+#: and dropout stand between the stages.
+STAGES = (
+    ((128, 3, 1), (128, 3, 1), (128, 3, 1)),
+    ((256, 3, 1), (256, 3, 1), (256, 3, 1)),
+    ((512, 3, 0), (256, 1, 0), (128, 1, 0)),
+)
+LEAKY_SLOPE = 0.1
+
+
+class Network(nn.Module):
+    """Embedding and classifier.
+
+    `channels` and `classes` are the data's. `width` multiplies every number of channels (the
+    embedding has d = 128 * width dimensions). `dropout` is element-wise, after each max-pool.
+    `logit_scale` multiplies the normalized embedding before the classifier; the paper has none
+    (1). Average pooling is global, which equals the public code's 6x6 pool on 32x32 images and
+    also takes 28x28 (5x5 left) and 16x16 (2x2 left).
+
+    `precision` "bfloat16" computes the trunk's activations, forward and backward, with 8 bits of
+    mantissa. Weights and their gradients, pooling, normalization, classifier and loss stay float32
+    ("float32", the paper's: all of it does).
+
+    Images come channels last in memory, and so do all activations. Weights stay row-major, as
+    weight normalization gives them and their gradients: another layout would be copied at every
+    step, and keep the optimizer from updating all of them at once.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        classes: int,
+        width: float = 1.0,
+        weight_norm: bool = True,
+        dropout: float = 0.5,
+        logit_scale: float = 1.0,
+        precision: str = "float32",
+    ) -> None:
+        super().__init__()
+        self.precision = precision
+        self.logit_scale = logit_scale
+        self.embedding_dim = embedding_dim(width)
+        layers: list[nn.Module] = []
+        for number, stage in enumerate(STAGES):
+            if number > 0:
+                layers += [nn.MaxPool2d(2), nn.Dropout(dropout)]
+            for outputs, kernel, padding in stage:
+                outputs = scaled(outputs, width)
+                layers += [
+                    normalized(nn.Conv2d(channels, outputs, kernel, padding=padding), weight_norm),
+                    nn.BatchNorm2d(outputs),
+                    nn.LeakyReLU(LEAKY_SLOPE, inplace=True),
+                ]
+                channels = outputs
+        self.trunk = nn.Sequential(*layers)
+        self.head = normalized(nn.Linear(channels, classes), weight_norm)
+
+    def embed(self, images: Tensor) -> Tensor:
+        """Embeddings (B, d), l2-normalized, of normalized float images (B, C, H, W)."""
+        reduced = self.precision == "bfloat16"
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=reduced):
+            features = self.trunk(images)
+        return functional.normalize(features.float().mean(dim=(2, 3)), dim=1)
+
+    def classify(self, embeddings: Tensor) -> Tensor:
+        """Logits (B, c) of embeddings (B, d)."""
+        return self.head(self.logit_scale * embeddings)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (B, c) of normalized float images (B, C, H, W)."""
+        return self.classify(self.embed(images))
+
+
+def scaled(outputs: int, width: float) -> int:
+    """The number of channels at a width: rounded, at least one."""
+    return max(1, round(outputs * width))
+
+
+def embedding_dim(width: float) -> int:
+    """d, the dimension of the embedding."""
+    return scaled(STAGES[-1][-1][0], width)
+
+
+def normalized(layer: nn.Module, on: bool) -> nn.Module:
+    """The layer under weight normalization per output unit, or the layer itself."""
+    return weight_norm(layer) if on else layer
+
+
+def trunk_state(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """What PRE hands to the cycles: convolutions, BN affine and running statistics, no head."""
+    return {name: value for name, value in state.items() if name.startswith("trunk.")}
+
+
+def parameter_count(network: nn.Module) -> int:
+    """How many numbers the optimizer moves."""
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def device_for(choice: str) -> torch.device:
+    """The device of the config's word: auto (CUDA where there is one), cpu or cuda.
+
+    Raises UserError if cuda is forced on a machine that has none.
+    """
+    if choice == "cuda" and not torch.cuda.is_available():
+        raise UserError(
+            "device is cuda, but torch finds no CUDA device on this machine: set device: auto"
+        )
+    if choice == "auto":
+        choice = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(choice)
+
+
+def flops(size: int, channels: int, classes: int, width: float) -> int:
+    """Multiplications and additions of the convolutions and the head, forward, per image.
+
+    `size` is the height and width of the image in pixels. Training takes about three times as many.
+    """
+    total = 0
+    for number, stage in enumerate(STAGES):
+        if number > 0:
+            size //= 2
+        for outputs, kernel, padding in stage:
+            outputs = scaled(outputs, width)
+            size += 2 * padding - kernel + 1
+            total += 2 * size**2 * outputs * channels * kernel**2
+            channels = outputs
+    return total + 2 * channels * classes
+
+
+def state_bytes(channels: int, classes: int, **settings: Any) -> int:
+    """Bytes of a network's parameters and buffers; `settings` is the config's section `network`."""
+    with torch.device("meta"):
+        state = Network(channels, classes, **settings).state_dict()
+    return sum(value.numel() * value.element_size() for value in state.values())

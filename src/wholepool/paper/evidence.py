@@ -1,0 +1,269 @@
+"""Evidence: runs.csv and settings.json side by side, and its landing in evidence.
+
+`settings.json` holds the settings that made the runs, in full, so that a reader, and the comparison
+with the paper, never has to guess them:
+    {"datasets": {name: {"source", "pool", "network", "augment", "pretrain", "info": {"n", "n_test",
+                         "height", "width", "channels", "classes"}}},
+     "experiments": {name: the resolved experiment}}
+Data sets that no experiment uses are left out. A landing is a copy of the two with a third file,
+provenance.json: by which command, commit and device they were made, and how long it took.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import json
+import logging
+import platform
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from wholepool.data.sources import SOURCES
+from wholepool.job.errors import UserError
+from wholepool.job.files import atomic, write_json
+from wholepool.job.provenance import checkout
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+logger = logging.getLogger("wholepool")
+
+RUNS, SETTINGS, PROVENANCE = "runs.csv", "settings.json", "provenance.json"
+INFO = ("n", "n_test", "height", "width", "channels", "classes")
+
+
+class Evidence(NamedTuple):
+    """One folder of evidence: a short name, its path, runs.csv as it stands, and settings.json."""
+
+    name: str
+    folder: Path
+    runs: pd.DataFrame
+    settings: Mapping[str, Any]
+
+
+RUN_COLUMNS = (
+    *("experiment", "dataset", "budget", "method", "strategy", "seed", "cycle", "n_labels"),
+    "accuracy",
+)
+
+
+def read_evidence(folder: str | Path) -> Evidence:
+    """One folder of evidence, checked.
+
+    Raises UserError if a file is missing or torn, if the runs lack a column or hold an accuracy
+    outside 0 ... 100, and if runs and settings do not belong together.
+    """
+    folder = Path(folder)
+    runs = read_csv(folder / RUNS, RUN_COLUMNS)
+    path = folder / SETTINGS
+    settings = read_json(path)
+    for part in ("datasets", "experiments"):
+        if part not in settings:
+            raise UserError(f"{path} has no {part!r}: make it anew with the stage runs")
+    for row in runs.itertuples():
+        plan = settings["experiments"].get(row.experiment)
+        if plan is None or row.method not in plan["methods"]:
+            raise UserError(
+                f"{folder / 'runs.csv'} has runs of experiment {row.experiment}, method "
+                f"{row.method}, which {path.name} beside it does not know: the two are not of one "
+                "grid, so make both anew with the stage runs"
+            )
+        if not 0 <= float(row.accuracy) <= 100:  # NaN too
+            raise UserError(
+                f"{folder / 'runs.csv'}: the accuracy of experiment {row.experiment}, method "
+                f"{row.method}, strategy {row.strategy}, seed {row.seed}, cycle {row.cycle} is "
+                f"{row.accuracy}, but must be a percentage: make this run's metrics again"
+            )
+    for name, plan in settings["experiments"].items():
+        data = settings["datasets"].get(plan["dataset"], {})
+        if "info" not in data or data.get("source") not in SOURCES:
+            raise UserError(
+                f"{path} does not describe the pool of experiment {name}, data set "
+                f"{plan['dataset']}, or its source is unknown here: make it anew "
+                "with the stage runs"
+            )
+    own = folder.resolve()
+    name = f"{own.parent.name}/{own.name}" if own.name == "tables" else own.name
+    return Evidence(name, folder, runs, settings)
+
+
+def read_csv(path: Path, columns: Iterable[str]) -> pd.DataFrame:
+    import pandas as pd
+
+    try:
+        table = pd.read_csv(path)
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing: give a folder or a file that has it") from None
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not a CSV file ({error}): make it anew") from error
+    missing = [name for name in columns if name not in table.columns]
+    if missing:
+        raise UserError(
+            f"{path} lacks the column(s) {', '.join(missing)}; it has {', '.join(table.columns)}"
+        )
+    return table
+
+
+def read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(
+            f"{path} is missing: evidence is runs.csv and settings.json, both from the stage runs"
+        ) from None
+    except ValueError as error:
+        raise UserError(f"{path} is not a complete JSON file ({error}): make it anew") from error
+
+
+# ---------------------------------------------------------------------------------------------
+# Writing
+# ---------------------------------------------------------------------------------------------
+
+
+def write_settings(
+    settings: Mapping[str, Any], infos: Mapping[str, Mapping[str, Any]], out: str | Path
+) -> None:
+    """Write settings.json: the resolved data sets in use and experiments, with what the pools are.
+
+    `settings` has "datasets" and "experiments" of a resolved config; `infos` is {dataset: the
+    content of its pool.json}. Equal settings give equal bytes.
+    """
+    used = dict.fromkeys(plan["dataset"] for plan in settings["experiments"].values())
+    datasets = {
+        name: {**settings["datasets"][name], "info": {key: infos[name][key] for key in INFO}}
+        for name in used
+    }
+    write_json(out, {"datasets": datasets, "experiments": settings["experiments"]})
+
+
+def land(
+    results: str | Path,
+    command: str,
+    out: str | Path,
+    commit: str | None = None,
+    replace: bool = False,
+) -> None:
+    """Copy a finished grid's runs.csv and settings.json to `out`, with provenance.json.
+
+    Nothing else is ever copied, weights least of all. `command` is what made the grid, as the user
+    gives it. Land on the machine that ran it, before the code is edited: commit and CPU are those
+    found now. `commit` names it where there is no git to ask. A landing with the same runs and
+    settings is left alone. Raises UserError if the grid is not finished, if there is an
+    other landing and not `replace`, and if the commit is not known.
+    """
+    results, out = Path(results), Path(out)
+    tables = results / "tables"
+    read_evidence(tables)  # complete and of one grid
+    names = (RUNS, SETTINGS)
+    if out.exists() and not replace:
+        if all(_same(tables / name, out / name) for name in names) and (out / PROVENANCE).exists():
+            logger.info("%s holds these very runs already; it is left as it is", out)
+            return
+        if any(out.iterdir()):
+            raise UserError(
+                f"{out} holds another landing: choose another --out, or give --replace to "
+                "overwrite it"
+            )
+    provenance = provenance_of(results, command, commit)
+    for name in names:
+        with atomic(out / name) as temporary:
+            temporary.write_bytes((tables / name).read_bytes())
+    write_json(out / PROVENANCE, provenance)
+    logger.info("landed %s in %s", tables, out)
+
+
+def _same(one: Path, other: Path) -> bool:
+    return other.exists() and one.read_bytes() == other.read_bytes()
+
+
+# ---------------------------------------------------------------------------------------------
+# Provenance
+# ---------------------------------------------------------------------------------------------
+
+
+def provenance_of(results: Path, command: str, commit: str | None = None) -> dict[str, Any]:
+    """What a reader needs to make the runs again, and to judge their cost.
+
+    "commit" is that of the code that lands the runs, "runs_commits" are those that trained them.
+    "job_seconds" is the running time of all jobs by rule, from Snakemake's benchmark files, summed
+    over what was there when the grid was landed; "wall_seconds" is from the start of the first job
+    to the last metrics or benchmark, so it includes pauses. Null where there are no such files.
+    """
+    columns = {
+        name: _distinct(results / "tables" / RUNS, name)
+        for name in ("commit", "device", "threads", "precision", "torch", "wholepool")
+    }
+    seconds, spans = benchmarks(results)
+    spans += [(path.stat().st_mtime,) * 2 for path in (results / "runs").rglob("metrics.json")]
+    wall = max(end for _, end in spans) - min(start for start, _ in spans) if spans else None
+    found, dirty = (commit, None) if commit else (checkout() or (None, None))
+    if found is None:
+        raise UserError(
+            f"The commit of the code is not known: {Path(__file__).parent} is part of no git "
+            "checkout. Give it with --commit."
+        )
+    return {
+        "command": command,
+        "commit": found,
+        "dirty": dirty,
+        "runs_commits": columns["commit"],
+        "devices": columns["device"],
+        "threads": columns["threads"],
+        "precision": columns["precision"],
+        "versions": {
+            "torch": columns["torch"],
+            "wholepool": columns["wholepool"],
+            "python": platform.python_version(),
+        },
+        "cpu": cpu_model(),
+        "job_seconds": {rule: round(total, 1) for rule, total in sorted(seconds.items())},
+        "job_seconds_total": round(sum(seconds.values()), 1) if seconds else None,
+        "wall_seconds": None if wall is None else round(wall, 1),
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+    }
+
+
+def benchmarks(results: Path) -> tuple[dict[str, float], list[tuple[float, float]]]:
+    """Seconds by rule, and start and end (seconds since 1970) of every job of a cell or data set.
+
+    Jobs that gather what was made (benchmarks/tables.tsv and the like) count in the first only:
+    they may be made again long after.
+    """
+    top = results / "benchmarks"
+    seconds: dict[str, float] = {}
+    spans = []
+    for path in sorted(top.rglob("*.tsv")):
+        with open(path, encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file, delimiter="\t"))
+        try:
+            took = sum(float(row["s"]) for row in rows)
+        except (KeyError, TypeError, ValueError):
+            raise UserError(
+                f"{path} is not a benchmark of Snakemake, with a column s: delete it"
+            ) from None
+        parts = path.relative_to(top).parts
+        rule = parts[0].removesuffix(".tsv")
+        seconds[rule] = seconds.get(rule, 0.0) + took
+        if len(parts) > 1:
+            end = path.stat().st_mtime
+            spans.append((end - took, end))
+    return seconds, spans
+
+
+def cpu_model() -> str:
+    """The processor's name, as the machine gives it."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _distinct(path: Path, column: str) -> list[str]:
+    """The values of a column of a CSV file, sorted, each once; none where it lacks the column."""
+    with open(path, encoding="utf-8", newline="") as file:
+        return sorted({row[column] for row in csv.DictReader(file) if row.get(column)})

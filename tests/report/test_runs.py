@@ -1,0 +1,294 @@
+import json
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from wholepool.grid import slices
+from wholepool.grid.cells import cells
+from wholepool.grid.config import resolve
+from wholepool.job.errors import UserError
+from wholepool.job.provenance import digest
+from wholepool.report import runs
+
+SCHEMA = Path(__file__).parents[2] / "workflow" / "schemas" / "config.schema.yaml"
+INFOS = {"digits": {"fingerprint": "d1"}, "mnist": {"fingerprint": "m1"}}
+SMALL = {
+    "baseline": {"strategies": ["random"]},
+    "semi": {"semi": "label_propagation", "strategies": ["random", "jlp"]},
+}
+LARGE = {"pre": {"pre": "deepcluster", "strategies": ["coreset"]}}
+
+
+def plan(**changes):
+    """A resolved config: 10 + 6 + 6 cells, a pre-training, jLP's queries."""
+    config = {
+        "cycles": 3,
+        "seeds": 2,
+        "datasets": {"digits": {}, "mnist": {}},
+        "experiments": {
+            "small": {"dataset": "digits", "budget": 10, "methods": SMALL},
+            "large": {"dataset": "mnist", "budget": 20, "methods": LARGE},
+        },
+    }
+    return resolve(config | changes, SCHEMA)
+
+
+def metrics_of(cell, number, config):
+    experiment = config["experiments"][cell.experiment]
+    dataset = experiment["dataset"]
+    words = experiment["methods"][cell.method]
+    settings = slices.train(config["datasets"][dataset], experiment, words)
+    return {
+        "method": cell.method,
+        "strategy": cell.strategy,
+        "seed": cell.seed,
+        "cycle": cell.cycle,
+        "n_labels": 10 * (cell.cycle + 1),
+        "accuracy": number + 0.125,
+        "per_class": [50.0, None, 100 / 3],
+        "missing": None,
+        "fingerprint": INFOS[dataset]["fingerprint"],
+        "commit": "c0ffee",
+        "device": "cpu",
+        "settings": settings,
+        "settings_digest": digest(settings),
+    }
+
+
+def write_metadata(path, **metadata):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table({"loss": [1.0]}).replace_schema_metadata(metadata), path)
+
+
+def add_metadata(path, **metadata):
+    there = {k.decode(): v.decode() for k, v in pq.read_schema(path).metadata.items()}
+    write_metadata(path, **there | metadata)
+
+
+def write_results(folder, config):
+    """What a finished grid holds of metrics, and of what made them."""
+    for number, cell in enumerate(cells(config["experiments"])):
+        path = folder / cell.path / "metrics.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(metrics_of(cell, number, config)))
+    for path, dataset, made in slices.of_results(config):
+        made = made | {"settings": json.dumps(made["settings"], sort_keys=True)}
+        made["settings_digest"] = digest(json.loads(made["settings"]))
+        made |= {"fingerprint": INFOS[dataset]["fingerprint"], "seconds": "12.5", "resumed": "1"}
+        made |= {"started": "2026-11-25T10:00:00+00:00", "finished": "2026-11-25T10:00:12+00:00"}
+        write_metadata(folder / path, **made)
+
+
+@pytest.fixture
+def results(tmp_path):
+    write_results(tmp_path, plan())
+    return tmp_path
+
+
+def gather(results, config=None):
+    return runs.gather(results, config or plan(), INFOS)
+
+
+def test_a_row_for_each_cell_in_the_order_of_the_plan(results):
+    table = gather(results)
+    words = ["experiment", "method", "strategy", "seed", "cycle"]
+    expected = [
+        (c.experiment, c.method, c.strategy, c.seed, c.cycle) for c in cells(plan()["experiments"])
+    ]
+    assert list(table[words].itertuples(index=False, name=None)) == expected
+    assert len(table) == 2 * 5 + 2 * 3 + 2 * 3
+    # each row's numbers are its own cell's
+    assert table["accuracy"].tolist() == [i + 0.125 for i in range(len(table))]
+    assert table["n_labels"].tolist() == [10 * (c + 1) for c in table["cycle"]]
+
+
+def test_columns_and_what_the_plan_adds(results):
+    table = gather(results)
+    assert list(table.columns) == [
+        *("experiment", "dataset", "budget", "method", "strategy", "seed", "cycle", "n_labels"),
+        *("accuracy", "per_class", "missing"),
+        *("commit", "settings_digest", "fingerprint", "draw_seed", "device", "threads"),
+        *("precision", "wholepool", "torch", "numpy", "scipy", "python"),
+        *("started", "finished", "seconds", "resumed"),
+    ]
+    small = table["experiment"] == "small"
+    assert set(table[small]["dataset"]) == {"digits"}
+    assert set(table[~small]["dataset"]) == {"mnist"}
+    assert set(table[small]["budget"]) == {10}
+    assert set(table[~small]["budget"]) == {20}
+    assert set(table["per_class"]) == {"50  33.3333"}
+    assert set(table["commit"]) == {"c0ffee"} and set(table["seconds"]) == {"12.5"}
+    assert table["torch"].isna().all()
+
+
+def test_files_outside_the_plan_are_of_no_account(results):
+    expected = gather(results)
+    folder = results / "runs/small/semi/random/seed9/cycle1"
+    folder.mkdir(parents=True)
+    (folder / "metrics.json").write_text("not JSON")
+    (folder / "history.parquet").write_text("not Parquet")
+    pd.testing.assert_frame_equal(gather(results), expected)
+
+
+def test_a_missing_cell_is_named(results):
+    path = results / "runs/small/semi/jlp/seed1/cycle2/metrics.json"
+    path.unlink()
+    with pytest.raises(UserError, match=r"semi/jlp/seed1/cycle2/metrics\.json is missing"):
+        gather(results)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("method", "pre"), ("strategy", "random"), ("seed", 0), ("cycle", 1)]
+)
+def test_metrics_in_the_wrong_folder_are_refused(results, name, value):
+    path = results / "runs/small/semi/jlp/seed1/cycle2/metrics.json"
+    metrics = json.loads(path.read_text())
+    assert metrics[name] != value
+    path.write_text(json.dumps({**metrics, name: value}))
+    with pytest.raises(UserError, match=f"{name} is {value!r}.*delete it"):
+        gather(results)
+
+
+def test_csv_round_trip_and_equal_bytes(results, tmp_path):
+    out = tmp_path / "tables" / "runs.csv"
+    runs.write_runs(results, plan(), INFOS, out)
+    first = out.read_bytes()
+    assert b"\r" not in first
+    given = gather(results).dropna(axis="columns", how="all")
+    read = pd.read_csv(out, dtype=dict.fromkeys(("seconds", "resumed", "draw_seed"), str))
+    pd.testing.assert_frame_equal(read[given.columns], given, check_dtype=False)
+    runs.write_runs(results, plan(), INFOS, out)
+    assert out.read_bytes() == first
+
+
+def test_a_failure_leaves_the_old_table(results, tmp_path):
+    out = tmp_path / "tables" / "runs.csv"
+    runs.write_runs(results, plan(), INFOS, out)
+    first = out.read_bytes()
+    (results / "runs/small/semi/jlp/seed1/cycle2/metrics.json").unlink()
+    with pytest.raises(UserError):
+        runs.write_runs(results, plan(), INFOS, out)
+    assert out.read_bytes() == first
+    assert [path.name for path in out.parent.iterdir()] == ["runs.csv"]
+
+
+# what made the results
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        (
+            {"propagation": {"k": 12}},
+            "propagation.k is 50 in {0}/runs/small/semi/initial/seed0/cycle0/history.parquet and "
+            "13 more, 12 in the config",  # 10 trainings with SEMI, 4 times jLP's queries
+        ),
+        (
+            {"pretrain": {"lr": 0.5}},
+            "pretrain.lr is 0.02 in {0}/datasets/mnist/pretrain/deepcluster/history.parquet, 0.5 "
+            "in the config",
+        ),
+        (
+            {"seed_moves": "initial"},
+            "draw_seed is 0 in {0}/runs/small/baseline/initial/seed0/cycle0/history.parquet and 10 "
+            "more, 7 in the config; draw_seed is 1 in",
+        ),
+        (
+            {"sup": {"lr": 0.1, "batch_size": 8}},
+            "sup.batch_size is 32 in {0}/runs/small/baseline/initial/seed0/cycle0/history.parquet "
+            "and 21 more, 8 in the config; sup.lr is 0.2 in",
+        ),
+    ],
+)
+def test_runs_of_other_settings_are_refused_with_the_difference(results, changes, says):
+    with pytest.raises(UserError) as caught:
+        gather(results, plan(**changes))
+    assert says.format(results) in str(caught.value)
+    assert "Delete these files" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_one_run_of_other_settings_among_many_is_found(results):
+    path = results / "runs/small/baseline/random/seed1/cycle2/history.parquet"
+    config = plan(augment={"translate": 3})
+    words = config["experiments"]["small"]["methods"]["baseline"]
+    other = slices.train(config["datasets"]["digits"], config["experiments"]["small"], words)
+    add_metadata(path, settings=json.dumps(other), settings_digest=digest(other))
+    with pytest.raises(UserError) as caught:
+        gather(results)
+    assert f"augment.translate is 3 in {path}, 4 in the config. Delete" in str(caught.value)
+
+
+def test_queries_of_other_settings_are_refused_where_training_has_none_of_them(tmp_path):
+    methods = {"baseline": {"strategies": ["ceal", "random"]}}
+    experiment = {"dataset": "digits", "budget": 10, "methods": methods}
+    one = plan(experiments={"only": experiment})
+    write_results(tmp_path, one)
+    assert len(gather(tmp_path, one)) == 2 * (1 + 2 * 2)
+    with pytest.raises(UserError) as caught:
+        gather(tmp_path, plan(experiments={"only": experiment}, ceal={"threshold": 0.5}))
+    path = tmp_path / "runs/only/baseline/ceal/seed0/cycle0/queries.parquet"
+    says = f"ceal.threshold is 0.1 in {path} and 3 more, 0.5 in the config"
+    assert says in str(caught.value)
+
+
+def test_runs_on_other_data_are_refused(results):
+    infos = INFOS | {"digits": {"fingerprint": "d2"}}
+    with pytest.raises(
+        UserError, match=r"fingerprint is d1 in .* and 19 more, d2 in its pool.json"
+    ):
+        runs.gather(results, plan(), infos)
+    path = results / "runs/small/semi/jlp/seed1/cycle2/metrics.json"
+    path.write_text(path.read_text().replace('"d1"', '"d3"'))
+    with pytest.raises(UserError, match=r"jlp/seed1/cycle2/metrics.json was measured on another"):
+        gather(results)
+
+
+def test_metrics_of_another_training_are_refused(results):
+    path = results / "runs/small/semi/jlp/seed1/cycle2/metrics.json"
+    metrics = json.loads(path.read_text())
+    path.write_text(json.dumps(metrics | {"settings_digest": "0" * 16}))
+    with pytest.raises(UserError, match=f"{path} measured a training with settings 0000"):
+        gather(results)
+
+
+def test_results_of_before_they_said_what_made_them_are_taken_with_empty_columns(results):
+    old = {"device": "cpu", "threads": "1"}
+    for path, _, _ in slices.of_results(plan()):
+        write_metadata(results / path, **old)
+    for path in results.rglob("metrics.json"):
+        metrics = json.loads(path.read_text())
+        for name in ("settings", "settings_digest", "commit"):
+            del metrics[name]
+        path.write_text(json.dumps(metrics))
+    table = gather(results, plan(propagation={"k": 12}))
+    assert len(table) == 22
+    assert table[["commit", "settings_digest", "seconds", "resumed"]].isna().all(axis=None)
+    assert set(table["fingerprint"]) == {"d1", "m1"}
+
+
+def test_a_missing_history_is_named(results):
+    (results / "runs/small/semi/jlp/seed1/cycle2/history.parquet").unlink()
+    with pytest.raises(UserError, match=r"semi/jlp/seed1/cycle2/history\.parquet is missing"):
+        gather(results)
+
+
+def test_pretraining_tables_by_hand(tmp_path):
+    diagnoses = []
+    for name, dataset in (("a-seed0", "digits"), ("b-seed1", "mnist")):
+        path = tmp_path / name / "diagnosis.json"
+        path.parent.mkdir()
+        found = {"dataset": dataset, "epoch": [1, 2], "nmi": [0.25, 0.5], "nmi_previous": [None, 1]}
+        path.write_text(json.dumps(found))
+        diagnoses.append(path)
+    runs.write_pretraining(diagnoses, tmp_path / "pre.csv")
+    assert (tmp_path / "pre.csv").read_text().splitlines() == [
+        "dataset,pre,epoch,nmi_with_labels,nmi_with_previous",
+        "digits,a-seed0,1,0.25,",
+        "digits,a-seed0,2,0.5,1.0",
+        "mnist,b-seed1,1,0.25,",
+        "mnist,b-seed1,2,0.5,1.0",
+    ]
