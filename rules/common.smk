@@ -8,7 +8,8 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from wholepool.grid import slices
-from wholepool.grid.config import read_yaml, resolve
+from wholepool.grid.config import resolve
+from wholepool.job.yaml import read_yaml
 from wholepool.job.environment import export_package
 from wholepool.job.errors import UserError
 from wholepool.grid.cells import ALL, INITIAL, Cell, cells, summary

@@ -463,7 +463,8 @@ def figures(args: Arguments) -> None:
 
 def compare(args: Arguments) -> None:
     """Compare evidence with the paper's printed figures: a table and a figure."""
-    from wholepool.grid.config import read_yaml, resolve
+    from wholepool.grid.config import resolve
+    from wholepool.job.yaml import read_yaml
     from wholepool.paper.comparison import compare, read_paper
     from wholepool.paper.evidence import read_evidence
     from wholepool.paper.figure import write_comparison_figure
@@ -517,7 +518,8 @@ def cost(args: Arguments) -> None:
 
 def grid_of(args: Arguments) -> dict[str, Any]:
     """The grid that a command is given, as a file or (the workflow) as JSON; resolved."""
-    from wholepool.grid.config import read_yaml, resolve
+    from wholepool.grid.config import resolve
+    from wholepool.job.yaml import read_yaml
 
     if args.config.startswith("{"):
         return resolve(json.loads(args.config), args.schema)
@@ -568,7 +570,7 @@ def pool_infos(args: Arguments) -> dict[str, dict[str, Any]]:
 def registered(known: "Mapping[str, Any]", name: str, option: str) -> Any:
     """What is registered under a name; UserError, with what was perhaps meant, if nothing is."""
     if name not in known:
-        from wholepool.grid.config import suggestion
+        from wholepool.job.errors import suggestion
 
         raise UserError(f"{option} is {name!r}, which is unknown{suggestion(name, known)}")
     return known[name]

@@ -1,4 +1,7 @@
-"""The exceptions that end a stage in order."""
+"""The exceptions that end a stage in order, and words for their messages."""
+
+import difflib
+from typing import Any
 
 #: the remedy for a file that a stage has made and that is not, or no longer, what it should be
 ANEW = "delete it, and the stage that makes it makes it anew"
@@ -14,3 +17,11 @@ class Interrupted(BaseException):
     Not an Exception, for the reason that KeyboardInterrupt is none: nobody must take it for a
     failure and go on.
     """
+
+
+def suggestion(word: Any, known: Any) -> str:
+    """'; did you mean ...?' where something known is spelt alike, else what is known."""
+    close = difflib.get_close_matches(str(word), list(known), n=1)
+    if close:
+        return f"; did you mean {close[0]}?"
+    return f"; known: {', '.join(known)}" if known else ""
