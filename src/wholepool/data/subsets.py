@@ -23,18 +23,25 @@ def stratified_subset(labels: np.ndarray, size: int, rng: np.random.Generator) -
 
 
 def subset(
-    labels: np.ndarray, size: int | None, sampling: str, rng: np.random.Generator
+    n: int, labels: np.ndarray | None, size: int | None, sampling: str, rng: np.random.Generator
 ) -> np.ndarray:
-    """The training images that make up the pool: ascending indices, int64.
+    """The training images, of n, that make up the pool: ascending indices, int64.
 
-    `size` None keeps all; `sampling` is "stratified" or "uniform". Raises UserError if `size`
-    exceeds what there is.
+    `size` None keeps all; `sampling` is "stratified" (by `labels`, (n,)) or "uniform". Raises
+    UserError if `size` exceeds what there is, or nobody knows the classes to keep the shares of.
     """
-    n = len(labels)
     if size is None or size == n:
         return np.arange(n)
     if size > n:
-        raise UserError(f"pool.size is {size}, but there are only {n} training images")
-    if sampling == "stratified":
-        return stratified_subset(labels, size, rng)
-    return np.sort(rng.choice(n, size, replace=False))
+        raise UserError(
+            f"pool.size is {size}, but there are only {n} training images: make it smaller, or "
+            "null for all of them"
+        )
+    if sampling == "uniform":
+        return np.sort(rng.choice(n, size, replace=False))
+    if labels is None:
+        raise UserError(
+            "pool.sampling is stratified, but the source has no labels: set it to uniform, or "
+            "pool.size to null"
+        )
+    return stratified_subset(labels, size, rng)

@@ -21,6 +21,11 @@ class Cell:
     cycle: int
 
     @property
+    def name(self) -> str:
+        """As commands and log lines name it."""
+        return f"{self.experiment}/{self.method}/{self.strategy}/{self.seed}/{self.cycle}"
+
+    @property
     def path(self) -> str:
         """The cell's folder below the results."""
         return (

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wholepool.data.indexsets import Columns, unlabeled
+from wholepool.job.errors import UserError
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -62,3 +63,23 @@ class Acquisition:
     indices: np.ndarray
     scores: np.ndarray
     pseudo_labels: Columns = field(default_factory=dict)
+
+
+def checked(result: Acquisition, query: Query, name: str) -> Acquisition:
+    """What a strategy returned. Raises UserError unless it is b distinct unlabeled images."""
+    indices, scores = np.asarray(result.indices), np.asarray(result.scores, dtype=np.float64)
+    wrong = ""
+    if not np.issubdtype(indices.dtype, np.integer) or indices.shape != (query.budget,):
+        wrong = f"returned an array {indices.shape} of {indices.dtype}"
+    elif scores.shape != indices.shape:
+        wrong = f"gave {scores.shape} scores for {len(indices)} images"
+    elif len(np.unique(indices)) < len(indices):
+        wrong = "asks for an image twice"
+    elif len(other := np.setdiff1d(indices, query.unlabeled)):
+        wrong = f"asks for {len(other)} images that are not unlabeled, such as {other[0]}"
+    if wrong:
+        raise UserError(
+            f"strategy {name} broke its contract: it must return exactly {query.budget} unlabeled "
+            f"images, each once, with a score each, but {wrong}: mend it"
+        )
+    return Acquisition(indices.astype(np.int64), scores, result.pseudo_labels)
