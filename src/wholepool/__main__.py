@@ -113,13 +113,12 @@ def pretrain(args: Arguments) -> None:
     """Pre-train the network on the pool, without labels."""
     import numpy as np
 
+    from wholepool.job import registry
     from wholepool.job.files import write_array, write_json
-    from wholepool.learn.networks.conv13 import trunk_state
-    from wholepool.learn.pretrain import PRETRAININGS
-    from wholepool.learn.weights import save_weights
+    from wholepool.learn.weights import save_weights, trunk_state
 
-    make = registered(PRETRAININGS, args.pre, "--pre")
-    require("--settings", args.settings, "network", "augment", "pretrain")
+    plugin = registry.get("pretrain", args.pre, "--pre")
+    require("--settings", args.settings, "network", "augment", *plugin["READS"])
     pool = open_pool(args)
     keep = checkpoints(args, pool, pre=args.pre)
     outputs = (args.history, args.clusters, args.cluster_epochs, args.out)
@@ -127,8 +126,8 @@ def pretrain(args: Arguments) -> None:
         return
     network, views, rng = prepared(args, pool, (pool.source, "pretrain", args.pre))
     with keep.listening():
-        result = make(
-            *(network, views, pool.classes, args.settings["pretrain"], rng),
+        result = plugin.load().pretrain(
+            *(network, views, pool.classes, args.settings, rng),
             *(EpochReport(keep), keep),
         )
     write_history(args, pool, result.history, views, network, keep)
@@ -170,15 +169,15 @@ def diagnose(args: Arguments) -> None:
 def train(args: Arguments) -> None:
     """Train one cycle's network: SUP on the labeled set, then SEMI where the method has it."""
     from wholepool.data.indexsets import read_index_set
+    from wholepool.job import registry
     from wholepool.job.checkpoints import digest
-    from wholepool.learn.semi import SEMIS
     from wholepool.learn.training import train as fit
     from wholepool.learn.weights import load_network, save_weights
 
     require("--settings", args.settings, "network", "augment", "optimizer", "sup")
-    semi = registered(SEMIS, args.semi, "--semi") if args.semi != "none" else None
+    semi = registry.get("semi", args.semi, "--semi") if args.semi != "none" else None
     if semi is not None:
-        require("--settings", args.settings, "semi", *semi.options)
+        require("--settings", args.settings, "semi", *semi["READS"])
     pool = open_pool(args)
     labeled = labeled_set(args, pool)
     pseudo = None
@@ -205,7 +204,7 @@ def train(args: Arguments) -> None:
     with keep.listening():
         history = fit(
             *(network, views, labeled["index"], labeled["label"], args.settings, rng),
-            *(semi, pseudo, EpochReport(keep), keep),
+            *(semi.load() if semi else None, pseudo, EpochReport(keep), keep),
         )
     write_history(args, pool, history, views, network, keep)
     save_weights(args.out, network.state_dict(), keep.key)
@@ -610,7 +609,8 @@ def prepared(
     import torch
 
     from wholepool.job.randomness import generator, seed_sequence
-    from wholepool.learn.networks.conv13 import Network, device_for
+    from wholepool.learn.device import device_for
+    from wholepool.learn.networks.conv13 import Network
     from wholepool.learn.views import Views
 
     if not gc.isenabled():  # a process of its own, see the end of this file
@@ -621,7 +621,7 @@ def prepared(
     device = device_for(args.device)
     augment = args.settings["augment"]
     views = Views(pool, device=device, memory_mb=args.pool_memory_mb, **augment)
-    if views.images is None:
+    if views.rows is None:
         size = pool.images.nbytes / 1e6
         logger.info("the pool's %.0f MB stay on disk: each batch is read from there", size)
     network = Network(pool.channels, pool.classes, **args.settings["network"])
@@ -710,7 +710,7 @@ def graph_device(choice: str) -> str:
 
     if choice == "cpu" or (choice == "auto" and not gpu_present()):
         return "cpu"
-    from wholepool.learn.networks.conv13 import device_for
+    from wholepool.learn.device import device_for
 
     return device_for(choice).type
 
