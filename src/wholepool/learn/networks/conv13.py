@@ -118,11 +118,6 @@ def normalized(layer: nn.Module, on: bool) -> nn.Module:
     return weight_norm(layer) if on else layer
 
 
-def parameter_count(network: nn.Module) -> int:
-    """How many numbers the optimizer moves."""
-    return sum(parameter.numel() for parameter in network.parameters())
-
-
 def flops(size: int, channels: int, classes: int, width: float) -> int:
     """Multiplications and additions of the convolutions and the head, forward, per image.
 
