@@ -4,7 +4,7 @@ from wholepool.graph.affinity import normalized_graph
 from wholepool.graph.propagation import propagate
 from wholepool.learn.semi import PseudoLabels, State
 
-READS = ("propagation",)
+READS = ("semi", "propagation")
 
 
 def pseudo_label(state: State) -> PseudoLabels:
