@@ -19,8 +19,6 @@ from wholepool.learn.optimizer import Sgd, cosine
 from wholepool.learn.pretrain import Pretrained
 from wholepool.learn.views import Views, moved
 
-READS = ("deepcluster",)
-
 
 def pretrain(
     network: TorchNetwork,
