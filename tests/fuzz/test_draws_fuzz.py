@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wholepool.data.oracles.hidden import initial_set
+from wholepool.data.oracles import initial_set
 from wholepool.learn.loop import cut
 from wholepool.learn.training import draw, take
 
