@@ -190,7 +190,9 @@ def test_the_papers_cells_on_a_cpu_have_the_papers_settings():
             *(["published_accuracy"] if name.startswith("cifar") else []),
         }
         dataset = experiment["dataset"]
-        assert cpu["datasets"][dataset] == paper["datasets"][dataset]
+        both = dict(paper["datasets"][dataset])
+        del both["deepcluster"]  # which the runs on a CPU do not use
+        assert cpu["datasets"][dataset] == both
 
 
 def test_defaults_are_the_methods():
