@@ -38,7 +38,7 @@ def embed(
         network.train(mode)
     if not all(np.isfinite(array).all() for array in probabilities):
         raise UserError(
-            "training diverged: the network's predictions are not finite. Try a smaller learning "
-            "rate, or network.logit_scale: 1"
+            "training diverged: the network's predictions are not finite. Make its learning "
+            "rate smaller (pretrain.lr, sup.lr or semi.lr), or set network.logit_scale: 1"
         )
     return np.concatenate(embeddings), np.concatenate(probabilities)

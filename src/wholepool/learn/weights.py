@@ -65,6 +65,7 @@ def load_network(network: Network, path: str | Path, trunk_only: bool = False) -
     if diverged:
         raise UserError(
             f"{path}: {diverged[0]} is not finite (and {len(diverged) - 1} more): the training "
-            f"that made it has diverged. With a smaller learning rate, {ANEW}"
+            f"that made it has diverged. With a smaller learning rate (pretrain.lr, sup.lr or "
+            f"semi.lr), {ANEW}"
         )
     network.load_state_dict(state, strict=not trunk_only)
