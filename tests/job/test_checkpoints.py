@@ -7,6 +7,7 @@ import signal
 import numpy as np
 import pytest
 import torch
+from toys import PROPAGATION
 
 from wholepool.data.pool import Pool, channel_statistics
 from wholepool.job import checkpoints as resume
@@ -312,11 +313,6 @@ def toy_pool():
     return Pool(images, "toy", tuple("abcd"), tuple(mean), tuple(std), "")
 
 
-PROPAGATION = {
-    **{"k": 5, "search": "exact", "recall": 0.99, "gamma": 3, "clip": True, "alpha": 0.99},
-    **{"graph": "reciprocal", "labels": "onehot", "tolerance": 1e-6, "max_iterations": 100},
-    "normalize_weights": False,
-}
 SEMI = {
     **{"epochs": 4, "sup_epochs": None, "batch_size": 9, "labeled_size": 4, "lr": 0.1},
     **{"labeled_draw": "permutations", "cosine_epochs": 4.2, "epoch_share": 0.5},

@@ -15,6 +15,7 @@ import time
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from processes import alive
 from workflow.running import ROOT, TINY
 
 from wholepool.grid.config import resolve
@@ -123,14 +124,6 @@ def newest(folder):
     """The newest checkpoint's number and path, or -1 and None."""
     paths = sorted(folder.glob("checkpoint-*.wholepool"), key=number_of)
     return (number_of(paths[-1]), paths[-1]) if paths else (-1, None)
-
-
-def alive(pid):
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def let_go_on(folder, steps, pid, rng):

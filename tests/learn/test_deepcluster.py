@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from toys import toy_pool
 
-from wholepool.data.pool import Pool, channel_statistics
 from wholepool.job.errors import UserError
 from wholepool.learn.embedding import embed
 from wholepool.learn.networks.conv13 import Network
@@ -19,17 +19,6 @@ from wholepool.report.metrics import normalized_mutual_information
 
 torch.set_num_threads(1)
 CLASSES, SIZE = 4, 12
-
-
-def toy_pool(n=48, seed=0):
-    """Class j has its own bright row; image i is of class i % 4."""
-    rng = np.random.default_rng(seed)
-    images = rng.integers(0, 60, size=(n, SIZE, SIZE, 1), dtype=np.uint8)
-    labels = np.arange(n) % CLASSES
-    for image, label in zip(images, labels, strict=True):
-        image[3 * label : 3 * label + 2] += 180
-    mean, std = channel_statistics(images)
-    return Pool(images, "toy", tuple("abcd"), tuple(mean), tuple(std), ""), labels
 
 
 def settings(**changes):
@@ -56,7 +45,7 @@ def settings(**changes):
 
 
 def run(seed=0, n=48, report=None, logit_scale=1.0, view="plain", memory_mb=None, **changes):
-    pool, labels = toy_pool(n)
+    pool, labels = toy_pool(n, SIZE)
     torch.manual_seed(seed)
     network = Network(1, CLASSES, width=1 / 16, dropout=0.0, logit_scale=logit_scale)
     before = {name: value.clone() for name, value in network.state_dict().items()}
@@ -240,7 +229,7 @@ def test_prepare_with_fewer_points_than_dimensions():
 
 
 def test_pixels_are_centered_and_flat():
-    pool, _ = toy_pool()
+    pool, _ = toy_pool(48, SIZE)
     views = Views(pool, 1, False)
     points = pixels(views)
     assert points.shape == (48, SIZE * SIZE)
@@ -461,7 +450,7 @@ def test_a_streamed_pool_gives_the_same_weights(monkeypatch):
 
 
 def test_pixels_that_fit_nowhere_are_explained(monkeypatch):
-    pool, _ = toy_pool(48)
+    pool, _ = toy_pool(48, SIZE)
     monkeypatch.setattr(deepcluster, "available_memory", lambda: 8 * pool.images.nbytes - 1)
     with pytest.raises(UserError, match=r"pixel_epochs.*0\.0 GB.*set it to 0"):
         deepcluster.pixels(Views(pool, 1, False, memory_mb=0))

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 from torch.nn import functional
+from toys import PROPAGATION, toy_pool
 
-from wholepool.data.pool import Pool, channel_statistics
 from wholepool.job.errors import UserError
 from wholepool.learn import training
 from wholepool.learn.embedding import embed
@@ -21,18 +21,6 @@ from wholepool.learn.views import Views
 
 torch.set_num_threads(1)
 N, CLASSES, SIZE = 40, 4, 16
-
-
-def toy_pool(n=N, classes=CLASSES, seed=0):
-    """Class j has its own bright row; image i is of class i % classes."""
-    rng = np.random.default_rng(seed)
-    images = rng.integers(0, 60, size=(n, SIZE, SIZE, 1), dtype=np.uint8)
-    labels = np.arange(n) % classes
-    for image, label in zip(images, labels, strict=True):
-        image[4 * label : 4 * label + 3] += 180
-    mean, std = channel_statistics(images)
-    names = tuple(map(str, range(classes)))
-    return Pool(images, "toy", names, tuple(mean), tuple(std), ""), labels
 
 
 class SpyViews(Views):
@@ -72,19 +60,7 @@ def settings(sup=None, semi=None):
             "weighted_loss": False,
         }
         | (semi or {}),
-        "propagation": {
-            "k": 5,
-            "search": "exact",
-            "recall": 0.99,
-            "gamma": 3,
-            "clip": True,
-            "graph": "reciprocal",
-            "alpha": 0.99,
-            "labels": "onehot",
-            "tolerance": 1e-6,
-            "max_iterations": 100,
-            "normalize_weights": False,
-        },
+        "propagation": PROPAGATION,
     }
 
 
@@ -130,7 +106,7 @@ def spied(monkeypatch):
 
 
 def run(config, semi=None, pseudo=None, labeled=LABELED, seed=0, view="plain", **more):
-    pool, truth = toy_pool()
+    pool, truth = toy_pool(N, SIZE)
     views = SpyViews(pool, embedding_view=view)
     network = build()
     rng = np.random.default_rng(seed)
@@ -402,7 +378,7 @@ def test_weightless_pseudo_labels_are_drawn_uniformly():
 
 def test_pseudo_labels_are_made_before_every_epoch_from_the_present_network():
     calls, found = [], []
-    pool, truth = toy_pool()
+    pool, truth = toy_pool(N, SIZE)
     views = SpyViews(pool)
     network = build()
     inner = fake_semi(calls=calls)
@@ -575,7 +551,7 @@ def same_weights(one, other):
 
 
 def test_training_is_repeatable_bit_for_bit():
-    pool, truth = toy_pool()
+    pool, truth = toy_pool(N, SIZE)
     networks = []
     for seed in (1, 1, 2):
         network = build(dropout=0.5)
@@ -590,7 +566,7 @@ def test_training_is_repeatable_bit_for_bit():
 
 @pytest.mark.parametrize("view", ["plain", "augmented"])
 def test_a_streamed_pool_gives_the_same_weights(tmp_path, view):
-    pool, truth = toy_pool()
+    pool, truth = toy_pool(N, SIZE)
     np.save(tmp_path / "pool.npy", pool.images)
     mapped = dataclasses.replace(pool, images=np.load(tmp_path / "pool.npy", mmap_mode="r"))
     networks = []
@@ -651,7 +627,7 @@ def accuracy(network, views, truth):
 
 @pytest.mark.parametrize("with_semi", [False, True])
 def test_learning_happens(with_semi):
-    pool, truth = toy_pool()
+    pool, truth = toy_pool(N, SIZE)
     views = Views(pool, 0, False)
     network = build(logit_scale=10.0)
     before = accuracy(network, views, truth)
