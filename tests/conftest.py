@@ -6,9 +6,20 @@ import pytest
 
 from wholepool.graph import conjugate_gradients
 
+#: folders whose tests start stages, as processes or through `main`, or Snakemake
+WITH_JOBS = {"jobs", "workflow", "stages", "benchmarks"}
+
 # Results carry the commit of the code. Git does not look into this folder from below it, so that
 # the bytes of two runs are equal even when a file was edited, or committed, between them.
 os.environ["GIT_CEILING_DIRECTORIES"] = str(Path(__file__).resolve().parents[1])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark what lies in those folders, so that `make quick` leaves it out."""
+    for item in items:
+        if WITH_JOBS & set(item.path.relative_to(Path(__file__).parent).parts):
+            item.add_marker("jobs")
 
 
 @pytest.fixture

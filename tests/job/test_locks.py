@@ -12,6 +12,8 @@ from processes import alive, until
 from wholepool.job import locks
 from wholepool.job.errors import UserError
 
+pytestmark = pytest.mark.jobs
+
 
 def python(code, *arguments, **environment):
     """A process of its own, whose output can be read while it runs."""

@@ -15,12 +15,13 @@ import time
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from processes import alive
+from processes import alive, until
 from workflow.running import ROOT, TINY
 
 from wholepool.grid.config import resolve
 from wholepool.job.checkpoints import number_of, unpacked
 
+pytestmark = pytest.mark.xdist_group("kills")  # one server
 KILLS = 24  # in all, over PRE, SUP and SEMI
 SERVER = """
 import json, os, sys
@@ -175,9 +176,11 @@ def test_a_job_that_is_asked_to_stop_says_that_it_is_to_be_resumed(
     tmp_path, start, stages, undisturbed, name, number
 ):
     argv = stages(name, tmp_path)
+    epochs = tmp_path.with_suffix(".log")
     seldom = [*argv, "--checkpoint-seconds", "3600"]  # so that the signal alone writes one
+    seldom += ["--log", str(epochs)]
     pid, wait = start(seldom, tmp_path / "log")
-    time.sleep(0.7)
+    until(lambda: epochs.exists() and "epoch 0" in epochs.read_text())
     os.kill(pid, number)
     assert wait() == os.EX_TEMPFAIL
     said = (tmp_path / "log").read_text()
