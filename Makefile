@@ -10,7 +10,7 @@ demo: .venv/installed
 	@$(BIN)/python -m wholepool show --results results
 
 # a worker a core, at most 8; what shares a costly fixture stays in one of them
-PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadgroup
+PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadgroup
 
 test: .venv/installed
 	@$(PYTEST)
