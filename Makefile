@@ -9,8 +9,9 @@ demo: .venv/installed
 	@source $(BIN)/activate && snakemake --cores all all_tables all_figures
 	@$(BIN)/python -m wholepool show --results results
 
-# a worker a core, at most 8; what shares a costly fixture stays in one of them
-PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadgroup
+# a worker a core, at most 8; each file stays in one of them, with the fixtures of its module. In the
+# order of tests/conftest.py, which starts the longest first
+PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 test: .venv/installed
 	@$(PYTEST)

@@ -21,7 +21,6 @@ from workflow.running import ROOT, TINY
 from wholepool.grid.config import resolve
 from wholepool.job.checkpoints import number_of, unpacked
 
-pytestmark = pytest.mark.xdist_group("kills")  # one server
 KILLS = 24  # in all, over PRE, SUP and SEMI
 SERVER = """
 import json, os, sys

@@ -17,7 +17,7 @@ from wholepool import __main__ as cli
 from wholepool.data.pool import Pool
 from wholepool.job.errors import UserError
 
-pytestmark = [pytest.mark.usefixtures("clean_process"), pytest.mark.xdist_group("cli")]
+pytestmark = pytest.mark.usefixtures("clean_process")
 N, CLASSES = 60, 10
 CEAL = {"threshold": 0.5, "decay": 0.0}
 POOL = {"size": N, "sampling": "stratified", "seed": 0, "mean": None, "std": None}

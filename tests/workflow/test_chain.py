@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from running import ROOT, TINY, contents, planned, snakemake
 
-pytestmark = pytest.mark.xdist_group("chain")  # the plan is made once
 PATH = ROOT / "tools" / "chain.py"
 spec = importlib.util.spec_from_file_location("chain", PATH)
 chain = importlib.util.module_from_spec(spec)

@@ -16,7 +16,7 @@ from wholepool.data.pool import read_pool
 from wholepool.grid.cells import cells
 from wholepool.job.provenance import REPEATED, TIMES
 
-pytestmark = [pytest.mark.filterwarnings("error"), pytest.mark.xdist_group("end_to_end")]
+pytestmark = pytest.mark.filterwarnings("error")
 STRATEGIES = {"baseline": ["ceal", "jlp"], "pre+semi": ["coreset", "random"]}
 
 

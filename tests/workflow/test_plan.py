@@ -7,7 +7,6 @@ import resource
 import pytest
 from running import ROOT, TINY, planned, snakemake
 
-pytestmark = pytest.mark.xdist_group("plan")  # plans are made once
 #: the only rules that may read what a learner must not see
 MAY_SEE_LABELS = {"initial", "label_all", "label", "evaluate", "diagnose"}
 HIDDEN = re.compile(r"oracle\.parquet|test_labels\.npy")

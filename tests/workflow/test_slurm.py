@@ -24,11 +24,7 @@ ON_CPU = ("--config", "device=cpu")
 #: a job for each of: PRE, the cells of cycle 0, and those of cycle 1 (what asks for them, too)
 JOBS = 1 + (2 * 2 + 2) + 2 * 2 * 2
 
-pytestmark = [
-    pytest.mark.slurm,
-    pytest.mark.xdist_group("slurm"),
-    pytest.mark.usefixtures("installed"),
-]
+pytestmark = [pytest.mark.slurm, pytest.mark.usefixtures("installed")]
 
 
 def cluster(verb):
