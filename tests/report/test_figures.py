@@ -9,38 +9,11 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from plans import PARTS, plan
 
 from wholepool.report import figures, tables
 
 ALL = ["random", "uncertainty", "ceal", "coreset", "jlp"]
-PARTS = {
-    "baseline": ("none", "none"),
-    "pre": ("deepcluster", "none"),
-    "semi": ("none", "label_propagation"),
-    "pre+semi": ("deepcluster", "label_propagation"),
-}
-
-
-def plan(dataset, methods, **changes):
-    return {
-        "dataset": dataset,
-        "budget": 10,
-        "initial": 20,
-        "cycles": 3,
-        "seeds": [0, 1],
-        "batch_size": 10,
-        "semi_batch_size": 64,
-        "full_supervision": None,
-        "methods": {
-            method: {
-                "labels": "acquired",
-                "pre": PARTS[method][0],
-                "semi": PARTS[method][1],
-                "strategies": strategies,
-            }
-            for method, strategies in methods.items()
-        },
-    } | changes
 
 
 @pytest.fixture

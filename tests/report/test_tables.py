@@ -7,6 +7,7 @@ import sys
 
 import pandas as pd
 import pytest
+from plans import plan
 
 from wholepool.job.errors import UserError
 from wholepool.report import tables
@@ -16,34 +17,6 @@ POOLS = {
     "digits": {"n": 1297, "n_test": 500, "height": 16, "width": 16, "channels": 1, "classes": 10},
     "mnist": {"n": 60000, "n_test": 10000, "height": 28, "width": 28, "channels": 1, "classes": 10},
 }
-
-
-def plan(dataset, methods, **changes):
-    parts = {
-        "baseline": ("none", "none"),
-        "pre": ("deepcluster", "none"),
-        "semi": ("none", "label_propagation"),
-        "pre+semi": ("deepcluster", "label_propagation"),
-    }
-    return {
-        "dataset": dataset,
-        "budget": 10,
-        "initial": 20,
-        "cycles": 3,
-        "seeds": [0, 1],
-        "batch_size": 10,
-        "semi_batch_size": 64,
-        "full_supervision": None,
-        "methods": {
-            method: {
-                "labels": "acquired",
-                "pre": parts[method][0],
-                "semi": parts[method][1],
-                "strategies": strategies,
-            }
-            for method, strategies in methods.items()
-        },
-    } | changes
 
 
 @pytest.fixture
