@@ -1,8 +1,9 @@
-"""The k nearest neighbors of every embedding, by cosine similarity: exact, or approximate.
+"""The k nearest neighbors of every embedding, by cosine similarity: exact, approximate or faiss's.
 
 Which search it is, the config says; each is a file of its own. All compare rows of length one.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,7 +56,7 @@ def nearest_neighbors(
     embeddings: np.ndarray,
     k: int,
     device: str = "cpu",
-    search: str = "exact",
+    search: str | Mapping[str, str] = "exact",
     recall: float = 0.99,
 ) -> Neighbors:
     """The k most similar other rows of each row of `embeddings`, (n, d).
@@ -63,7 +64,8 @@ def nearest_neighbors(
     A row is never its own neighbor: self is dropped by index, not by position, since a duplicate
     may be as near. In an exact search equal similarities go to the lower index. `search` is
     "exact", "approximate" (at least `recall` of the true neighbors, by a sample), or "auto":
-    approximate where the pool has more than EXACT_UP_TO rows. `device` "cuda" searches on the GPU. Raises UserError unless 1 <= k < n.
+    approximate where the pool has more than EXACT_UP_TO rows; or {"faiss": FACTORY}, an index of
+    faiss, on the CPU. `device` "cuda" searches on the GPU. Raises UserError unless 1 <= k < n.
     """
     n = len(embeddings)
     if not 1 <= k < n:
@@ -71,6 +73,10 @@ def nearest_neighbors(
             f"propagation.k is {k}: k must be at least 1 and below the {n} images of the pool"
         )
     rows = unit_rows(embeddings)
+    if isinstance(search, Mapping):
+        from wholepool.graph.faiss_search import by_faiss
+
+        return Neighbors(*by_faiss(rows, k, search["faiss"], recall))
     if search == "approximate" or (search == "auto" and n > EXACT_UP_TO):
         return Neighbors(*approximate(rows, k, device, recall))
     if n < SMALL and device == "cpu":

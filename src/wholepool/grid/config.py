@@ -214,7 +214,9 @@ def explain(error: jsonschema.ValidationError) -> str:
     where = dotted(error.absolute_path)
     description = error.schema.get("description", "")
     if error.validator == "oneOf":  # the fault in the alternative that was perhaps meant
-        error = min(error.context, key=lambda inner: inner.validator == "type")
+        error = min(
+            error.context, key=lambda one: one.validator == "type" and not one.relative_path
+        )
         where = dotted(error.absolute_path)
     if error.validator == "additionalProperties":
         known = list(error.schema.get("properties", {}))
