@@ -31,8 +31,10 @@ def said(monkeypatch):
     handler = logging.Handler()
     handler.emit = lambda record: lines.append((record.levelname, record.getMessage()))
     monkeypatch.setattr(faiss_search.logger, "handlers", [handler])
-    monkeypatch.setattr(faiss_search.logger, "level", logging.DEBUG)
-    return lines
+    before = faiss_search.logger.level
+    faiss_search.logger.setLevel(logging.DEBUG)
+    yield lines
+    faiss_search.logger.setLevel(before)
 
 
 def random_rows(seed, n=40, d=6):
