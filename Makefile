@@ -52,7 +52,6 @@ REQUIREMENTS := $(if $(LOCKED),--require-hashes --requirement envs/requirements.
 # side by side with the peers' way; 17 minutes, better on an idle machine
 BENCH ?= --write benchmarks/README.md
 bench: .venv/installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[bench]"
 	@$(BIN)/python benchmarks/bench.py $(BENCH)
 
 # make the lock anew from what pyproject.toml allows; then `make audit`

@@ -242,3 +242,18 @@ def test_the_page_tells_trainings_jobs_hours_and_disk():
     assert cells[1:3] == ["15", str(len(plan))]
     assert "CEAL adds to 2 trainings" in text
     assert "disk:" in text and "2 job(s) at a time:" in text
+
+
+def test_a_search_by_faiss_is_foretold_by_our_own():
+    """Its index may need more images to be trained than are timed."""
+    from wholepool.cost.throughput import graph_key, graph_rates
+
+    config = grid(propagation={"search": {"faiss": "IVF4096,PQ32x8"}})
+    job = next(job for job in cost.jobs(config) if job.propagations)
+    row = graph_rates(job, "cpu")
+    assert row["search"] > 0
+    assert row["settings"]["search"] == {"faiss": "IVF4096,PQ32x8"}
+    # as it is read from the file of rates
+    assert estimate.row_key(json.loads(json.dumps(row))) == graph_key(job)
+    other = next(job for job in cost.jobs(grid()) if job.propagations)
+    assert graph_key(other) != graph_key(job)

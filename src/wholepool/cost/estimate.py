@@ -10,7 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from wholepool.cost.throughput import STARTS, clusters, graph_key, network_key, settings_of
+from wholepool.cost.throughput import (
+    STARTS,
+    clusters,
+    graph_key,
+    network_key,
+    settings_key,
+    settings_of,
+)
 from wholepool.cost.work import Job, Pool, beside, on_disk
 from wholepool.job.errors import UserError
 from wholepool.learn.networks.conv13 import flops
@@ -125,7 +132,7 @@ def propagation_seconds(job: Job, rates: Mapping[str, Any], scaled: Scaled) -> f
 
 def row_key(row: Mapping[str, Any]) -> tuple[Any, ...]:
     """A measured graph's key, as `graph_key` makes it."""
-    return row["dimensions"], row["classes"], tuple(sorted(row["settings"].items()))
+    return row["dimensions"], row["classes"], settings_key(row["settings"])
 
 
 def clustering_seconds(pool: Pool, dimensions: int, rates: Mapping[str, Any]) -> float:
