@@ -483,7 +483,7 @@ def test_report_gets_every_epoch_and_a_speed():
         speeds.append(speed)
 
     result = run(settings(), fake_semi(), report=report)
-    assert rows == result.history
+    assert rows == [row | {"epochs": 2} for row in result.history]
     assert min(speeds) > 0
 
 

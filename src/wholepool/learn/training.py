@@ -40,9 +40,9 @@ def train(
     `labeled` int64 and `labels` int (|L|,) are the oracle's. `settings` holds the config's
     sections sup, semi, optimizer and those that `semi` declares. `pseudo_labeled`, CEAL's
     (indices, labels), joins the labeled set in SUP by (7). `report(row, share_done, images/s)`
-    is called after each epoch. `keep` holds the job's checkpoints: training goes on from the
-    newest, and ends in the same bits as if it had never stopped. Raises UserError when the loss is
-    not finite, and Interrupted after a signal.
+    is called after each epoch, with the number of the phase's `epochs` in the row. `keep` holds the
+    job's checkpoints: training goes on from the newest, and ends in the same bits as if it had
+    never stopped. Raises UserError when the loss is not finite, and Interrupted after a signal.
     """
     device = views.device
     keep = keep or Checkpoints(None, {})
@@ -117,7 +117,8 @@ def train(
         if report is not None:
             speed = images / max(time.perf_counter() - began, 1e-9)
             done = sum(work[earlier["phase"]] for earlier in history)
-            report(row, done / all_work, speed)
+            epochs = sup_epochs if phase == "sup" else semi_epochs
+            report(row | {"epochs": epochs}, done / all_work, speed)
 
     network.train()
     if (at := keep.load()) is not None:

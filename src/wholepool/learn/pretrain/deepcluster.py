@@ -141,7 +141,8 @@ def deepcluster(
         history.append(row)
         if report is not None:
             speed = images / max(time.perf_counter() - began, 1e-9)
-            report(row, (epoch + 1) / settings["epochs"], speed)
+            epochs = settings["epochs"]
+            report(row | {"epochs": epochs}, (epoch + 1) / epochs, speed)
         epoch, number, losses, drawn = epoch + 1, 0, [], False
     with told_where(history):
         require_finite(network, "pretrain.lr")
