@@ -1,9 +1,11 @@
 """What the bars say, without a terminal."""
 
+import io
 import logging
 import os
 import time
 from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 
@@ -17,6 +19,7 @@ from wholepool.job.progress import (
     Display,
     Job,
     drawing,
+    end_of,
     ending,
     name_of,
     newest,
@@ -109,24 +112,25 @@ def test_an_earlier_attempts_log_says_nothing(tmp_path):
     logger.error("of yesterday")
     os.utime(tmp_path / "log", (1e9, 1e9))
     assert newest(job(log=tmp_path / "log", began=time.time())) == ""
-    assert "yesterday" not in reason(job(log=tmp_path / "log", began=time.time()), "")
+    assert "yesterday" not in reason(job(log=tmp_path / "log", began=time.time()))
 
 
 def test_the_reason_is_the_last_error_and_not_what_was_whispered_after_it(tmp_path):
     log = tmp_path / "log"
     start_logging("train", str(log))
+    assert reason(job(log=log)) == ""
     logger.warning("slow disk")
     logger.info("goes on")
-    assert reason(job(log=log), "") == "slow disk"
+    assert reason(job(log=log)) == "slow disk"
     logger.error("no space in\nresults")
     logger.debug("a traceback, for the file alone")
-    assert reason(job(log=log), "died") == "no space in\nresults"
+    assert reason(job(log=log)) == "no space in\nresults"
 
 
 def test_a_long_traceback_is_told_by_its_ends(tmp_path):
     start_logging("train", str(tmp_path / "log"))
     logger.error("failed\n%s", "\n".join(map(str, range(50))))
-    lines = reason(job(log=tmp_path / "log"), "").splitlines()
+    lines = reason(job(log=tmp_path / "log")).splitlines()
     assert lines == ["failed", "...", *map(str, range(38, 50))]
 
 
@@ -135,15 +139,20 @@ def test_a_long_traceback_is_told_by_its_ends(tmp_path):
     [
         ("died with <Signals.SIGKILL: 9>", "it was killed, as happens when the machine is out of"),
         ("returned non-zero exit status 137.", "it was killed, as happens when the machine is out"),
-        ("died with <Signals.SIGSEGV: 11>", "it ended by SIGSEGV, its log has no error"),
-        ("returned non-zero exit status 3.", "it ended by exit status 3, its log has no error"),
-        ("", "it ended by exit status unknown, its log has no error"),
+        (
+            "x died with <Signals.SIGSEGV: 11>",
+            "its log has no error; died with <Signals.SIGSEGV",
+        ),
+        (
+            "x returned non-zero exit status 3.",
+            "its log has no error; returned non-zero exit",
+        ),
+        ("SLURM status is: 'TIMEOUT'", "its log has no error; SLURM status is: 'TIMEOUT'"),
+        ("", "its log has no error; it said nothing"),
     ],
 )
-def test_a_job_that_says_nothing_is_told_by_its_end(tmp_path, status, words):
-    start_logging("train", str(tmp_path / "log"))
-    logger.info("sup epoch 3")
-    assert reason(job(log=tmp_path / "log"), f"Command 'x' {status}").startswith(words)
+def test_a_job_that_says_nothing_is_told_by_its_end(status, words):
+    assert end_of(status).startswith(words)
 
 
 def test_a_retried_job_has_not_failed():
@@ -206,3 +215,78 @@ def test_when_the_display_breaks_the_plain_log_goes_on(monkeypatch):
     for text in ("one", "two"):
         display.emit(logging.LogRecord("", logging.INFO, "", 0, text, (), None))
     assert said == ["one", "two"]
+
+
+def event(name, level=logging.INFO, message="", **told):
+    """A log record as Snakemake makes it."""
+    record = logging.LogRecord("", level, "", 0, message, (), None)
+    vars(record).update(event=SimpleNamespace(value=name) if name else None, **told)
+    return record
+
+
+@pytest.fixture
+def shown():
+    """A display that draws on a console of its own, and all that it said there."""
+    display = Display(logging.NullHandler(), lambda: False, True)
+    console = Console(file=io.StringIO(), width=300)
+    display.board.total = Counter({"train": 2})
+    display.live = SimpleNamespace(console=console)
+    yield display, console.file.getvalue
+    display.live = None
+
+
+def group(display, folder, **more):
+    """Two jobs of a group, submitted to a cluster; returns their failures."""
+    failures = []
+    for number in (1, 2):
+        told = {"jobid": number, "rule_name": "train", "log": [str(folder / f"{number}.log")]}
+        display.emit(event("job_info", wildcards={"seed": str(number)}, **told))
+        told |= {"rule_msg": None, "indent": True} | more
+        failures.append(event("job_error", logging.ERROR, **told))
+    return failures
+
+
+def test_of_a_group_that_failed_the_job_that_knows_why_is_told(shown, tmp_path):
+    display, text = shown
+    failures = group(display, tmp_path)
+    assert len(display.board.running) == 2
+    start_logging("train", str(tmp_path / "2.log"))
+    logger.error("no space left")
+    display.emit(event("group_error", logging.ERROR, "Error in group g", aux_logs=["slurm/7.log"]))
+    for failure in failures:
+        display.emit(failure)
+    assert text().splitlines() == [
+        "Error in group g",
+        "  its log: slurm/7.log",
+        "train seed 2 failed: no space left",
+        f"  its log: {tmp_path}/2.log",
+    ]
+    assert set(display.board.failed) == {1, 2} and display.board.running == {}
+
+
+def test_a_cluster_says_how_a_job_ended_that_could_not(shown, tmp_path):
+    display, text = shown
+    display.emit(group(display, tmp_path, indent=False, rule_msg="SLURM status: TIMEOUT. ")[0])
+    assert "train seed 1 failed: its log has no error; SLURM status: TIMEOUT." in text()
+
+
+def test_of_what_snakemake_says_the_little_that_matters_is_shown(shown):
+    display, text = shown
+    info, bad = logging.INFO, logging.ERROR
+    for record in (
+        event("", info, "Select jobs to execute..."),
+        event("progress", info, "3 of 9 steps"),
+        event("shellcmd", info, "python -m wholepool train"),
+        event("", logging.WARNING, "--keep-incomplete mode is set, so"),
+        event("error", bad, "RuleException:\nCalledProcessError in file"),
+        event("error", bad, "WorkflowError:\nAt least one job did not complete successfully."),
+    ):
+        display.emit(record)
+    assert text() == ""
+    display.emit(event("", info, "Complete log(s): /a/b.log"))
+    display.emit(event("error", bad, "WorkflowError:\nresults is in use"))
+    assert text().splitlines() == [
+        "Complete log(s): /a/b.log",
+        "WorkflowError:",
+        "results is in use",
+    ]

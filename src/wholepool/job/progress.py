@@ -27,7 +27,7 @@ from wholepool.job.log import TOLD_BY_DRIVER, clock
 TIME = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ", re.MULTILINE)  # of log.FILE_FORMAT
 EPOCH = re.compile(r"(\w+) epoch \d+: .*?(loss [^\s,]+).*, (\d+ of \d+) epochs, (.*)")
 LEFT = re.compile(r"(?:(\d+):)?(\d+) (s|min|h) left$")
-STATUS = re.compile(r"non-zero exit status (\d+)|died with <Signals\.(\w+)")
+STATUS = re.compile(r"returned non-zero exit status \d+|died with <[^>]+>")
 AGAIN = "Run the same command again: finished work is kept."
 LISTED = 10  # failed jobs, in the last words
 # Snakemake's own words: of no use before the run; worth a line during it; said by us
@@ -55,6 +55,7 @@ class Board:
     seconds: dict[str, float] = field(default_factory=dict)  # that the jobs done took, by rule
     running: dict[int, Job] = field(default_factory=dict)
     failed: dict[int, Job] = field(default_factory=dict)
+    going: str = "running"  # or, on a cluster, "submitted"
 
     def finish(self, number: int, now: float) -> None:
         """Count job `number` as done at Unix time `now`."""
@@ -122,22 +123,25 @@ def newest(job: Job) -> str:
     return f"{epoch[1]} epoch {epoch[3]}, {epoch[2]}, {epoch[4]}" if epoch else line
 
 
-def reason(job: Job, status: str) -> str:
-    """Why a job failed: the last error in its log, else the last warning, else how it ended.
+def reason(job: Job) -> str:
+    """Why a job failed, by its log: the last error, else the last warning; "" if it has neither.
 
-    Of a long one, a traceback, the first line and the last. `status` is what Snakemake says of
-    the process: one that was killed could not say a thing.
+    Of a long one, a traceback, the first line and the last.
     """
     said = records(job, 100_000)
     for level in ("ERROR ", "WARNING "):
         if found := [record for record in said if record.startswith(level)]:
             lines = found[-1].removeprefix(level).strip().splitlines()
             return "\n".join(lines if len(lines) < 20 else [lines[0], "...", *lines[-12:]])
-    ended = STATUS.search(status)
-    number, signal = ended.groups() if ended else (None, None)
-    if signal == "SIGKILL" or number == "137":
+    return ""
+
+
+def end_of(status: str) -> str:
+    """How a job ended that could not say why, by what Snakemake or SLURM says of it."""
+    if "SIGKILL" in status or "exit status 137" in status:
         return "it was killed, as happens when the machine is out of memory"
-    return f"it ended by {signal or 'exit status ' + (number or 'unknown')}, its log has no error"
+    found = STATUS.search(status)
+    return f"its log has no error; {found[0] if found else status or 'it said nothing'}"
 
 
 def ending(board: Board, seconds: float) -> str:
@@ -157,9 +161,11 @@ def drawing(board: Board, width: int, height: int, now: float) -> Group:
     """The board in `height` lines or less: all jobs, each rule, each running job's newest words."""
     running = dict(board.running)
     active = {job.rule for job in running.values()}
-    said = {number: newest(job) for number, job in running.items()}
+    # of thousands on a cluster only as many logs are looked into as there is place for
+    said = {number: newest(job) for number, job in list(running.items())[: height // 2]}
     jobs: list[str] = []
-    for number, job in running.items():
+    for number in said:
+        job = running[number]
         line = f"{job.name}: {said[number]}".removesuffix(": ")
         jobs += [line] if len(line) <= width else [job.name, "  " + said[number]]
     del jobs[max(2, height // 4 * 2) :]  # an even number: each may take two
@@ -175,7 +181,7 @@ def drawing(board: Board, width: int, height: int, now: float) -> Group:
     for name, done, total in rows[: max(1, height - len(jobs) - 2)]:
         bars.add_row(name, ProgressBar(total, done), f"{done} of {total}")
     failed = f"{len(board.failed)} failed" if board.failed else ""
-    state = [f"{len(running)} running", failed, time_left(board, said, now)]
+    state = [f"{len(running)} {board.going}", failed, time_left(board, said, now)]
     state = [", ".join(filter(None, state))]
     return Group(bars, *(Text(line, no_wrap=True, overflow="ellipsis") for line in state + jobs))
 
@@ -226,8 +232,11 @@ class Display(logging.Handler):
             job = board.running.pop(told["jobid"], None)
             if job and not self.stopped:
                 board.failed[told["jobid"]] = job
-                self.say(f"{job.name} failed: {reason(job, self.status)}", "red", words=True)
-                self.say("\n".join(f"  its log: {log}" for log in told["log"]))
+                # a group fails with all its jobs, of which one knows why: `indent` marks them
+                why = reason(job) or told["indent"] or end_of(told["rule_msg"] or self.status)
+                if isinstance(why, str):
+                    self.say(f"{job.name} failed: {why}", "red", words=True)
+                    self.say("\n".join(f"  its log: {log}" for log in told["log"]))
         elif event == "group_error":
             self.say("\n".join([message, *(f"  its log: {log}" for log in told["aux_logs"])]))
         elif event in ("", "error") and not any(words in message for words in SAID) and worth:
@@ -267,6 +276,8 @@ class Display(logging.Handler):
         os.close(into)
         if self.local():
             os.environ[TOLD_BY_DRIVER] = "1"
+        else:
+            self.board.going = "submitted"
         self.reader = threading.Thread(target=self.pass_on, args=(out,), daemon=True)
         self.reader.start()
         self.live.start()
