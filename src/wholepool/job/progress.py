@@ -297,8 +297,9 @@ class Display(logging.Handler):
         self.reader.join(1)  # not for ever: a job that outlives the run may hold the pipe
         live, self.live = self.live, None
         live.stop()
-        if not self.broken:
-            live.console.print(ending(self.board, time.time() - self.began), soft_wrap=True)
+        board = self.board
+        if not self.broken and (board.done or board.running or board.failed):  # or all is said
+            live.console.print(ending(board, time.time() - self.began), soft_wrap=True)
         os.environ.pop(TOLD_BY_DRIVER, None)
 
     def close(self) -> None:
