@@ -1,7 +1,15 @@
 # wholepool: configuration, validation, includes, the targets. Nothing else.
+import sys
+from pathlib import Path
+
 from snakemake.utils import min_version
 
-min_version("9.0")
+min_version("9.16")
+
+# not workflow.source_path: that is another path in every run, so jobs that have it would run again
+ROOT = Path(workflow.current_basedir)
+# the package of this checkout, whether it is installed or not
+sys.path.insert(0, str(ROOT / "src"))
 
 
 # a grid given with --configfile replaces the demo; Snakemake alone would merge the two

@@ -1,35 +1,31 @@
-# The resolved configuration, and where each job finds its inputs. Functions only.
+# The resolved configuration, the one block that all rules share, and the functions that they call.
 import gc
 import inspect
 import json
 import re
+import shlex
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from wholepool.grid import slices
+from wholepool.grid import plan, slices
+from wholepool.grid.cells import ALL, INITIAL, Cell, cells, summary
 from wholepool.grid.config import resolve
-from wholepool.job.yaml import read_yaml
+from wholepool.grid.versions import version
+from wholepool.job import registry
 from wholepool.job.environment import export_package
 from wholepool.job.errors import UserError
-from wholepool.grid.cells import ALL, INITIAL, Cell, cells, summary
 from wholepool.job.hardware import gpu_present
-from wholepool.grid.versions import VERSIONS
-from wholepool.strategies import STRATEGIES
+from wholepool.job.yaml import read_yaml
 
 # Planning makes millions of objects that stay and hardly a cycle: to look through them all for
 # garbage, as Python does at its default of 700 new ones, took a quarter of a large plan's time.
 gc.set_threshold(100_000, 50, 100)
 
-# not workflow.source_path: that is another path in every run, so jobs that have it would run again
-ROOT = Path(workflow.basedir)
-SCHEMA = f"{ROOT}/workflow/schemas/config.schema.yaml"
-REFERENCE = ROOT / "evidence"
-
 try:
     for path in workflow.configfiles:  # Snakemake's own reading lets a key stand twice
         read_yaml(path)
-    SETTINGS = resolve(config, SCHEMA)
+    SETTINGS = resolve(config)
     if Path(SETTINGS["results_dir"]).is_file():
         raise UserError(
             f"results_dir is {SETTINGS['results_dir']}, but a file stands where this folder should: "
@@ -41,21 +37,29 @@ except UserError as error:
 export_package()
 
 RESULTS = SETTINGS["results_dir"]
-THREADS = SETTINGS["threads"]
-DEVICE = SETTINGS["device"]
-POOL_MEMORY = "auto" if SETTINGS["pool_memory_mb"] is None else SETTINGS["pool_memory_mb"]
-# Where and how a job computes (device, memory for the pool, data_dir) is no parameter of it: taking a
-# grid from a CPU to a GPU, or moving the data, does not redo what is done. Nor a resource, if it is
-# text: in a group Snakemake wants that to be the same for all jobs. Only a job that will use a GPU
-# asks for one: CPU jobs must not wait for GPU slots.
-GPU = int(DEVICE == "cuda" or (DEVICE == "auto" and gpu_present()))
 DATASETS = SETTINGS["datasets"]
 EXPERIMENTS = SETTINGS["experiments"]
-PLAN = json.dumps(summary(SETTINGS))
+PLAN = summary(SETTINGS)
+STRATEGIES = registry.plugins("strategy")
+PRES = registry.plugins("pretrain")
+
+# Where and how a job computes is no parameter of it: taking a grid from a CPU to a GPU, or moving
+# the data, does not redo what is done. Nor a resource, if it is text: in a group Snakemake wants
+# that to be the same for all jobs. Only a job that will use a GPU asks for one: CPU jobs must not
+# wait for GPU slots.
+DEVICE = SETTINGS["device"]
+GPU = int(DEVICE == "cuda" or (DEVICE == "auto" and gpu_present()))
+POOL_MEMORY = "auto" if SETTINGS["pool_memory_mb"] is None else SETTINGS["pool_memory_mb"]
+MACHINE = (
+    f"--device {DEVICE} --pool-memory-mb {POOL_MEMORY}"
+    f" --checkpoint-seconds {SETTINGS['checkpoint_seconds']}"
+    f" --data-dir {shlex.quote(SETTINGS['data_dir'])}"
+)
 
 PATTERN = Cell("{experiment}", "{method}", "{strategy}", "{seed}", "{cycle}")
-RUN = f"{RESULTS}/{PATTERN.path}"
 DATA = f"{RESULTS}/datasets/{{dataset}}"
+PRETRAIN = f"{RESULTS}/{plan.pre_folder('{dataset}', '{pre}')}"
+RUN = f"{RESULTS}/{PATTERN.path}"
 LOGS = f"{RESULTS}/logs"
 BENCHMARKS = f"{RESULTS}/benchmarks"
 CELL = "{experiment}/{method}/{strategy}/seed{seed}-cycle{cycle}"
@@ -63,22 +67,104 @@ CELL = "{experiment}/{method}/{strategy}/seed{seed}-cycle{cycle}"
 
 def either(names):
     """A wildcard constraint: one of these names, literally."""
-    return "|".join(sorted({re.escape(str(name)) for name in names}))
-
-
-def methods():
-    """Every (method's words) of every experiment, by method name."""
-    return {
-        name: words
-        for experiment in EXPERIMENTS.values()
-        for name, words in experiment["methods"].items()
-    }
+    return "|".join(sorted({re.escape(str(name)) for name in names})) or "(?!)"
 
 
 def per_job(function):
     """Mark what Snakemake calls in every job: it asks for the signature each time, so keep that."""
     function.__signature__ = inspect.signature(function)
     return function
+
+
+def files_of(wildcards, input, output):
+    """Every file of a job, as options of its stage: the name in the rule is the option's name."""
+    return " ".join(
+        f"--{name.replace('_', '-')} "
+        + " ".join(map(shlex.quote, [path] if isinstance(path, str) else path))
+        for files in (input, output)
+        for name, path in files.items()
+        if path
+    )
+
+
+# What every rule has, and the command that it runs: a stage of the package, see `python -m wholepool`.
+rule stage:
+    conda:
+        "../envs/wholepool.yaml"
+    threads: SETTINGS["threads"]
+    params:
+        command="--help",
+        files=per_job(files_of),
+    shell:
+        "python -m wholepool {params.command} {params.files}"
+        f" {MACHINE} --threads {{threads}} --log {{log:q}}"
+
+
+def command(stage, **options):
+    """Param function: the stage, and its options that are no files. A function is asked per job."""
+
+    def line(wildcards):
+        words = [stage]
+        for name, value in options.items():
+            value = value(wildcards) if callable(value) else value
+            if isinstance(value, list):
+                words += [f"--{name.replace('_', '-')}", *map(shlex.quote, value)]
+            elif value is not None:
+                text = value if isinstance(value, str) else slices.as_json(value)
+                words.append(f"--{name.replace('_', '-')} {shlex.quote(text)}")
+        return " ".join(words)
+
+    return per_job(line)
+
+
+def cell_command(stage, **options):
+    """`command` of a stage of a cell."""
+
+    def name(w):
+        return f"{w.experiment}/{w.method}/{w.strategy}/{w.seed}/{w.cycle}"
+
+    return command(stage, cell=name, **options)
+
+
+def needs(mem_mb, hours, gpu=0):
+    """Resources: what the stage takes, half as much memory and twice the time at each new attempt."""
+    return {
+        "mem_mb": per_job(lambda wildcards, attempt: int(mem_mb * (1 + 0.5 * (attempt - 1)))),
+        "runtime": per_job(lambda wildcards, attempt: int(hours * 60) * 2 ** (attempt - 1)),
+        "gpu": gpu,
+    }
+
+
+def below_results(files):
+    """Input files where they stand.
+
+    The age of the pool's images makes no job run again: pool.json, which holds their fingerprint
+    and is compared by content, stands for them. To compare the images themselves Snakemake would
+    hash them after every job, once for each of its outputs.
+    """
+    return {
+        name: ancient(f"{RESULTS}/{path}") if name == "pool" else f"{RESULTS}/{path}"
+        for name, path in files.items()
+    }
+
+
+def cell_of(wildcards):
+    w = wildcards
+    return Cell(w.experiment, w.method, w.strategy, int(w.seed), int(w.cycle))
+
+
+def inputs(function):
+    """Input function of a rule of a cell, from the plan's."""
+    return unpack(per_job(lambda wildcards: below_results(function(SETTINGS, cell_of(wildcards)))))
+
+
+def outputs(rule, folder):
+    """The outputs of a rule, in the folder that its wildcards make."""
+    gone = plan.TEMPORARY.get(rule, ())
+    return {
+        name: temp(path) if name in gone else path
+        for name, path in plan.placed(folder, rule).items()
+    }
 
 
 def experiment_of(wildcards):
@@ -95,154 +181,14 @@ def words_of(wildcards):
     return experiment_of(wildcards)["methods"][wildcards.method]
 
 
-def of_dataset(**names):
-    """Input function: files of the cell's data set, by input name. One of them is the pool.
-
-    The age of the pool's images makes no job run again: pool.json, which holds their fingerprint
-    and is compared by content, stands for them. To compare the images themselves Snakemake would
-    hash them after every job, once for each of its outputs.
-    """
-
-    def files(dataset):
-        found = {key: f"{RESULTS}/datasets/{dataset}/{name}" for key, name in names.items()}
-        return found | {"pool": ancient(found["pool"])}
-
-    paths = {name: files(experiment["dataset"]) for name, experiment in EXPERIMENTS.items()}
-    return unpack(per_job(lambda wildcards: paths[wildcards.experiment]))
-
-
-def folder(wildcards, back=0, own=False):
-    """The folder of the cell, or of the cell `back` cycles before it.
-
-    All strategies share cycle 0's training; `own` asks for the strategy's own folder even there.
-    """
-    cycle = int(wildcards.cycle) - back
-    shared = cycle == 0 and not own and wildcards.strategy != ALL
-    strategy = INITIAL if shared else wildcards.strategy
-    cell = Cell(wildcards.experiment, wildcards.method, strategy, int(wildcards.seed), cycle)
-    return f"{RESULTS}/{cell.path}"
-
-
-@per_job
-def labeled_set(wildcards, back=0):
-    """The cell's labeled set; in cycle 0 the initial one, the same for all methods."""
-    if wildcards.strategy == ALL:
-        return f"{RESULTS}/datasets/{experiment_of(wildcards)['dataset']}/all_labels.parquet"
-    if int(wildcards.cycle) - back == 0:
-        return f"{RESULTS}/runs/{wildcards.experiment}/initial/seed{wildcards.seed}/labeled.parquet"
-    return f"{folder(wildcards, back)}/labeled.parquet"
-
-
-@per_job
-def theta(wildcards):
-    """The pre-trained weights, if the method has a PRE."""
-    pre = words_of(wildcards)["pre"]
-    dataset = experiment_of(wildcards)["dataset"]
-    return [] if pre == "none" else f"{RESULTS}/datasets/{dataset}/pretrain/{pre}/model.safetensors"
-
-
-@per_job
-def acquired_pseudo_labels(wildcards):
-    """The pseudo-labels that the strategy gave with the last acquisition (CEAL)."""
-    if int(wildcards.cycle) == 0 or not STRATEGIES[wildcards.strategy].gives_pseudo_labels:
-        return []
-    if not experiment_of(wildcards)["ceal"]["join"]:
-        return []
-    return f"{folder(wildcards, back=1, own=True)}/acquired_pseudo_labels.parquet"
-
-
-@per_job
-def pseudo_labels_to_judge(wildcards):
-    """The pseudo-labels that evaluation compares with the truth: SEMI's own, or CEAL's."""
-    if words_of(wildcards)["semi"] != "none":
-        return f"{folder(wildcards)}/pseudo_labels.parquet"
-    return acquired_pseudo_labels(wildcards)
-
-
-def embeds_pool(wildcards):
-    """Whether anything reads the cell's embeddings of the pool: SEMI's judgment, or a strategy."""
-    words = words_of(wildcards)
-    if words["semi"] != "none":
-        return True
-    if int(wildcards.cycle) + 1 == experiment_of(wildcards)["cycles"]:
-        return False
-    asking = words["strategies"] if wildcards.strategy == INITIAL else [wildcards.strategy]
-    return any(STRATEGIES[name].needs for name in asking if name != ALL)
-
-
-@per_job
-def test_probabilities(wildcards):
-    """The test images' probabilities: beside the pool's where those are made, else alone."""
-    name = "test_probabilities" if embeds_pool(wildcards) else "predictions/test_probabilities"
-    return f"{folder(wildcards)}/{name}.npy"
-
-
-def needed(array, name):
-    """Input function of acquire: an array of the cell, if the strategy declares that it reads it."""
-    return per_job(
-        lambda wildcards: (
-            f"{folder(wildcards)}/{name}" if array in STRATEGIES[wildcards.strategy].needs else []
-        )
-    )
-
-
-@per_job
 def draw_seed(wildcards):
     """Whose random draws the cell has."""
-    return slices.draw_seed(experiment_of(wildcards), wildcards.seed)
+    return str(slices.draw_seed(experiment_of(wildcards), wildcards.seed))
 
 
-@per_job
-def semi_of(wildcards):
-    return words_of(wildcards)["semi"]
-
-
-@per_job
-def budget_of(wildcards):
-    return experiment_of(wildcards)["budget"]
-
-
-@per_job
-def acquire_version(wildcards):
-    return VERSIONS["acquire"], STRATEGIES[wildcards.strategy].version
-
-
-@per_job
-def acquire_settings(wildcards):
-    return slices.as_json(slices.acquire(experiment_of(wildcards), wildcards.strategy))
-
-
-@per_job
-def acquire_gpu(wildcards):
-    """Only jLP solves: it is the one that reads the graph."""
-    return GPU if "graph" in STRATEGIES[wildcards.strategy].needs else 0
-
-
-@per_job
-def train_settings(wildcards):
-    """The slice of the config that decides the result, as JSON; so of the other stages below."""
-    dataset, experiment = dataset_of(wildcards), experiment_of(wildcards)
-    return slices.as_json(slices.train(dataset, experiment, words_of(wildcards)))
-
-
-@per_job
-def propagate_settings(wildcards):
-    return slices.as_json(slices.propagate(experiment_of(wildcards)))
-
-
-@per_job
-def embed_settings(wildcards):
-    return slices.as_json(slices.embed(dataset_of(wildcards)))
-
-
-@per_job
-def data_settings(wildcards):
-    return slices.as_json(slices.data(DATASETS[wildcards.dataset]))
-
-
-@per_job
-def pretrain_settings(wildcards):
-    return slices.as_json(slices.pretrain(DATASETS[wildcards.dataset]))
+def answers(wildcards):
+    """The slice of the config that decides what the oracle says."""
+    return slices.answers(dataset_of(wildcards))
 
 
 @per_job
@@ -268,7 +214,8 @@ def one_pretraining(wildcards):
 
 def all_metrics(wildcards=None):
     """The metrics of every cell of the grid."""
-    return [f"{RESULTS}/{cell.path}/metrics.json" for cell in cells(EXPERIMENTS)]
+    name = plan.OUTPUTS["evaluate"]["out"]
+    return [f"{RESULTS}/{cell.path}/{name}" for cell in cells(EXPERIMENTS)]
 
 
 def made_with(wildcards=None):
@@ -279,35 +226,19 @@ def made_with(wildcards=None):
 def dataset_infos(wildcards=None):
     """The description of every data set that an experiment uses."""
     used = dict.fromkeys(experiment["dataset"] for experiment in EXPERIMENTS.values())
-    return {name: f"{RESULTS}/datasets/{name}/pool.json" for name in used}
+    return {name: f"{RESULTS}/{plan.of_dataset(name, 'info')['info']}" for name in used}
+
+
+INFOS = [f"{name}={path}" for name, path in dataset_infos().items()]
 
 
 def pretrain_diagnoses(wildcards=None):
     """The diagnosis of every pre-training in the grid."""
     return sorted(
         {
-            f"{RESULTS}/datasets/{experiment['dataset']}/pretrain/{words['pre']}/diagnosis.json"
+            f"{RESULTS}/{plan.pre_folder(experiment['dataset'], words['pre'])}/diagnosis.json"
             for experiment in EXPERIMENTS.values()
             for words in experiment["methods"].values()
-            if words["pre"] != "none"
+            if words["pre"] != "none" and not plan.gives_features(words)
         }
     )
-
-
-def landings():
-    """Every folder of evidence that is checked in beside the code, wherever the grid is run."""
-    return sorted(
-        path.parent
-        for path in REFERENCE.glob("*/runs.csv")
-        if (path.parent / "settings.json").exists()
-    )
-
-
-def memory(base):
-    """mem_mb: what the stage takes, and half as much again at each new attempt."""
-    return per_job(lambda wildcards, attempt: int(base * (1 + 0.5 * (attempt - 1))))
-
-
-def minutes(base):
-    """runtime: a limit in minutes that doubles at each new attempt."""
-    return per_job(lambda wildcards, attempt: base * 2 ** (attempt - 1))

@@ -1,42 +1,36 @@
-# This grid, and what has landed in evidence, beside the paper's printed figures.
+# This grid, and what has landed in evidence/, beside the paper's printed figures.
 # Not part of `all`: a grid that is not the paper's, as the demo, would only learn that no cell was run.
-rule compare_with_paper:
+EVIDENCE = ROOT / "evidence"
+LANDINGS = sorted(
+    path.parent for path in EVIDENCE.glob("*/runs.csv") if (path.parent / "settings.json").exists()
+)
+
+
+use rule stage as compare_with_paper with:
     input:
         own=[f"{TABLES}/runs.csv", f"{TABLES}/settings.json"],
-        landed=[f"{path}/{name}" for path in landings() for name in ("runs.csv", "settings.json")],
-        paper=f"{REFERENCE}/paper.csv",
-        grid=f"{ROOT}/workflow/grids/paper.yaml",
-        schema=SCHEMA,
+        landed=[f"{path}/{name}" for path in LANDINGS for name in ("runs.csv", "settings.json")],
+        paper=f"{EVIDENCE}/paper.csv",
+        paper_grid=f"{ROOT}/workflow/grids/paper.yaml",
     output:
-        figure=report(
-            f"{FIGURES}/compare_with_paper.png",
-            caption="../workflow/report/compare_with_paper.rst",
-            category="Figures",
-        ),
+        figure=item(f"{FIGURES}/compare_with_paper.png", "compare_with_paper", "Figures"),
         more=multiext(f"{FIGURES}/compare_with_paper", ".svg", ".pdf"),
-        table=report(
-            f"{TABLES}/compare_with_paper.csv",
-            caption="../workflow/report/compare_with_paper.rst",
-            category="Tables",
-            labels={"table": "comparison with the paper"},
-        ),
+        table=item(f"{TABLES}/compare_with_paper.csv", "compare_with_paper"),
         page=f"{TABLES}/compare_with_paper.md",
     log:
         f"{LOGS}/compare_with_paper.log",
     benchmark:
         f"{BENCHMARKS}/compare_with_paper.tsv"
-    conda:
-        "../envs/wholepool.yaml"
-    threads: THREADS
     resources:
-        mem_mb=memory(2000),
-        runtime=minutes(10),
+        **needs(mem_mb=2000, hours=1 / 6),
     params:
-        evidence=[TABLES, *landings()],
-        tables=lambda wildcards, output: Path(output.table).parent,
-        figures=lambda wildcards, output: Path(output.figure).parent,
-        version=VERSIONS["compare_with_paper"],
-    shell:
-        "python -m wholepool compare --evidence {params.evidence:q} --paper {input.paper:q}"
-        " --paper-grid {input.grid:q} --schema {input.schema:q} --tables {params.tables}"
-        " --figures {params.figures} --threads {threads} --log {log}"
+        command=command(
+            "compare",
+            evidence=[TABLES, *map(str, LANDINGS)],
+            paper=f"{EVIDENCE}/paper.csv",
+            paper_grid=f"{ROOT}/workflow/grids/paper.yaml",
+            tables=TABLES,
+            figures=FIGURES,
+        ),
+        files="",
+        version=version("compare_with_paper"),

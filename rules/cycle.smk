@@ -1,271 +1,191 @@
 # One cycle of one trajectory: train, embed, propagate, evaluate, acquire, label.
+def train_settings(wildcards):
+    """The slice of the config that decides the result; so of the other stages below."""
+    return slices.train(dataset_of(wildcards), experiment_of(wildcards), words_of(wildcards))
 
 
-rule train:
-    input:
-        of_dataset(pool="pool.npy", info="pool.json"),
-        labeled=labeled_set,
-        theta=theta,
-        pseudo_labels=acquired_pseudo_labels,
-    output:
-        model=f"{RUN}/model.safetensors",
-        history=f"{RUN}/history.parquet",
-    log:
-        f"{LOGS}/train/{CELL}.log",
-    benchmark:
-        f"{BENCHMARKS}/train/{CELL}.tsv"
-    group:
-        one_cycle
-    conda:
-        "../envs/wholepool.yaml"
-    threads: THREADS
-    resources:
-        mem_mb=memory(8000),
-        runtime=minutes(480),
-        gpu=GPU,
-        checkpoint_seconds=SETTINGS["checkpoint_seconds"],
-    params:
-        draw_seed=draw_seed,
-        settings=train_settings,
-        semi=semi_of,
-        version=VERSIONS["train"],
-    shell:
-        "python -m wholepool train"
-        " --cell {wildcards.method}/{wildcards.strategy}/{wildcards.seed}/{wildcards.cycle}"
-        " --draw-seed {params.draw_seed}"
-        " --pool {input.pool} --info {input.info} --labeled {input.labeled}"
-        " --theta {input.theta} --pseudo-labels {input.pseudo_labels} --semi {params.semi}"
-        " --settings {params.settings:q} --history {output.history} --out {output.model}"
-        f" --device {DEVICE} --pool-memory-mb {POOL_MEMORY}"
-        " --threads {threads}"
-        " --checkpoint-seconds {resources.checkpoint_seconds} --log {log}"
+def embed_settings(wildcards):
+    return slices.embed(dataset_of(wildcards))
+
+
+def propagate_settings(wildcards):
+    return slices.propagate(experiment_of(wildcards))
+
+
+def acquire_settings(wildcards):
+    return slices.acquire(experiment_of(wildcards), wildcards.strategy)
+
+
+def train_version(wildcards):
+    """Raised with the stage's, the network's or the SEMI's."""
+    network = dataset_of(wildcards)["network"]["name"]
+    return version("train", network=network, semi=words_of(wildcards)["semi"])
+
+
+def acquire_gpu(wildcards):
+    """Only a strategy that reads the graph solves."""
+    return GPU if "graph" in STRATEGIES[wildcards.strategy]["NEEDS"] else 0
+
+
+def that_gives_pseudo_labels(gives):
+    """A wildcard constraint: the strategies that give pseudo-labels too, or the others."""
+    return either(
+        name for name, plugin in STRATEGIES.items() if plugin["GIVES_PSEUDO_LABELS"] == gives
+    )
 
 
 ruleorder: embed_initial > embed
 ruleorder: propagate_initial > propagate
 
 
-rule embed:
+use rule stage as train with:
     input:
-        of_dataset(pool="pool.npy", info="pool.json", test_images="test_images.npy"),
-        model=f"{RUN}/model.safetensors",
+        inputs(plan.train_inputs),
     output:
-        embeddings=temp(f"{RUN}/embeddings.npy"),
-        probabilities=temp(f"{RUN}/probabilities.npy"),
-        test_probabilities=f"{RUN}/test_probabilities.npy",
+        **outputs("train", RUN),
+    log:
+        f"{LOGS}/train/{CELL}.log",
+    benchmark:
+        f"{BENCHMARKS}/train/{CELL}.tsv"
+    group:
+        one_cycle
+    resources:
+        **needs(mem_mb=8000, hours=8, gpu=GPU),
+    params:
+        command=cell_command(
+            "train",
+            draw_seed=draw_seed,
+            semi=lambda wildcards: words_of(wildcards)["semi"],
+            settings=train_settings,
+        ),
+        version=per_job(train_version),
+
+
+use rule stage as embed with:
+    input:
+        inputs(plan.embed_inputs),
+    output:
+        **outputs("embed", RUN),
     log:
         f"{LOGS}/embed/{CELL}.log",
     benchmark:
         f"{BENCHMARKS}/embed/{CELL}.tsv"
     group:
         one_cycle
-    conda:
-        "../envs/wholepool.yaml"
-    threads: THREADS
     resources:
-        mem_mb=memory(8000),
-        runtime=minutes(30),
-        gpu=GPU,
+        **needs(mem_mb=8000, hours=1 / 2, gpu=GPU),
     params:
-        draw_seed=draw_seed,
-        settings=embed_settings,
-        version=VERSIONS["embed"],
-    shell:
-        "python -m wholepool embed"
-        " --cell {wildcards.method}/{wildcards.strategy}/{wildcards.seed}/{wildcards.cycle}"
-        " --draw-seed {params.draw_seed}"
-        " --pool {input.pool} --info {input.info} --test-images {input.test_images}"
-        " --model {input.model} --settings {params.settings:q}"
-        " --embeddings {output.embeddings}"
-        " --probabilities {output.probabilities}"
-        " --test-probabilities {output.test_probabilities}"
-        f" --device {DEVICE} --pool-memory-mb {POOL_MEMORY}"
-        " --threads {threads} --log {log}"
+        command=cell_command("embed", draw_seed=draw_seed, settings=embed_settings),
+        version=version("embed"),
 
 
-# Cycle 0 is shared by all strategies, also by one that is added next month. Were its embeddings and
-# graph temporary, making them again for the newcomer would re-run the other strategies' acquisition,
-# and so all that follows. So of cycle 0, one cell in every 1 + 4 S, they stay. (test_probabilities
-# stay everywhere, for the same reason: else measuring again would mean acquiring again.)
+# As embed, but nothing is temporary: see plan.TEMPORARY.
 use rule embed as embed_initial with:
     output:
-        embeddings=f"{RUN}/embeddings.npy",
-        probabilities=f"{RUN}/probabilities.npy",
-        test_probabilities=f"{RUN}/test_probabilities.npy",
+        **outputs("embed_initial", RUN),
     wildcard_constraints:
         strategy=INITIAL,
 
 
-# Where nothing reads the pool's embeddings (Random without SEMI, the last cycle, full supervision)
-# only the test images are embedded: on a large pool that is most of the pass.
+# The test images alone, where nothing reads the pool's embeddings: see plan.embeds_pool.
 use rule embed as predict with:
     output:
-        embeddings=[],
-        probabilities=[],
-        test_probabilities=f"{RUN}/predictions/test_probabilities.npy",
+        **outputs("predict", RUN),
     log:
         f"{LOGS}/predict/{CELL}.log",
     benchmark:
         f"{BENCHMARKS}/predict/{CELL}.tsv"
 
 
-rule propagate:
+use rule stage as propagate with:
     input:
-        of_dataset(pool="pool.npy", info="pool.json"),
-        labeled=labeled_set,
-        embeddings=f"{RUN}/embeddings.npy",
+        inputs(plan.propagate_inputs),
     output:
-        pseudo_labels=f"{RUN}/pseudo_labels.parquet",
-        graph=temp(f"{RUN}/graph.npz"),
+        **outputs("propagate", RUN),
     log:
         f"{LOGS}/propagate/{CELL}.log",
     benchmark:
         f"{BENCHMARKS}/propagate/{CELL}.tsv"
     group:
         one_cycle
-    conda:
-        "../envs/wholepool.yaml"
-    threads: THREADS
     resources:
-        mem_mb=memory(8000),
-        runtime=minutes(60),
-        gpu=GPU,
+        **needs(mem_mb=8000, hours=1, gpu=GPU),
     params:
-        settings=propagate_settings,
-        version=VERSIONS["propagate"],
-    shell:
-        "python -m wholepool propagate"
-        " --cell {wildcards.method}/{wildcards.strategy}/{wildcards.seed}/{wildcards.cycle}"
-        " --pool {input.pool} --info {input.info} --labeled {input.labeled}"
-        " --embeddings {input.embeddings} --settings {params.settings:q}"
-        " --graph {output.graph} --out {output.pseudo_labels}"
-        f" --device {DEVICE}"
-        " --threads {threads} --log {log}"
+        command=cell_command("propagate", settings=propagate_settings),
+        version=version("propagate"),
 
 
 use rule propagate as propagate_initial with:
     output:
-        pseudo_labels=f"{RUN}/pseudo_labels.parquet",
-        graph=f"{RUN}/graph.npz",
+        **outputs("propagate_initial", RUN),
     wildcard_constraints:
         strategy=INITIAL,
 
 
-rule evaluate:
+use rule stage as evaluate with:
     input:
-        of_dataset(
-            pool="pool.npy",
-            info="pool.json",
-            oracle="oracle.parquet",
-            test_labels="test_labels.npy",
-        ),
-        labeled=labeled_set,
-        history=f"{RUN}/history.parquet",
-        test_probabilities=test_probabilities,
-        pseudo_labels=pseudo_labels_to_judge,
+        inputs(plan.evaluate_inputs),
     output:
-        f"{RUN}/metrics.json",
+        **outputs("evaluate", RUN),
     log:
         f"{LOGS}/evaluate/{CELL}.log",
     benchmark:
         f"{BENCHMARKS}/evaluate/{CELL}.tsv"
     group:
         one_cycle
-    conda:
-        "../envs/wholepool.yaml"
-    threads: THREADS
     resources:
-        mem_mb=memory(1000),
-        runtime=minutes(10),
+        **needs(mem_mb=1000, hours=1 / 6),
     params:
-        version=VERSIONS["evaluate"],
-    shell:
-        "python -m wholepool evaluate"
-        " --cell {wildcards.method}/{wildcards.strategy}/{wildcards.seed}/{wildcards.cycle}"
-        " --pool {input.pool} --info {input.info} --oracle {input.oracle}"
-        " --test-labels {input.test_labels} --labeled {input.labeled} --history {input.history}"
-        " --test-probabilities {input.test_probabilities}"
-        " --pseudo-labels {input.pseudo_labels} --out {output} --threads {threads} --log {log}"
+        command=cell_command("evaluate", settings=answers),
+        version=version("evaluate"),
 
 
-rule acquire:
+use rule stage as acquire with:
     input:
-        of_dataset(pool="pool.npy", info="pool.json"),
-        labeled=labeled_set,
-        embeddings=needed("embeddings", "embeddings.npy"),
-        probabilities=needed("probabilities", "probabilities.npy"),
-        graph=needed("graph", "graph.npz"),
+        inputs(plan.acquire_inputs),
     output:
-        queries=f"{RUN}/queries.parquet",
-        pseudo_labels=[],
+        **outputs("acquire", RUN),
     log:
         f"{LOGS}/acquire/{CELL}.log",
     benchmark:
         f"{BENCHMARKS}/acquire/{CELL}.tsv"
     wildcard_constraints:
-        strategy=either(
-            name for name, strategy in STRATEGIES.items() if not strategy.gives_pseudo_labels
-        ),
+        strategy=that_gives_pseudo_labels(False),
     group:
         one_cycle
-    conda:
-        "../envs/wholepool.yaml"
-    threads: THREADS
     resources:
-        mem_mb=memory(8000),
-        runtime=minutes(240),
-        gpu=acquire_gpu,
+        **needs(mem_mb=8000, hours=4, gpu=per_job(acquire_gpu)),
     params:
-        draw_seed=draw_seed,
-        settings=acquire_settings,
-        budget=budget_of,
-        version=acquire_version,
-    shell:
-        "python -m wholepool acquire --strategy {wildcards.strategy}"
-        " --cell {wildcards.method}/{wildcards.strategy}/{wildcards.seed}/{wildcards.cycle}"
-        " --draw-seed {params.draw_seed}"
-        " --pool {input.pool} --info {input.info} --labeled {input.labeled}"
-        " --embeddings {input.embeddings} --probabilities {input.probabilities}"
-        " --graph {input.graph} --budget {params.budget} --settings {params.settings:q}"
-        " --pseudo-labels {output.pseudo_labels} --out {output.queries}"
-        f" --device {DEVICE}"
-        " --threads {threads} --log {log}"
+        command=cell_command(
+            "acquire",
+            draw_seed=draw_seed,
+            strategy=lambda wildcards: wildcards.strategy,
+            budget=lambda wildcards: experiment_of(wildcards)["budget"],
+            settings=acquire_settings,
+        ),
+        version=lambda wildcards: version("acquire", strategy=wildcards.strategy),
 
 
 use rule acquire as acquire_with_pseudo_labels with:
     output:
-        queries=f"{RUN}/queries.parquet",
-        pseudo_labels=f"{RUN}/acquired_pseudo_labels.parquet",
+        **outputs("acquire_with_pseudo_labels", RUN),
     wildcard_constraints:
-        strategy=either(
-            name for name, strategy in STRATEGIES.items() if strategy.gives_pseudo_labels
-        ),
+        strategy=that_gives_pseudo_labels(True),
 
 
-rule label:
+use rule stage as label with:
     input:
-        of_dataset(pool="pool.npy", info="pool.json", oracle="oracle.parquet"),
-        labeled=lambda wildcards: labeled_set(wildcards, back=1),
-        queries=lambda wildcards: f"{folder(wildcards, back=1, own=True)}/queries.parquet",
+        inputs(plan.label_inputs),
     output:
-        f"{RUN}/labeled.parquet",
+        **outputs("label", RUN),
     log:
         f"{LOGS}/label/{CELL}.log",
     benchmark:
         f"{BENCHMARKS}/label/{CELL}.tsv"
     group:
         one_cycle
-    conda:
-        "../envs/wholepool.yaml"
-    threads: THREADS
     resources:
-        mem_mb=memory(1000),
-        runtime=minutes(10),
+        **needs(mem_mb=1000, hours=1 / 6),
     params:
-        version=VERSIONS["label"],
-    shell:
-        "python -m wholepool label"
-        " --cell {wildcards.method}/{wildcards.strategy}/{wildcards.seed}/{wildcards.cycle}"
-        " --pool {input.pool} --info {input.info} --labeled {input.labeled}"
-        " --queries {input.queries} --oracle {input.oracle} --out {output}"
-        " --threads {threads} --log {log}"
+        command=cell_command("label", settings=answers),
+        version=lambda wildcards: version("label", oracle=dataset_of(wildcards)["oracle"]),

@@ -4,85 +4,66 @@
 wildcard_constraints:
     dataset=either(DATASETS),
     experiment=either(EXPERIMENTS),
-    method=either(methods()),
+    method=either(name for experiment in EXPERIMENTS.values() for name in experiment["methods"]),
     strategy=either([INITIAL, ALL, *STRATEGIES]),
-    pre=r"[a-z0-9_]+",
+    pre=either(PRES),
     seed=r"\d+",
     cycle=r"\d+",
 
 
-rule data:
+use rule stage as data with:
     output:
-        pool=f"{DATA}/pool.npy",
-        info=f"{DATA}/pool.json",
-        oracle=f"{DATA}/oracle.parquet",
-        test_images=f"{DATA}/test_images.npy",
-        test_labels=f"{DATA}/test_labels.npy",
+        **outputs("data", DATA),
     log:
         f"{LOGS}/data/{{dataset}}.log",
     benchmark:
         f"{BENCHMARKS}/data/{{dataset}}.tsv"
-    conda:
-        "../envs/wholepool.yaml"
-    threads: THREADS
     resources:
-        mem_mb=memory(4000),
-        runtime=minutes(60),
-        data_dir=SETTINGS["data_dir"],
+        **needs(mem_mb=4000, hours=1),
     params:
-        settings=data_settings,
-        version=VERSIONS["data"],
-    shell:
-        "python -m wholepool data --name {wildcards.dataset} --settings {params.settings:q}"
-        " --data-dir {resources.data_dir:q} --pool {output.pool} --info {output.info}"
-        " --oracle {output.oracle} --test-images {output.test_images}"
-        " --test-labels {output.test_labels} --threads {threads} --log {log}"
+        command=command(
+            "data",
+            name=lambda wildcards: wildcards.dataset,
+            settings=lambda wildcards: slices.data(DATASETS[wildcards.dataset]),
+        ),
+        version=lambda wildcards: version("data", source=DATASETS[wildcards.dataset]["source"]),
 
 
-rule initial:
+use rule stage as initial with:
     input:
-        of_dataset(pool="pool.npy", info="pool.json", oracle="oracle.parquet"),
+        unpack(per_job(lambda w: below_results(plan.answers_inputs(experiment_of(w)["dataset"])))),
     output:
-        f"{RESULTS}/runs/{{experiment}}/initial/seed{{seed}}/labeled.parquet",
+        out=f"{RESULTS}/{plan.initial_labels('{experiment}', '{seed}')}",
     log:
         f"{LOGS}/initial/{{experiment}}/seed{{seed}}.log",
     benchmark:
         f"{BENCHMARKS}/initial/{{experiment}}/seed{{seed}}.tsv"
-    conda:
-        "../envs/wholepool.yaml"
-    threads: THREADS
     resources:
-        mem_mb=memory(1000),
-        runtime=minutes(10),
+        **needs(mem_mb=1000, hours=1 / 6),
     params:
-        size=lambda wildcards: experiment_of(wildcards)["initial"],
-        version=VERSIONS["initial"],
-    shell:
-        "python -m wholepool initial --pool {input.pool} --info {input.info}"
-        " --oracle {input.oracle} --seed {wildcards.seed} --size {params.size} --out {output}"
-        " --threads {threads} --log {log}"
+        command=command(
+            "initial",
+            seed=lambda wildcards: wildcards.seed,
+            size=lambda wildcards: experiment_of(wildcards)["initial"],
+            settings=answers,
+        ),
+        version=lambda wildcards: version("initial", oracle=dataset_of(wildcards)["oracle"]),
 
 
-# full supervision: the oracle labels the whole pool
-rule label_all:
+# full supervision: the oracle labels all that it knows
+use rule stage as label_all with:
     input:
-        pool=ancient(f"{DATA}/pool.npy"),
-        info=f"{DATA}/pool.json",
-        oracle=f"{DATA}/oracle.parquet",
+        **below_results(plan.answers_inputs("{dataset}")),
     output:
-        f"{DATA}/all_labels.parquet",
+        **outputs("label_all", DATA),
     log:
         f"{LOGS}/label_all/{{dataset}}.log",
     benchmark:
         f"{BENCHMARKS}/label_all/{{dataset}}.tsv"
-    conda:
-        "../envs/wholepool.yaml"
-    threads: THREADS
     resources:
-        mem_mb=memory(1000),
-        runtime=minutes(10),
+        **needs(mem_mb=1000, hours=1 / 6),
     params:
-        version=VERSIONS["label_all"],
-    shell:
-        "python -m wholepool label_all --pool {input.pool} --info {input.info}"
-        " --oracle {input.oracle} --out {output} --threads {threads} --log {log}"
+        command=command(
+            "label_all", settings=lambda wildcards: slices.answers(DATASETS[wildcards.dataset])
+        ),
+        version=lambda wildcards: version("label_all", oracle=DATASETS[wildcards.dataset]["oracle"]),

@@ -2,35 +2,25 @@
 FIGURES = f"{RESULTS}/figures"
 
 
-rule figures:
+use rule stage as figures with:
     input:
         accuracy=f"{TABLES}/accuracy.csv",
         info=dataset_infos().values(),
     output:
-        report(
-            [f"{FIGURES}/figure{n}.png" for n in (1, 2, 3, 4)],
-            caption="../workflow/report/figures.rst",
-            category="Figures",
-        ),
+        item([f"{FIGURES}/figure{n}.png" for n in (1, 2, 3, 4)], "figures", "Figures"),
         [f"{FIGURES}/figure{n}.{kind}" for n in (1, 2, 3, 4) for kind in ("svg", "pdf")],
     log:
         f"{LOGS}/figures.log",
     benchmark:
         f"{BENCHMARKS}/figures.tsv"
-    conda:
-        "../envs/wholepool.yaml"
-    threads: THREADS
     resources:
-        mem_mb=memory(2000),
-        runtime=minutes(10),
+        **needs(mem_mb=2000, hours=1 / 6),
     params:
-        plan=PLAN,
-        infos=[f"{name}={path}" for name, path in dataset_infos().items()],
-        out=lambda wildcards, output: Path(output[0]).parent,
-        version=VERSIONS["figures"],
-    shell:
-        "python -m wholepool figures --accuracy {input.accuracy} --grid {params.plan:q}"
-        " --info {params.infos:q} --out {params.out} --threads {threads} --log {log}"
+        command=command(
+            "figures", accuracy=f"{TABLES}/accuracy.csv", grid=PLAN, info=INFOS, out=FIGURES
+        ),
+        files="",
+        version=version("figures"),
 
 
 rule all_figures:

@@ -1,67 +1,63 @@
 # PRE: once per data set, shared by all its experiments, methods, strategies and seeds.
-PRETRAIN = f"{DATA}/pretrain/{{pre}}"
+# It hands over weights to start from, or features that stand for the images.
+def with_gift(gift):
+    """A wildcard constraint: the PREs that give weights, or features."""
+    return either(name for name, plugin in PRES.items() if plugin["GIVES"] == gift)
 
 
-rule pretrain:
+def pretrain_settings(wildcards):
+    """The slice of the config that decides what a PRE gives."""
+    return slices.pretrain(DATASETS[wildcards.dataset], wildcards.pre)
+
+
+use rule stage as pretrain with:
     input:
-        pool=ancient(f"{DATA}/pool.npy"),
-        info=f"{DATA}/pool.json",
+        **below_results(plan.pretrain_inputs("{dataset}")),
     output:
-        model=f"{PRETRAIN}/model.safetensors",
-        history=f"{PRETRAIN}/history.parquet",
-        clusters=f"{PRETRAIN}/clusters.npy",
-        cluster_epochs=f"{PRETRAIN}/cluster_epochs.json",
+        **outputs("pretrain", PRETRAIN),
     log:
         f"{LOGS}/pretrain/{{dataset}}/{{pre}}.log",
     benchmark:
         f"{BENCHMARKS}/pretrain/{{dataset}}/{{pre}}.tsv"
+    wildcard_constraints:
+        pre=with_gift("weights"),
     priority: 10  # half of the grid waits for it
     group:
         one_pretraining
-    conda:
-        "../envs/wholepool.yaml"
-    threads: THREADS
     resources:
-        mem_mb=memory(8000),
-        runtime=minutes(1440),
-        gpu=GPU,
-        checkpoint_seconds=SETTINGS["checkpoint_seconds"],
+        **needs(mem_mb=8000, hours=24, gpu=GPU),
     params:
-        settings=pretrain_settings,
-        version=VERSIONS["pretrain"],
-    shell:
-        "python -m wholepool pretrain --pool {input.pool} --info {input.info}"
-        " --pre {wildcards.pre} --settings {params.settings:q} --history {output.history}"
-        " --clusters {output.clusters} --cluster-epochs {output.cluster_epochs}"
-        f" --device {DEVICE} --pool-memory-mb {POOL_MEMORY}"
-        " --out {output.model} --threads {threads}"
-        " --checkpoint-seconds {resources.checkpoint_seconds} --log {log}"
+        command=command("pretrain", pre=lambda w: w.pre, settings=pretrain_settings),
+        version=lambda wildcards: version("pretrain", pretrain=wildcards.pre),
 
 
-rule diagnose:
+use rule pretrain as features with:
     input:
-        pool=ancient(f"{DATA}/pool.npy"),
-        info=f"{DATA}/pool.json",
-        oracle=f"{DATA}/oracle.parquet",
-        clusters=f"{PRETRAIN}/clusters.npy",
-        cluster_epochs=f"{PRETRAIN}/cluster_epochs.json",
+        **below_results(plan.features_inputs("{dataset}")),
     output:
-        f"{PRETRAIN}/diagnosis.json",
+        **outputs("features", PRETRAIN),
+    wildcard_constraints:
+        pre=with_gift("features"),
+    params:
+        command=command("features", pre=lambda w: w.pre, settings=pretrain_settings),
+        version=lambda wildcards: version("features", pretrain=wildcards.pre),
+
+
+use rule stage as diagnose with:
+    input:
+        **below_results(plan.diagnose_inputs("{dataset}", "{pre}")),
+    output:
+        **outputs("diagnose", PRETRAIN),
     log:
         f"{LOGS}/diagnose/{{dataset}}/{{pre}}.log",
     benchmark:
         f"{BENCHMARKS}/diagnose/{{dataset}}/{{pre}}.tsv"
+    wildcard_constraints:
+        pre=with_gift("weights"),
     group:
         one_pretraining
-    conda:
-        "../envs/wholepool.yaml"
-    threads: THREADS
     resources:
-        mem_mb=memory(2000),
-        runtime=minutes(10),
+        **needs(mem_mb=2000, hours=1 / 6),
     params:
-        version=VERSIONS["diagnose"],
-    shell:
-        "python -m wholepool diagnose --pool {input.pool} --info {input.info}"
-        " --oracle {input.oracle} --clusters {input.clusters}"
-        " --cluster-epochs {input.cluster_epochs} --out {output} --threads {threads} --log {log}"
+        command=command("diagnose"),
+        version=version("diagnose"),

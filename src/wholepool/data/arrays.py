@@ -47,8 +47,8 @@ def read_embeddings(path: str | Path, pool: Pool) -> np.ndarray:
     return embeddings
 
 
-def read_probabilities(path: str | Path, images: int, classes: int) -> np.ndarray:
-    """Class probabilities, float32 (images, classes), each row a distribution."""
+def read_probabilities(path: str | Path, images: int | None, classes: int) -> np.ndarray:
+    """Class probabilities, float32 (images, classes), each row a distribution; None: any number."""
     probabilities = read_array(path, (images, classes), np.float32)
     sums = probabilities.sum(axis=1)
     good = (abs(sums - 1) <= TOLERANCE) & (probabilities.min(axis=1, initial=0) >= 0)
@@ -73,3 +73,8 @@ def read_test_labels(path: str | Path, classes: int) -> np.ndarray:
 def read_test_images(path: str | Path, pool: Pool) -> np.ndarray:
     """The test images, uint8 (n_test, H, W, C) as the pool's, memory-mapped."""
     return read_array(path, (None, *pool.images.shape[1:]), np.uint8, mapped=True)
+
+
+def read_features(path: str | Path, images: int | None = None) -> np.ndarray:
+    """Features that stand for images, float32 (images, d), memory-mapped; None: any number."""
+    return read_array(path, (images, None), np.float32, mapped=True)

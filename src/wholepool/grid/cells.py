@@ -21,6 +21,11 @@ class Cell:
     cycle: int
 
     @property
+    def name(self) -> str:
+        """As commands and log lines name it."""
+        return f"{self.experiment}/{self.method}/{self.strategy}/{self.seed}/{self.cycle}"
+
+    @property
     def path(self) -> str:
         """The cell's folder below the results."""
         return (
@@ -51,6 +56,11 @@ def is_full(words: Mapping[str, Any]) -> bool:
     return words["labels"] == "all"
 
 
+def sup_of(experiment: Mapping[str, Any], words: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a method's SUP: the experiment's, and what the method has of its own."""
+    return {**experiment["sup"], **words.get("sup", {})}
+
+
 def summary(config: dict[str, Any]) -> dict[str, Any]:
     """What tables and figures need to know of a resolved config: the plan, not the settings."""
     experiments = {
@@ -62,7 +72,7 @@ def summary(config: dict[str, Any]) -> dict[str, Any]:
             "seeds": experiment["seeds"],
             "batch_size": experiment["sup"]["batch_size"],
             "semi_batch_size": experiment["semi"]["batch_size"],
-            "full_supervision": experiment["full_supervision"],
+            "published_accuracy": experiment["published_accuracy"],
             "methods": experiment["methods"],
         }
         for name, experiment in config["experiments"].items()

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from wholepool.grid.cells import cells, is_full
-from wholepool.strategies import STRATEGIES
+from wholepool.grid.cells import ALL, INITIAL, cells, sup_of
+from wholepool.grid.sections import reads
+from wholepool.job import registry
 
 Settings = Mapping[str, Any]
 Seed = TypeVar("Seed", str, int)
@@ -27,23 +28,28 @@ def as_json(settings: Settings) -> str:
 
 def data(dataset: Settings) -> Settings:
     """Of the stage data; `dataset` is a data set of a resolved config, here and below."""
-    return sections(dataset, "source", "pool")
+    return sections(dataset, "source", *own_keys(dataset, "source"), "pool")
 
 
-def pretrain(dataset: Settings) -> Settings:
-    """Of the stage pretrain."""
-    return sections(dataset, "network", "augment", "pretrain")
+def answers(dataset: Settings) -> Settings:
+    """Of the stages that ask the oracle."""
+    return sections(dataset, "oracle", *own_keys(dataset, "oracle"))
+
+
+def pretrain(dataset: Settings, pre: str) -> Settings:
+    """Of the stage pretrain; features do not depend on the network that eats them."""
+    plugin = registry.get("pretrain", pre)
+    network = ("network", "augment") if plugin["GIVES"] == "weights" else ()
+    return sections(dataset, *dict.fromkeys((*network, *reads(plugin))))
 
 
 def train(dataset: Settings, experiment: Settings, words: Settings) -> Settings:
     """Of the stage train; `experiment` is a resolved one, and `words` are one of its methods'."""
     names = ["network", "augment", "optimizer", "sup"]
     if words["semi"] != "none":
-        names += ["semi", "propagation"]
-    both = {**dataset, **experiment}
-    if is_full(words):
-        both["sup"] = experiment["sup"] | experiment["full"]
-    return sections(both, *names)
+        names += reads(registry.get("semi", words["semi"]))
+    both = {**dataset, **experiment, "sup": sup_of(experiment, words)}
+    return sections(both, *dict.fromkeys(names))
 
 
 def embed(dataset: Settings) -> Settings:
@@ -58,7 +64,7 @@ def propagate(experiment: Settings) -> Settings:
 
 def acquire(experiment: Settings, strategy: str) -> Settings:
     """Of the stage acquire: what the strategy declares that it reads."""
-    return sections(experiment, *STRATEGIES[strategy].options)
+    return sections(experiment, *reads(registry.get("strategy", strategy)))
 
 
 def draw_seed(experiment: Settings, seed: Seed) -> Seed | int:
@@ -86,13 +92,20 @@ def of_results(config: Settings) -> Iterator[tuple[str, str, dict[str, Any]]]:
         yield f"{cell.path}/history.parquet", name, own
         if words["pre"] != "none":
             path = f"datasets/{name}/pretrain/{words['pre']}/history.parquet"
-            pretrained[path] = name, pretrain(dataset)
-        if cell.strategy in STRATEGIES and STRATEGIES[cell.strategy].options:
+            pretrained[path] = name, pretrain(dataset, words["pre"])
+        if cell.strategy in (INITIAL, ALL):
+            continue
+        asked = {"settings": acquire(experiment, cell.strategy)}
+        if asked["settings"]:
             before = replace(cell, cycle=cell.cycle - 1)
-            asked = {"settings": acquire(experiment, cell.strategy)}
             yield f"{before.path}/queries.parquet", name, asked
     for path, (name, settings) in pretrained.items():
         yield path, name, {"settings": settings}
+
+
+def own_keys(dataset: Settings, kind: str) -> list[str]:
+    """Where a source's or an oracle's own keys stand, if it has any."""
+    return [name for name in [f"{kind}_settings"] if name in dataset]
 
 
 def sections(settings: Settings, *names: str) -> Settings:

@@ -1,8 +1,22 @@
 """What is measured. Only the stages evaluate and diagnose, which may see hidden labels, use it."""
 
+from typing import Any
+
 import numpy as np
 
 from wholepool.graph.certainty import entropy
+
+
+def of_predictions(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+    """What is measured of predictions (n, c) on the test set; all None where it has no labels."""
+    measures = {
+        "accuracy": accuracy,
+        "nll": negative_log_likelihood,
+        "ece": expected_calibration_error,
+        "per_class_accuracy": per_class_accuracy,
+    }
+    known = len(labels) > 0
+    return {name: of(probabilities, labels) if known else None for name, of in measures.items()}
 
 
 def accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:

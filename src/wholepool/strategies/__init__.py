@@ -1,24 +1,24 @@
-"""Acquisition strategies, one file each. To add one: a file here with one registered function.
+"""Acquisition strategies, one file each: which images should the oracle label next?
 
-    @strategy("margin", needs=("probabilities",))
-    def margin(query: Query) -> Acquisition: ...
+    NEEDS = ("probabilities",)
 
-`needs` names the arrays that the strategy reads: "embeddings", "probabilities", "graph". The
-workflow computes only what is needed, and `Query` holds only that. `options` names the sections
-of the config that it reads. `stochastic` says that it draws from the query's generator. Raise
-`version` when an edit changes what it picks: its results are then made anew.
+    def acquire(query: Query) -> Acquisition: ...
+
+NEEDS names the arrays that the strategy reads, out of embeddings, probabilities and graph: the
+workflow computes no others, and `Query` holds no others. READS names the sections of the config
+that it reads, besides its own. STOCHASTIC says that it draws from the query's generator, and
+GIVES_PSEUDO_LABELS that it gives pseudo-labels too. Raise VERSION when an edit changes what it
+picks: its results are then made again. TITLE is how tables and figures print it.
 """
 
-import importlib
-import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from wholepool.data.indexsets import Columns, unlabeled
-from wholepool.grid.cells import ALL, INITIAL
+from wholepool.job.errors import UserError
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -29,9 +29,10 @@ class Query:
     """What a strategy may see. It never holds a label.
 
     `n` images in the pool, `labeled` int64 (|L|,), the `budget` b, the `cycle` whose model was
-    trained, a random generator, the declared sections of the config, and exactly the arrays that
-    were declared: `embeddings` float32 (n, d), l2-normalized; `probabilities` float32 (n, c);
-    `graph`, the normalized adjacency (n, n). `device` "cuda" says that a GPU may be used.
+    trained, a random generator, the declared sections of the config as `options`, and exactly the
+    arrays that were declared: `embeddings` float32 (n, d), l2-normalized; `probabilities` float32
+    (n, c); `graph`, the normalized adjacency (n, n). Those that were not declared are empty.
+    `device` "cuda" says that a GPU may be used.
     """
 
     n: int
@@ -40,9 +41,9 @@ class Query:
     cycle: int
     rng: np.random.Generator
     options: Mapping[str, Any] = field(default_factory=dict)
-    embeddings: np.ndarray | None = None
-    probabilities: np.ndarray | None = None
-    graph: "sparse.csr_array | None" = None
+    embeddings: np.ndarray = field(default_factory=lambda: np.empty((0, 0), np.float32))
+    probabilities: np.ndarray = field(default_factory=lambda: np.empty((0, 0), np.float32))
+    graph: "sparse.csr_array" = None
     device: str = "cpu"
 
     @property
@@ -64,43 +65,21 @@ class Acquisition:
     pseudo_labels: Columns = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Strategy:
-    """A registered strategy: its function and what it declared."""
-
-    name: str
-    acquire: Callable[[Query], Acquisition]
-    needs: tuple[str, ...]
-    options: tuple[str, ...]
-    gives_pseudo_labels: bool
-    stochastic: bool = False
-    version: int = 1
-
-
-STRATEGIES: dict[str, Strategy] = {}
-
-
-def strategy(
-    name: str,
-    needs: tuple[str, ...] = (),
-    options: tuple[str, ...] = (),
-    gives_pseudo_labels: bool = False,
-    stochastic: bool = False,
-    version: int = 1,
-) -> Callable[[Callable[[Query], Acquisition]], Callable[[Query], Acquisition]]:
-    """Register an acquisition strategy under the name that config and paths use."""
-
-    if name in (INITIAL, ALL):
-        raise ValueError(f"a strategy cannot be named {name}: paths use that word")
-
-    def register(function: Callable[[Query], Acquisition]) -> Callable[[Query], Acquisition]:
-        STRATEGIES[name] = Strategy(
-            name, function, needs, options, gives_pseudo_labels, stochastic, version
+def checked(result: Acquisition, query: Query, name: str) -> Acquisition:
+    """What a strategy returned. Raises UserError unless it is b distinct unlabeled images."""
+    indices, scores = np.asarray(result.indices), np.asarray(result.scores, dtype=np.float64)
+    wrong = ""
+    if not np.issubdtype(indices.dtype, np.integer) or indices.shape != (query.budget,):
+        wrong = f"returned an array {indices.shape} of {indices.dtype}"
+    elif scores.shape != indices.shape:
+        wrong = f"gave {scores.shape} scores for {len(indices)} images"
+    elif len(np.unique(indices)) < len(indices):
+        wrong = "asks for an image twice"
+    elif len(other := np.setdiff1d(indices, query.unlabeled)):
+        wrong = f"asks for {len(other)} images that are not unlabeled, such as {other[0]}"
+    if wrong:
+        raise UserError(
+            f"strategy {name} broke its contract: it must return exactly {query.budget} unlabeled "
+            f"images, each once, with a score each, but {wrong}: mend it"
         )
-        return function
-
-    return register
-
-
-for module in pkgutil.iter_modules(__path__):
-    importlib.import_module(f"{__name__}.{module.name}")
+    return Acquisition(indices.astype(np.int64), scores, result.pseudo_labels)

@@ -3,20 +3,21 @@
 import numpy as np
 
 from wholepool.graph.certainty import entropy
-from wholepool.strategies import Acquisition, Query, strategy
-from wholepool.strategies.uncertainty import uncertainty
+from wholepool.strategies import Acquisition, Query, uncertainty
+
+TITLE = "CEAL"
+NEEDS = ("probabilities",)
+GIVES_PSEUDO_LABELS = True
 
 
-@strategy("ceal", needs=("probabilities",), options=("ceal",), gives_pseudo_labels=True)
-def ceal(query: Query) -> Acquisition:
+def acquire(query: Query) -> Acquisition:
     """The b images of largest entropy; and, of the rest of U, those of small entropy.
 
     An image whose entropy, as a share of log c, is below `threshold` - `decay` * cycle joins the
-    next cycle's training with its predicted class. Pseudo-labels are made anew each cycle. Their
+    next cycle's training with its predicted class. Pseudo-labels are made again each cycle. Their
     weight is 1: in (2) they count like labels.
     """
-    assert query.probabilities is not None
-    acquired = uncertainty(query)
+    acquired = uncertainty.acquire(query)
     settings = query.options["ceal"]
     threshold = settings["threshold"] - settings["decay"] * query.cycle
     rest = np.setdiff1d(query.unlabeled, acquired.indices, assume_unique=True)

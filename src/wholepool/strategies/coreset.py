@@ -2,7 +2,10 @@
 
 import numpy as np
 
-from wholepool.strategies import Acquisition, Query, strategy
+from wholepool.strategies import Acquisition, Query
+
+TITLE = "CoreSet"
+NEEDS = ("embeddings",)
 
 #: squared distances below it are rounding: float32 embeddings resolve 1e-7. A copy of a center has
 #: distance 0, not one that depends on how a product was summed
@@ -10,8 +13,7 @@ RESOLUTION = 1e-14
 BLOCK = 32  # likeliest next picks whose distances are computed at once
 
 
-@strategy("coreset", needs=("embeddings",))
-def coreset(query: Query) -> Acquisition:
+def acquire(query: Query) -> Acquisition:
     """b times the unlabeled image farthest from its nearest labeled or acquired one.
 
     Distances are Euclidean between l2-normalized embeddings, in float64; the score is the
@@ -22,7 +24,6 @@ def coreset(query: Query) -> Acquisition:
     now: the distances of all images to the farthest ones are computed as one product, and picks are
     read off as long as they stay inside that block. This is exact.
     """
-    assert query.embeddings is not None
     embeddings = query.embeddings.astype(np.float64)
     squares = (embeddings**2).sum(axis=1)
 

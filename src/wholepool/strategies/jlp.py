@@ -2,13 +2,16 @@
 
 import numpy as np
 
-from wholepool.strategies import Acquisition, Query, strategy
+from wholepool.strategies import Acquisition, Query
+
+TITLE = "jLP"
+NEEDS = ("graph",)
+READS = ("propagation",)
 
 BLOCK = 32  # likeliest next picks whose influence is solved at once
 
 
-@strategy("jlp", needs=("graph",), options=("propagation",))
-def jlp(query: Query) -> Acquisition:
+def acquire(query: Query) -> Acquisition:
     """b times the unlabeled image least similar, on the manifold, to labeled and acquired ones.
 
     The manifold similarity h(delta(L)) is linear in delta(L): acquiring image i adds h(delta({i})).
@@ -24,7 +27,6 @@ def jlp(query: Query) -> Acquisition:
         solver,  # SciPy: half a second that only jLP pays
     )
 
-    assert query.graph is not None
     settings = query.options["propagation"]
     alpha = settings["alpha"]
     solve = solver(query.graph, alpha, BLOCK, query.device)

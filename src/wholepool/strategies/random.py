@@ -2,11 +2,13 @@
 
 import numpy as np
 
-from wholepool.strategies import Acquisition, Query, strategy
+from wholepool.strategies import Acquisition, Query
+
+TITLE = "Random"
+STOCHASTIC = True
 
 
-@strategy("random", stochastic=True)
-def random(query: Query) -> Acquisition:
+def acquire(query: Query) -> Acquisition:
     """b unlabeled images, all equally likely. The score is 0: no image is preferred."""
     indices = query.rng.choice(query.unlabeled, query.budget, replace=False)
     return Acquisition(indices, np.zeros(query.budget))

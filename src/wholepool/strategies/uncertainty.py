@@ -3,16 +3,17 @@
 import numpy as np
 
 from wholepool.graph.certainty import entropy
-from wholepool.strategies import Acquisition, Query, strategy
+from wholepool.strategies import Acquisition, Query
+
+TITLE = "Uncertainty"
+NEEDS = ("probabilities",)
 
 
-@strategy("uncertainty", needs=("probabilities",))
-def uncertainty(query: Query) -> Acquisition:
+def acquire(query: Query) -> Acquisition:
     """The b unlabeled images of largest entropy (5), which is their score, in nats.
 
     Equal entropies go to the lower index.
     """
-    assert query.probabilities is not None
     candidates = query.unlabeled
     scores = entropy(query.probabilities[candidates])
     best = np.argsort(-scores, kind="stable")[: query.budget]

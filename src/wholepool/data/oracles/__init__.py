@@ -1,0 +1,97 @@
+"""Who answers a query, one file each. An oracle may not know yet.
+
+    def answer(queries, hidden, settings) -> np.ndarray: ...
+
+`queries` int64 (b,) are images of the pool; `hidden` int32 (n,) its true labels, -1 where there is
+no truth; `settings` the oracle's own section. The answers are int32 (b,), -1 where it does not know
+yet: such an image stays unlabeled, and may be asked for again.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wholepool.data.indexsets import Columns, read_index_set
+from wholepool.data.pool import Pool
+from wholepool.job import registry
+from wholepool.job.errors import ANEW, UserError
+
+
+def oracle(
+    name: str, hidden: np.ndarray, settings: Mapping[str, Any], classes: int
+) -> Callable[[np.ndarray], np.ndarray]:
+    """The oracle of a name: queries int64 (b,) to answers int32 (b,), -1 where it knows none.
+
+    Raises UserError for answers that are no classes.
+    """
+    plugin = registry.get("oracle", name, "oracle")
+    module = plugin.load()
+
+    def ask(queries: np.ndarray) -> np.ndarray:
+        answers = np.asarray(module.answer(queries, hidden, settings))
+        kinds = answers.shape == queries.shape and np.issubdtype(answers.dtype, np.integer)
+        if not kinds or (len(answers) and not -1 <= answers.min() <= answers.max() < classes):
+            raise UserError(
+                f"{plugin.path}: oracle {name} must answer {len(queries)} queries by as many whole "
+                f"numbers from -1 (not known yet) to {classes - 1}, which it did not: mend it"
+            )
+        return answers.astype(np.int32)
+
+    return ask
+
+
+def initial_set(
+    labels: np.ndarray, classes: int, size: int, rng: np.random.Generator
+) -> np.ndarray:
+    """L_0: `size` indices, ascending, int64, balanced over the classes (Section VI-A).
+
+    `labels` (n,) are what the oracle knows of the whole pool, -1 where it does not. Where `size` is
+    not a multiple of the number of classes, classes picked at random get one more. Raises UserError
+    if the oracle knows too few images of a class.
+    """
+    each = np.full(classes, size // classes)
+    each[rng.permutation(classes)[: size % classes]] += 1
+    chosen = []
+    for label, count in enumerate(each):
+        members = np.flatnonzero(labels == label)
+        if len(members) < count:
+            raise UserError(
+                f"initial: {size} labels need {count} images of class {label}, but the oracle "
+                f"knows {len(members)}: make initial smaller or the pool larger"
+            )
+        chosen.append(rng.choice(members, count, replace=False))
+    return np.sort(np.concatenate(chosen))
+
+
+def require_answers(path: str | Path, labeled: Columns, answers: np.ndarray) -> None:
+    """Raise UserError unless every label of the labeled set, from `path`, is the oracle's answer.
+
+    `answers` (|L|,) are those to the labeled images, -1 where there is none. For the stages that
+    may see the hidden labels: a set that was relabeled is noticed there.
+    """
+    wrong = np.flatnonzero((labeled["label"] != answers) & (answers >= 0))
+    if len(wrong):
+        index = labeled["index"][wrong[0]]
+        raise UserError(
+            f"{path}: image {index} has label {labeled['label'][wrong[0]]}, but the oracle's "
+            f"answer is {answers[wrong[0]]} (and {len(wrong) - 1} more differ): the set was "
+            f"relabeled after the oracle gave it. If nobody meant to, {ANEW}"
+        )
+
+
+def read_hidden(path: str | Path, pool: Pool) -> np.ndarray:
+    """The hidden labels of the whole pool, int32 (n,), from its file; -1 if there is no truth.
+
+    Raises UserError unless the file holds every image of the pool once, in order, or none at all.
+    """
+    columns = read_index_set(path, "oracle", pool)
+    if len(columns["index"]) == 0:
+        return np.full(pool.n, -1, dtype=np.int32)
+    if not np.array_equal(columns["index"], np.arange(pool.n)):
+        raise UserError(
+            f"{path} must hold all {pool.n} images of the pool, in order, but has "
+            f"{len(columns['index'])} others: delete it and run the same command again"
+        )
+    return columns["label"]

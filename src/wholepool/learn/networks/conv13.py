@@ -148,3 +148,6 @@ def state_bytes(channels: int, classes: int, **settings: Any) -> int:
     with torch.device("meta"):
         state = Network(channels, classes, **settings).state_dict()
     return sum(value.numel() * value.element_size() for value in state.values())
+
+
+EATS = "images"

@@ -4,6 +4,8 @@ from wholepool.graph.affinity import normalized_graph
 from wholepool.graph.propagation import propagate
 from wholepool.learn.semi import PseudoLabels, State, semi
 
+READS = ("semi", "propagation")
+
 
 @semi("label_propagation", options=("propagation",))
 def label_propagation(state: State) -> PseudoLabels:

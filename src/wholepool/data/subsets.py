@@ -1,0 +1,47 @@
+"""Which of a source's images make up the pool."""
+
+import numpy as np
+
+from wholepool.job.errors import UserError
+
+
+def stratified_subset(labels: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+    """`size` indices, ascending, int64 (size,), whose class shares follow those of `labels`.
+
+    Shares are rounded by largest remainder, so their sum is exact.
+    """
+    classes, counts = np.unique(labels, return_counts=True)
+    quota = counts * size / counts.sum()
+    take = np.floor(quota).astype(int)
+    remainder = np.argsort(take - quota, kind="stable")
+    take[remainder[: size - take.sum()]] += 1
+    chosen = [
+        rng.choice(np.flatnonzero(labels == label), count, replace=False)
+        for label, count in zip(classes, take, strict=True)
+    ]
+    return np.sort(np.concatenate(chosen))
+
+
+def subset(
+    n: int, labels: np.ndarray | None, size: int | None, sampling: str, rng: np.random.Generator
+) -> np.ndarray:
+    """The training images, of n, that make up the pool: ascending indices, int64.
+
+    `size` None keeps all; `sampling` is "stratified" (by `labels`, (n,)) or "uniform". Raises
+    UserError if `size` exceeds what there is, or nobody knows the classes to keep the shares of.
+    """
+    if size is None or size == n:
+        return np.arange(n)
+    if size > n:
+        raise UserError(
+            f"pool.size is {size}, but there are only {n} training images: make it smaller, or "
+            "null for all of them"
+        )
+    if sampling == "uniform":
+        return np.sort(rng.choice(n, size, replace=False))
+    if labels is None:
+        raise UserError(
+            "pool.sampling is stratified, but the source has no labels: set it to uniform, or "
+            "pool.size to null"
+        )
+    return stratified_subset(labels, size, rng)

@@ -1,0 +1,189 @@
+"""What no schema can say of a configuration: how its values fit each other, and what is there."""
+
+from typing import Any
+
+from wholepool.grid.cells import is_full, sup_of
+from wholepool.job import registry
+from wholepool.job.errors import suggestion
+
+Config = dict[str, Any]
+
+#: keys that were renamed: (where they stood, key): what to write today. A * is any name
+RENAMED = {
+    ("", "pretrain"): "deepcluster, the name of the PRE whose keys they are",
+    ("datasets.*", "pretrain"): "deepcluster, the name of the PRE whose keys they are",
+    ("", "full"): "methods.NAME.sup, of the method with labels: all",
+    ("experiments.*", "full"): "methods.NAME.sup, of the method with labels: all",
+    ("", "full_supervision"): "published_accuracy",
+    ("experiments.*", "full_supervision"): "published_accuracy",
+    **{
+        (f"{place}{section}", "cosine_epochs"): (
+            f"{section}.cosine_period, in multiples of epochs: 1.05 for 210 of 200"
+        )
+        for place in ("", "experiments.*.")
+        for section in ("sup", "semi")
+    },
+    **{
+        (f"{place}semi", "sup_epochs"): "methods.NAME.sup: {epochs: ...}, of the method with SEMI"
+        for place in ("", "experiments.*.")
+    },
+}
+
+
+def old_keys(config: Config) -> list[str]:
+    """Keys of earlier versions, each with the one that has taken its place."""
+    faults = []
+    for (place, key), new in RENAMED.items():
+        tables: list[tuple[list[str], Any]] = [([], config)]
+        for part in filter(None, place.split(".")):
+            tables = [
+                ([*path, name], table[name])
+                for path, table in tables
+                if isinstance(table, dict)
+                for name in (table if part == "*" else [part])
+                if name in table
+            ]
+        for path, table in tables:
+            if isinstance(table, dict) and key in table:
+                faults.append(f"{'.'.join([*path, key])} is an old key: write {new}")
+    return faults
+
+
+def unknown_word(kind: str, word: str) -> str:
+    """That there is no such plug-in, and what was perhaps meant."""
+    none = ["none"] if "none" in registry.KINDS[kind].taken else []
+    return f"{word!r} is unknown{suggestion(word, [*none, *registry.plugins(kind)])}"
+
+
+def dataset_faults(name: str, dataset: Config) -> list[str]:
+    """How a data set's settings fit what its source is known to hold."""
+    faults = []
+    where, source = f"datasets.{name}", dataset["source"]
+    known = registry.get("source", source)["KNOWN"]
+    wanted, shift = dataset["pool"]["size"], dataset["augment"]["translate"]
+    if wanted is not None and wanted > known.get("n", wanted):
+        faults.append(
+            f"{where}: pool.size is {wanted}, but {source} has only {known['n']} training "
+            "images: make it smaller, or null for all of them"
+        )
+    if shift >= known.get("size", shift + 1):
+        faults.append(
+            f"{where}: augment.translate is {shift}, but must be below the {known['size']} pixels "
+            "that images are wide"
+        )
+    if "channels" not in known:
+        return faults
+    channels = known["channels"] if known["channels"] > 1 else dataset["pool"]["grey_channels"]
+    for key in ("mean", "std"):
+        value = dataset["pool"][key]
+        if value is not None and len(value) != channels:
+            faults.append(
+                f"{where}: pool.{key} has {len(value)} values, but {source} has "
+                f"{channels} channel(s): give one each, or null for the pool's own"
+            )
+    return faults
+
+
+def experiment_faults(name: str, experiment: Config, datasets: Config) -> list[str]:
+    """How an experiment's numbers fit each other and its pool."""
+    faults = []
+    where = f"experiments.{name}"
+    for method, words in experiment["methods"].items():
+        faults += method_faults(f"{where}.methods.{method}", words)
+        if words["semi"] == "none" and sup_of(experiment, words)["epochs"] == 0:
+            own = f"methods.{method}." if "epochs" in words.get("sup", {}) else ""
+            faults.append(
+                f"{where}: {own}sup.epochs is 0, so method {method} would not train at all: give "
+                "it epochs, or remove the method"
+            )
+    semi = experiment["semi"]
+    if semi["labeled_size"] >= semi["batch_size"]:
+        faults.append(
+            f"{where}: semi.labeled_size is {semi['labeled_size']}, but must be below "
+            f"semi.batch_size, {semi['batch_size']}, to leave room for pseudo-labels"
+        )
+    if experiment["dataset"] not in datasets:
+        faults.append(
+            f"{where}: dataset {experiment['dataset']!r} is not among datasets"
+            + suggestion(experiment["dataset"], datasets)
+        )
+        return faults
+    dataset = datasets[experiment["dataset"]]
+    if "source" not in dataset or "network" not in dataset:  # unknown ones, told already
+        return faults
+    for method, words in experiment["methods"].items():
+        faults += food_faults(f"{where}.methods.{method}", words, dataset["network"]["name"])
+    known = registry.get("source", dataset["source"])["KNOWN"]
+    if "classes" in known and experiment["initial"] < known["classes"]:
+        faults.append(
+            f"{where}: initial is {experiment['initial']}, but needs at least one label for each "
+            f"of {known['classes']} classes"
+        )
+    if "n" not in known:
+        return faults
+    n = min(dataset["pool"]["size"] or known["n"], known["n"])
+    labels = experiment["initial"] + experiment["budget"] * (experiment["cycles"] - 1)
+    if labels > n:
+        faults.append(
+            f"{where}: {experiment['cycles']} cycles need {labels} labels (initial "
+            f"{experiment['initial']}, budget {experiment['budget']}), but the pool has {n} "
+            "images: make budget or cycles smaller"
+        )
+    if experiment["propagation"]["k"] >= n:
+        faults.append(
+            f"{where}: propagation.k is {experiment['propagation']['k']}, but must be below the "
+            f"pool's {n} images"
+        )
+    return faults
+
+
+def method_faults(where: str, words: Config) -> list[str]:
+    """Names that are not there, words that do not go together."""
+    faults = strategy_faults(where, words["strategies"])
+    if is_full(words) and (words["strategies"] or words["semi"] != "none"):
+        faults.append(
+            f"{where}: labels is all, so nothing is left to acquire or to pseudo-label: remove its "
+            "strategies and its semi"
+        )
+    if not is_full(words) and not words["strategies"]:
+        faults.append(
+            f"{where}: strategies is empty: name at least one, or give the method labels: all for "
+            "full supervision"
+        )
+    for key, kind in (("pre", "pretrain"), ("semi", "semi")):
+        if words[key] not in ("none", *registry.plugins(kind)):
+            faults.append(f"{where}: {key} {unknown_word(kind, words[key])}")
+    known = registry.plugins("strategy")
+    own = [name for name in words["strategies"] if name in known]
+    own = [name for name in own if known[name]["GIVES_PSEUDO_LABELS"]]
+    if words["semi"] != "none" and own:
+        faults.append(
+            f"{where}: {own[0]} brings its own pseudo-labels and is not combined with SEMI (semi "
+            f"is {words['semi']!r}): remove it from this method's strategies"
+        )
+    return faults
+
+
+def food_faults(where: str, words: Config, network: str) -> list[str]:
+    """Whether a method's network gets what it eats: images, or the features that a PRE gives."""
+    if words["pre"] not in ("none", *registry.plugins("pretrain")):
+        return []
+    gives = "images"
+    if words["pre"] != "none" and registry.get("pretrain", words["pre"])["GIVES"] == "features":
+        gives = "features"
+    eats = registry.get("network", network)["EATS"]
+    if gives == eats:
+        return []
+    return [
+        f"{where}: pre {words['pre']} gives the network {gives}, but network {network} eats "
+        f"{eats}: choose another of the two"
+    ]
+
+
+def strategy_faults(where: str, names: list[str]) -> list[str]:
+    """Strategies that are not there."""
+    return [
+        f"{where}: strategy {unknown_word('strategy', name)}"
+        for name in names
+        if name not in registry.plugins("strategy")
+    ]

@@ -1,0 +1,346 @@
+"""Which files each job reads and writes, below the results folder.
+
+The rules ask for the files of one job at a time, the cost for all jobs of a grid: both are told the
+same here. Everything follows from the resolved configuration alone.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from wholepool.grid.cells import ALL, INITIAL, Cell, cells, is_full
+from wholepool.grid.sections import reads
+from wholepool.job import registry
+
+Config = Mapping[str, Any]
+#: file by the name that the rule gives it, which is its option on the stage's command line
+Files = dict[str, str]
+
+#: what a job writes, by its rule: into the folder of its data set, pre-training or cell
+OUTPUTS: dict[str, Files] = {
+    "data": {
+        "pool": "pool.npy",
+        "info": "pool.json",
+        "oracle": "oracle.parquet",
+        "test_images": "test_images.npy",
+        "test_labels": "test_labels.npy",
+    },
+    "label_all": {"out": "all_labels.parquet"},
+    "initial": {"out": "labeled.parquet"},
+    "pretrain": {
+        "history": "history.parquet",
+        "clusters": "clusters.npy",
+        "cluster_epochs": "cluster_epochs.json",
+        "out": "model.safetensors",
+    },
+    "features": {
+        "history": "history.parquet",
+        "test_features": "test_features.npy",
+        "out": "features.npy",
+    },
+    "diagnose": {"out": "diagnosis.json"},
+    "label": {"out": "labeled.parquet"},
+    "train": {"history": "history.parquet", "out": "model.safetensors"},
+    "embed": {
+        "embeddings": "embeddings.npy",
+        "probabilities": "probabilities.npy",
+        "test_probabilities": "test_probabilities.npy",
+    },
+    "predict": {"test_probabilities": "predictions/test_probabilities.npy"},
+    "propagate": {"graph": "graph.npz", "out": "pseudo_labels.parquet"},
+    "evaluate": {"out": "metrics.json"},
+    "acquire": {"out": "queries.parquet"},
+}
+OUTPUTS["embed_initial"] = OUTPUTS["embed"]
+OUTPUTS["propagate_initial"] = OUTPUTS["propagate"]
+OUTPUTS["acquire_with_pseudo_labels"] = {
+    "pseudo_labels": "acquired_pseudo_labels.parquet",
+    **OUTPUTS["acquire"],
+}
+#: of these, what is removed when nothing reads it any more. Cycle 0 is shared by all strategies,
+#: also by one that is added next month: were its embeddings and graph temporary, making them again
+#: for the newcomer would run the other strategies' acquisitions again, and all that follows. So
+#: of cycle 0, one cell in every 1 + 4 S, they stay. (test_probabilities stay everywhere, for the
+#: same reason: else measuring again would mean acquiring again.)
+TEMPORARY = {"embed": ("embeddings", "probabilities"), "propagate": ("graph",)}
+
+#: the file of each array that a strategy may need, in the cell's folder
+ARRAYS = {
+    "embeddings": "embeddings.npy",
+    "probabilities": "probabilities.npy",
+    "graph": "graph.npz",
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job: its rule, its data set, its PRE or its cell if it is of one, and its files."""
+
+    rule: str
+    dataset: str
+    inputs: Files
+    outputs: Files
+    pre: str = ""
+    cell: Cell | None = None
+
+
+# ---------------------------------------------------------------------------------------------
+# Of a data set
+# ---------------------------------------------------------------------------------------------
+
+
+def of_dataset(dataset: str, *names: str) -> Files:
+    """Files of a data set: those of OUTPUTS["data"] with these names."""
+    return {name: f"datasets/{dataset}/{OUTPUTS['data'][name]}" for name in names}
+
+
+def pre_folder(dataset: str, pre: str) -> str:
+    """Where what a PRE gives stands: once per data set, for all experiments, methods and seeds."""
+    return f"datasets/{dataset}/pretrain/{pre}"
+
+
+def pretrain_inputs(dataset: str, pre: str = "") -> Files:
+    """Of rule pretrain."""
+    return of_dataset(dataset, "pool", "info")
+
+
+def features_inputs(dataset: str, pre: str = "") -> Files:
+    """Of rule features."""
+    return of_dataset(dataset, "pool", "info", "test_images")
+
+
+def answers_inputs(dataset: str, pre: str = "") -> Files:
+    """Of rules initial and label_all, which ask the oracle alone."""
+    return of_dataset(dataset, "pool", "info", "oracle")
+
+
+def diagnose_inputs(dataset: str, pre: str) -> Files:
+    """Of rule diagnose."""
+    folder, made = pre_folder(dataset, pre), OUTPUTS["pretrain"]
+    more = {name: f"{folder}/{made[name]}" for name in ("clusters", "cluster_epochs")}
+    return of_dataset(dataset, "pool", "info", "oracle") | more
+
+
+# ---------------------------------------------------------------------------------------------
+# Of a cell
+# ---------------------------------------------------------------------------------------------
+
+
+def words_of(config: Config, cell: Cell) -> Mapping[str, Any]:
+    """The words of a cell's method: its labels, PRE, SEMI and strategies."""
+    return config["experiments"][cell.experiment]["methods"][cell.method]
+
+
+def dataset_of(config: Config, cell: Cell) -> str:
+    """The name of a cell's data set."""
+    return config["experiments"][cell.experiment]["dataset"]
+
+
+def before(cell: Cell, own: bool = False) -> str:
+    """The folder of the cell one cycle before.
+
+    All strategies share cycle 0's training; `own` asks for the strategy's own folder even there.
+    """
+    return folder(cell, cell.cycle - 1, own)
+
+
+def folder(cell: Cell, cycle: int, own: bool = False) -> str:
+    """The folder of a cycle of the cell's trajectory, see `before`."""
+    shared = cycle == 0 and not own and cell.strategy != ALL
+    strategy = INITIAL if shared else cell.strategy
+    return Cell(cell.experiment, cell.method, strategy, cell.seed, cycle).path
+
+
+def initial_labels(experiment: str, seed: int | str) -> str:
+    """The file of a seed's L_0: the same for all methods and strategies."""
+    return f"runs/{experiment}/initial/seed{seed}/labeled.parquet"
+
+
+def labeled_set(config: Config, cell: Cell, cycle: int) -> str:
+    """The labeled set of a cycle of the cell's trajectory."""
+    if cell.strategy == ALL:
+        return f"datasets/{dataset_of(config, cell)}/all_labels.parquet"
+    if cycle == 0:
+        return initial_labels(cell.experiment, cell.seed)
+    return f"{folder(cell, cycle)}/labeled.parquet"
+
+
+def gives_features(words: Mapping[str, Any]) -> bool:
+    """Whether a method's PRE gives features, which stand for the images."""
+    pre = words["pre"]
+    return pre != "none" and registry.get("pretrain", pre)["GIVES"] == "features"
+
+
+def propagates(words: Mapping[str, Any]) -> bool:
+    """Whether a method's SEMI propagates labels: they are then measured against the truth."""
+    semi = words["semi"]
+    return semi != "none" and "propagation" in reads(registry.get("semi", semi))
+
+
+def cell_files(config: Config, cell: Cell, *names: str) -> Files:
+    """The images that a cell's stage reads, and other files of its data set; or the features."""
+    dataset, words = dataset_of(config, cell), words_of(config, cell)
+    found = of_dataset(dataset, "pool", "info", *names)
+    if gives_features(words):
+        found["features"] = f"{pre_folder(dataset, words['pre'])}/features.npy"
+        if "test_images" in names:
+            found["test_features"] = f"{pre_folder(dataset, words['pre'])}/test_features.npy"
+    return found
+
+
+def train_inputs(config: Config, cell: Cell) -> Files:
+    """Of rule train."""
+    words = words_of(config, cell)
+    found = cell_files(config, cell) | {"labeled": labeled_set(config, cell, cell.cycle)}
+    if words["pre"] != "none" and not gives_features(words):
+        weights = OUTPUTS["pretrain"]["out"]
+        found["theta"] = f"{pre_folder(dataset_of(config, cell), words['pre'])}/{weights}"
+    return found | acquired_pseudo_labels(config, cell)
+
+
+def acquired_pseudo_labels(config: Config, cell: Cell) -> Files:
+    """The pseudo-labels that the strategy gave with the last acquisition (CEAL), if they join."""
+    if cell.cycle == 0 or not registry.get("strategy", cell.strategy)["GIVES_PSEUDO_LABELS"]:
+        return {}
+    own = config["experiments"][cell.experiment].get(cell.strategy, {})
+    if not own.get("join", True):
+        return {}
+    name = OUTPUTS["acquire_with_pseudo_labels"]["pseudo_labels"]
+    return {"pseudo_labels": f"{before(cell, own=True)}/{name}"}
+
+
+def embed_inputs(config: Config, cell: Cell) -> Files:
+    """Of rules embed, embed_initial and predict."""
+    model = f"{cell.path}/{OUTPUTS['train']['out']}"
+    return cell_files(config, cell, "test_images") | {"model": model}
+
+
+def propagate_inputs(config: Config, cell: Cell) -> Files:
+    """Of rules propagate and propagate_initial."""
+    labeled = labeled_set(config, cell, cell.cycle)
+    embeddings = f"{cell.path}/{ARRAYS['embeddings']}"
+    pool = of_dataset(dataset_of(config, cell), "pool", "info")
+    return pool | {"labeled": labeled, "embeddings": embeddings}
+
+
+def evaluate_inputs(config: Config, cell: Cell) -> Files:
+    """Of rule evaluate. The pseudo-labels it judges are SEMI's own, or CEAL's."""
+    hidden = ("pool", "info", "oracle", "test_labels")
+    rule = "embed" if embeds_pool(config, cell) else "predict"
+    found = of_dataset(dataset_of(config, cell), *hidden)
+    found["labeled"] = labeled_set(config, cell, cell.cycle)
+    found["history"] = f"{cell.path}/{OUTPUTS['train']['history']}"
+    found["test_probabilities"] = f"{cell.path}/{OUTPUTS[rule]['test_probabilities']}"
+    if propagates(words_of(config, cell)):
+        return found | {"pseudo_labels": f"{cell.path}/{OUTPUTS['propagate']['out']}"}
+    return found | acquired_pseudo_labels(config, cell)
+
+
+def acquire_inputs(config: Config, cell: Cell) -> Files:
+    """Of rules acquire and acquire_with_pseudo_labels: the arrays that the strategy declares."""
+    here, needs = folder(cell, cell.cycle), registry.get("strategy", cell.strategy)["NEEDS"]
+    arrays = {name: f"{here}/{file}" for name, file in ARRAYS.items() if name in needs}
+    pool = of_dataset(dataset_of(config, cell), "pool", "info")
+    return pool | {"labeled": labeled_set(config, cell, cell.cycle)} | arrays
+
+
+def label_inputs(config: Config, cell: Cell) -> Files:
+    """Of rule label: the labeled set and the queries of the cycle before, and the oracle."""
+    queries = f"{before(cell, own=True)}/{OUTPUTS['acquire']['out']}"
+    labeled = labeled_set(config, cell, cell.cycle - 1)
+    pool = of_dataset(dataset_of(config, cell), "pool", "info", "oracle")
+    return pool | {"labeled": labeled, "queries": queries}
+
+
+def asking(config: Config, cell: Cell) -> list[str]:
+    """The strategies that ask from what the cell has trained; none after the last cycle."""
+    last = cell.cycle + 1 == config["experiments"][cell.experiment]["cycles"]
+    if cell.strategy == ALL or last:
+        return []
+    return words_of(config, cell)["strategies"] if cell.strategy == INITIAL else [cell.strategy]
+
+
+def needs_of(config: Config, cell: Cell) -> set[str]:
+    """The arrays that any of these strategies reads."""
+    names = asking(config, cell)
+    return {need for name in names for need in registry.get("strategy", name)["NEEDS"]}
+
+
+def embeds_pool(config: Config, cell: Cell) -> bool:
+    """Whether anything reads the cell's embeddings of the pool: propagation, or a strategy.
+
+    Where nothing does (Random without SEMI, the last cycle, full supervision) only the test images
+    are embedded: on a large pool that is most of the pass.
+    """
+    return propagates(words_of(config, cell)) or bool(needs_of(config, cell))
+
+
+# ---------------------------------------------------------------------------------------------
+# Of a grid
+# ---------------------------------------------------------------------------------------------
+
+
+def placed(folder: str, rule: str) -> Files:
+    """What a job of a rule writes, in its folder."""
+    return {name: f"{folder}/{file}" for name, file in OUTPUTS[rule].items()}
+
+
+def jobs(config: Config) -> Iterator[Job]:
+    """Every job of a resolved configuration but those that gather, each after what it waits for."""
+    used = dict.fromkeys(experiment["dataset"] for experiment in config["experiments"].values())
+    for dataset in used:
+        yield from dataset_jobs(config, dataset)
+    for name, experiment in config["experiments"].items():
+        dataset = experiment["dataset"]
+        if not all(map(is_full, experiment["methods"].values())):
+            for seed in experiment["seeds"]:
+                out = {"out": initial_labels(name, seed)}
+                cell = Cell(name, "", INITIAL, seed, 0)
+                yield Job("initial", dataset, answers_inputs(dataset), out, cell=cell)
+        for cell in cells({name: experiment}):
+            yield from cell_jobs(config, cell)
+
+
+def dataset_jobs(config: Config, dataset: str) -> Iterator[Job]:
+    """The data, all labels for full supervision, each PRE and its diagnosis."""
+    mine = [
+        words
+        for experiment in config["experiments"].values()
+        if experiment["dataset"] == dataset
+        for words in experiment["methods"].values()
+    ]
+    here = f"datasets/{dataset}"
+    yield Job("data", dataset, {}, placed(here, "data"))
+    if any(map(is_full, mine)):
+        yield Job("label_all", dataset, answers_inputs(dataset), placed(here, "label_all"))
+    for pre in sorted({words["pre"] for words in mine} - {"none"}):
+        made = pre_folder(dataset, pre)
+        if registry.get("pretrain", pre)["GIVES"] == "features":
+            yield Job("features", dataset, features_inputs(dataset), placed(made, "features"), pre)
+            continue
+        yield Job("pretrain", dataset, pretrain_inputs(dataset), placed(made, "pretrain"), pre)
+        seen = diagnose_inputs(dataset, pre)
+        yield Job("diagnose", dataset, seen, placed(made, "diagnose"), pre)
+
+
+def cell_jobs(config: Config, cell: Cell) -> Iterator[Job]:
+    """One cell: label, train, embed or predict, propagate, evaluate, acquire."""
+    dataset = dataset_of(config, cell)
+    first = "_initial" if cell.strategy == INITIAL else ""
+
+    def job(rule: str, inputs: Files, where: Cell = cell) -> Job:
+        return Job(rule, dataset, inputs, placed(where.path, rule), cell=where)
+
+    if cell.strategy not in (INITIAL, ALL):
+        yield job("label", label_inputs(config, cell))
+    yield job("train", train_inputs(config, cell))
+    rule = f"embed{first}" if embeds_pool(config, cell) else "predict"
+    yield job(rule, embed_inputs(config, cell))
+    if propagates(words_of(config, cell)) or "graph" in needs_of(config, cell):
+        yield job(f"propagate{first}", propagate_inputs(config, cell))
+    yield job("evaluate", evaluate_inputs(config, cell))
+    for strategy in asking(config, cell):
+        own = Cell(cell.experiment, cell.method, strategy, cell.seed, cell.cycle)
+        more = registry.get("strategy", strategy)["GIVES_PSEUDO_LABELS"]
+        rule = "acquire_with_pseudo_labels" if more else "acquire"
+        yield job(rule, acquire_inputs(config, own), own)

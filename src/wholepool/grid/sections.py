@@ -1,0 +1,99 @@
+"""The sections of the configuration: the core's, in schema.yaml, and each plug-in's, beside it.
+
+A plug-in that a data set has one of (its source, oracle, network) is named where its keys stand:
+`network: {name: conv13, width: 0.5}`. Of the others a grid may have many: the section has the
+plug-in's name.
+"""
+
+import copy
+import functools
+from pathlib import Path
+from typing import Any
+
+from wholepool.job import registry
+from wholepool.job.errors import UserError
+from wholepool.job.registry import Plugin
+from wholepool.job.yaml import read_yaml
+
+Schema = dict[str, Any]
+
+#: kinds that a data set has one of
+INLINE = ("source", "oracle", "network")
+#: the core's sections of a data set (all its experiments share them), and of an experiment
+CORE = {"dataset": ("pool", "augment"), "experiment": ("optimizer", "sup", "semi", "propagation")}
+#: kinds whose sections stand beside the core's
+KINDS = {"dataset": ("pretrain",), "experiment": ("semi", "strategy")}
+
+
+@functools.cache
+def own_sections(level: str) -> dict[str, Plugin]:
+    """The plug-ins that bring a section of a level, "dataset" or "experiment", by its name.
+
+    Raises UserError where a section's name stands for something else.
+    """
+    taken = set(core()["properties"]) | set(core()["$defs"])
+    found: dict[str, Plugin] = {}
+    for other in KINDS["dataset"] if level == "experiment" else ():
+        taken |= {name for name, plugin in registry.plugins(other).items() if plugin.section}
+    for kind in KINDS[level]:
+        for name, plugin in registry.plugins(kind).items():
+            if plugin.section is None:
+                continue
+            if name in taken or name in found:
+                raise UserError(
+                    f"{plugin.path}: the {kind} {name} has a section of the config, but {name} is "
+                    "another key there already: rename the plug-in"
+                )
+            found[name] = plugin
+    return found
+
+
+def names(level: str) -> tuple[str, ...]:
+    """Every section of a level."""
+    return (*CORE[level], *own_sections(level))
+
+
+def reads(plugin: Plugin) -> tuple[str, ...]:
+    """The sections that a plug-in reads: those it declares, then its own if it has one.
+
+    Raises UserError for one that it cannot read.
+    """
+    level = "dataset" if plugin.kind in KINDS["dataset"] else "experiment"
+    wrong = [name for name in plugin["READS"] if name not in names(level)]
+    if wrong:
+        raise UserError(
+            f"{plugin.path}: READS has {wrong[0]!r}, but a {plugin.kind} may read only "
+            f"{', '.join(names(level))}"
+        )
+    own = (plugin.name,) if plugin.section and plugin.name not in plugin["READS"] else ()
+    return (*plugin["READS"], *own)
+
+
+@functools.cache
+def core() -> Schema:
+    """schema.yaml: all that is no plug-in."""
+    return read_yaml(Path(__file__).with_name("schema.yaml"))
+
+
+@functools.cache
+def schema() -> Schema:
+    """The JSON schema of the whole configuration, with every plug-in's section."""
+    whole = copy.deepcopy(core())
+    definitions = whole["$defs"]
+    for level in KINDS:
+        for name, plugin in own_sections(level).items():
+            definitions[name] = plugin.section
+            for place in (whole, definitions[level]):
+                place["properties"][name] = {"$ref": f"#/$defs/{name}"}
+    definitions["method"]["properties"]["sup"]["properties"] = {
+        key: {word: value for word, value in keys.items() if word != "default"}
+        for key, keys in definitions["sup"]["properties"].items()
+    }
+    return whole
+
+
+def inline(plugin: Plugin) -> Schema:
+    """The schema of a section that names its plug-in: its name and its keys."""
+    own = plugin.section or {"type": "object", "additionalProperties": False, "properties": {}}
+    name = {"description": f"Which {plugin.kind}.", "type": "string"}
+    return {**own, "properties": {"name": name, **own["properties"]}}

@@ -1,0 +1,204 @@
+"""What several stages do: open what their commands name, prepare a training, write its history."""
+
+import dataclasses
+import gc
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wholepool.grid.sections import reads
+from wholepool.grid.versions import VERSIONS
+from wholepool.job import registry
+from wholepool.job.errors import ANEW, UserError
+from wholepool.job.log import logger
+from wholepool.job.registry import Plugin
+from wholepool.stages.options import Arguments, require
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+    from wholepool.data.indexsets import Columns
+    from wholepool.data.pool import Pool
+    from wholepool.job.checkpoints import Checkpoints
+    from wholepool.learn.networks import TorchNetwork
+    from wholepool.learn.views import Views
+
+
+def open_pool(args: Arguments) -> "Pool":
+    """The pool that a stage's command names."""
+    from wholepool.data.pool import read_pool
+
+    return read_pool(args.pool, args.info)
+
+
+def labeled_set(args: Arguments, pool: "Pool", back: int = 0) -> "Columns":
+    """The labeled set that a command names: of its cell, or of the one `back` cycles before."""
+    from wholepool.data.indexsets import read_index_set
+
+    cell = args.cell
+    labeled = read_index_set(args.labeled, "labeled", pool, cell.seed, cell.cycle - back)
+    if len(labeled["index"]) == 0:
+        raise UserError(f"{args.labeled} holds no label, so there is nothing to learn from: {ANEW}")
+    return labeled
+
+
+def pool_infos(args: Arguments) -> dict[str, dict[str, Any]]:
+    """The descriptions of the data sets that a command names."""
+    from wholepool.data.pool import DESCRIPTION
+    from wholepool.job.files import read_object
+
+    return {name: read_object(path, *DESCRIPTION, "n_test") for name, path in args.info}
+
+
+def oracle_of(args: Arguments, pool: "Pool") -> "Callable[[np.ndarray], np.ndarray]":
+    """The oracle that a command names: queries to answers, -1 where it does not know yet."""
+    from wholepool.data.oracles import oracle, read_hidden
+
+    require("--settings", args.settings, "oracle")
+    own = args.settings.get("oracle_settings", {})
+    return oracle(args.settings["oracle"], read_hidden(args.oracle, pool), own, pool.classes)
+
+
+def required(args: Arguments, plugin: Plugin, *sections: str) -> None:
+    """Raise UserError unless --settings has these sections and those that the plug-in reads."""
+    require("--settings", args.settings, *sections, *reads(plugin))
+
+
+def drawn(args: Arguments, pool: "Pool", stage: str) -> tuple[str | int, ...]:
+    """The key of a cell's random draws in a stage.
+
+    The draws are those of the cell's seed, unless the config says that a seed moves the initial
+    labels alone: then all seeds share the draws of one.
+    """
+    cell = args.cell
+    return pool.source, stage, cell.method, cell.strategy, draw_seed_of(args), cell.cycle
+
+
+def draw_seed_of(args: Arguments) -> int:
+    """Whose random draws a cell has: see `drawn`."""
+    return args.cell.seed if args.draw_seed is None else args.draw_seed
+
+
+def prepared(
+    args: Arguments, pool: "Pool", key: tuple[str | int, ...]
+) -> "tuple[TorchNetwork, Views, np.random.Generator]":
+    """A new network on its device, the pool's views there, and the job's random generator.
+
+    All of torch's randomness (initial weights, dropout) follows from `key` too. Where the command
+    names features, they stand for the images.
+    """
+    import torch
+
+    from wholepool.data.arrays import read_features
+    from wholepool.job.randomness import generator, seed_sequence
+    from wholepool.learn.views import Views
+
+    device = training_device(args)
+    torch.manual_seed(int(seed_sequence("torch", *key).generate_state(1, "uint64")[0]) >> 1)
+    rows = pool.images
+    if getattr(args, "features", None):
+        rows = read_features(args.features, pool.n)
+    pool = dataclasses.replace(pool, images=rows)
+    views = Views(pool, device=device, memory_mb=args.pool_memory_mb, **args.settings["augment"])
+    if views.rows is None:
+        logger.info(
+            "the pool's %.0f MB stay on disk: each batch is read from there", rows.nbytes / 1e6
+        )
+    own = {key: value for key, value in args.settings["network"].items() if key != "name"}
+    plugin = registry.get("network", args.settings["network"]["name"], "network.name")
+    network = plugin.load().build(rows.shape[1:], pool.classes, own)
+    return network.to(device), views, generator(*key)
+
+
+def training_device(args: Arguments) -> "torch.device":
+    """The device to train on, with torch ready for it."""
+    import torch
+
+    from wholepool.learn.device import device_for
+
+    if not gc.isenabled():  # a process of its own, see the end of __main__.py
+        gc.freeze()
+        gc.enable()
+    torch.set_num_threads(args.threads)
+    return device_for(args.device)
+
+
+def checkpoints(args: Arguments, pool: "Pool", **more: str) -> "Checkpoints":
+    """The checkpoints of a training job, known by all that decides its result."""
+    import torch
+
+    from wholepool import __version__
+    from wholepool.job.checkpoints import Checkpoints, digest
+
+    identity = {
+        "stage": f"{args.stage} {VERSIONS[args.stage]}",
+        "versions": f"wholepool {__version__}, torch {torch.__version__}",
+        "settings": digest(json.dumps(args.settings, sort_keys=True)),
+        "pool": digest(pool.fingerprint, json.dumps([pool.mean, pool.std, pool.classes])),
+        **more,
+    }
+    folder = Path(args.out).with_suffix(".checkpoints")
+    return Checkpoints(folder, identity, args.checkpoint_seconds)
+
+
+def made_meanwhile(args: Arguments, keep: "Checkpoints", outputs: tuple[str, ...]) -> bool:
+    """Whether this very job was done by the process that it waited for; the last output tells."""
+    from wholepool.learn.weights import identity_of
+
+    done = args.waited and all(Path(path).exists() for path in outputs)
+    if done and identity_of(outputs[-1]) == keep.key:
+        logger.info("%s has been made meanwhile: nothing is left to do", outputs[-1])
+        keep.remove()
+        return True
+    return False
+
+
+def history_metadata(
+    args: Arguments, pool: "Pool", device: "torch.device", precision: str, keep: "Checkpoints"
+) -> dict[str, str]:
+    """What made a training, for its history."""
+    import torch
+
+    from wholepool.job import provenance
+
+    seeds = {}
+    if args.stage == "train":
+        seeds = {"seed": args.cell.seed, "draw_seed": draw_seed_of(args)}
+    made = provenance.of_training(
+        args.settings,
+        pool.fingerprint,
+        torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        torch.get_num_threads(),
+        precision,
+        torch.__version__,
+        **seeds,
+    )
+    return made | provenance.times(keep.began, keep.spent, keep.resumed)
+
+
+def write_history(path: str, history: list[dict[str, Any]], metadata: dict[str, str]) -> None:
+    """Write a training's history, a row an epoch, with what made it in the file's metadata."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from wholepool.data.indexsets import list_to_arrow
+    from wholepool.job.files import atomic
+
+    names = list(dict.fromkeys(name for row in history for name in row))
+    columns = {name: [row.get(name) for row in history] for name in names or ["loss"]}
+    table = pa.table({name: list_to_arrow(values) for name, values in columns.items()})
+    with atomic(path) as temporary:
+        pq.write_table(table.replace_schema_metadata(metadata), temporary)
+
+
+def graph_device(choice: str) -> str:
+    """Where to search and solve. torch, which takes seconds, is asked only where a GPU is seen."""
+    from wholepool.job.hardware import gpu_present
+
+    if choice == "cpu" or (choice == "auto" and not gpu_present()):
+        return "cpu"
+    from wholepool.learn.device import device_for
+
+    return device_for(choice).type

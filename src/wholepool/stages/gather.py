@@ -1,0 +1,112 @@
+"""The stages that gather what was made: tables, figures, comparison, landing."""
+
+from pathlib import Path
+
+from wholepool.job.errors import UserError
+from wholepool.job.log import logger
+from wholepool.stages.common import pool_infos
+from wholepool.stages.options import (
+    GRID,
+    INFOS,
+    Arguments,
+    files,
+    from_json,
+    option,
+    optional,
+    require,
+    stage,
+)
+
+
+@stage(
+    files("results", "settings-out", "out"),
+    INFOS,
+    option("config", type=from_json, help="the grid, as JSON"),
+)
+def runs(args: Arguments) -> None:
+    """Gather every cell's metrics into one table, a row a cell, beside the settings of all."""
+    from wholepool.grid.config import resolve
+    from wholepool.paper.evidence import write_settings
+    from wholepool.report.runs import write_runs
+
+    settings = resolve(args.config)
+    infos = pool_infos(args)
+    write_runs(Path(args.results), settings, infos, Path(args.out))
+    write_settings(settings, infos, args.settings_out)
+
+
+@stage(option("diagnoses", nargs="+"), files("out"))
+def pretraining(args: Arguments) -> None:
+    """Gather the diagnoses of all pre-trainings into one table."""
+    from wholepool.report.runs import write_pretraining
+
+    write_pretraining([Path(path) for path in args.diagnoses], Path(args.out))
+
+
+@stage(files("runs", "out"), INFOS, GRID, into=True)
+def tables(args: Arguments) -> None:
+    """Make accuracy.csv and the paper's Tables I to III."""
+    from wholepool.report.tables import write_tables
+
+    require("--grid", args.grid, "experiments", "ablation_strategies")
+    write_tables(Path(args.runs), args.grid, pool_infos(args), Path(args.out))
+
+
+@stage(files("accuracy", "out"), INFOS, GRID, into=True)
+def figures(args: Arguments) -> None:
+    """Draw the paper's Figures 1 to 4."""
+    from wholepool.report.figures import write_figures
+
+    require("--grid", args.grid, "experiments", "ablation_strategies")
+    write_figures(Path(args.accuracy), args.grid, Path(args.out), pool_infos(args))
+
+
+@stage(
+    option("evidence", nargs="+", help="folders with runs.csv"),
+    files("paper", "paper-grid", "tables", "figures"),
+    output="tables",
+    into=True,
+)
+def compare(args: Arguments) -> None:
+    """Compare evidence with the paper's printed figures: a table and a figure."""
+    from wholepool.grid.config import resolve
+    from wholepool.job.yaml import read_yaml
+    from wholepool.paper.comparison import compare, read_paper
+    from wholepool.paper.evidence import read_evidence
+    from wholepool.paper.figure import write_comparison_figure
+    from wholepool.paper.table import summary, write_comparison
+
+    resolved = resolve(read_yaml(args.paper_grid, "--paper-grid"))
+    evidence = [read_evidence(folder) for folder in args.evidence]
+    table, others = compare(read_paper(args.paper), evidence, resolved)
+    write_comparison(table, others, args.tables)
+    write_comparison_figure(table, args.figures)
+    logger.info("%s", summary(table).strip())
+
+
+@stage(
+    files("results", "command", "out"),
+    optional("commit"),
+    option("replace", action="store_true", default=False, help="overwrite another landing"),
+    into=True,
+)
+def land(args: Arguments) -> None:
+    """Copy a finished grid's runs, its settings and where they come from to a folder to keep."""
+    from wholepool.paper.evidence import land
+
+    land(args.results, args.command, args.out, args.commit, args.replace)
+
+
+@stage(files("results"))
+def show(args: Arguments) -> None:
+    """Print the result table, and where the figures are."""
+    from wholepool.report.tables import first_gains, losses, read_accuracy, summary
+
+    accuracy = Path(args.results) / "tables" / "accuracy.csv"
+    if not accuracy.exists():
+        raise UserError(f"{accuracy} is missing: run snakemake --cores all all_tables first")
+    table = read_accuracy(accuracy)
+    print(summary(table), first_gains(table) + "\n" + losses(table), sep="\n\n", end="\n\n")
+    for folder in ("tables", "figures"):
+        names = sorted(path.name for path in (Path(args.results) / folder).glob("*"))
+        print(f"{Path(args.results) / folder}: {', '.join(names)}")

@@ -1,0 +1,247 @@
+"""The stages that may read hidden labels; no others may."""
+
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+from wholepool.job.errors import ANEW, UserError
+from wholepool.job.log import logger
+from wholepool.stages.common import labeled_set, open_pool, oracle_of
+from wholepool.stages.options import (
+    CELL,
+    SETTINGS,
+    Arguments,
+    files,
+    option,
+    optional,
+    positive,
+    require,
+    stage,
+)
+
+
+@stage(
+    option("name"),
+    SETTINGS,
+    files("pool", "info", "oracle", "test-images", "test-labels"),
+    output="test_labels",
+)
+def data(args: Arguments) -> None:
+    """Make the pool, its hidden labels and the test set from a data set's source."""
+    import numpy as np
+
+    from wholepool.data.indexsets import write_index_set
+    from wholepool.data.pool import write_pool
+    from wholepool.data.sources import load, with_channels
+    from wholepool.data.subsets import subset
+    from wholepool.job.files import write_array
+    from wholepool.job.randomness import generator
+
+    require("--settings", args.settings, "source", "pool")
+    source, wanted = args.settings["source"], args.settings["pool"]
+    logger.info("reading %s", source)
+    images = load(source, args.settings.get("source_settings", {}), Path(args.data_dir))
+    assert images.test is not None
+    if images.train.shape[3] == 1:
+        images = with_channels(images, wanted["grey_channels"])
+    rng = generator(source, "pool", wanted["seed"])
+    labels = images.train_labels
+    keep = subset(len(images.train), labels, wanted["size"], wanted["sampling"], rng)
+    pool = write_pool(
+        args.pool,
+        args.info,
+        images.train[keep],
+        args.name,
+        images.class_names,
+        len(images.test),
+        wanted["mean"],
+        wanted["std"],
+        source=source,
+    )
+    known = np.arange(pool.n if labels is not None else 0)
+    hidden = {"index": known, "label": known if labels is None else labels[keep]}
+    write_index_set(args.oracle, "oracle", hidden, pool)
+    write_array(args.test_images, images.test)
+    truth = [] if images.test_labels is None else images.test_labels
+    write_array(args.test_labels, np.asarray(truth, dtype=np.int32))
+    logger.info("%s: a pool of %d images and %d to test on", args.name, pool.n, len(images.test))
+
+
+@stage(
+    files("pool", "info", "oracle", "out"),
+    option("seed", type=int),
+    option("size", type=positive),
+    SETTINGS,
+)
+def initial(args: Arguments) -> None:
+    """Draw the initial labeled set L_0, balanced over what the oracle knows, and label it."""
+    import numpy as np
+
+    from wholepool.data.indexsets import write_index_set
+    from wholepool.data.oracles import initial_set
+    from wholepool.job.randomness import generator
+
+    pool = open_pool(args)
+    answers = oracle_of(args, pool)(np.arange(pool.n))
+    rng = generator(pool.source, "initial", args.seed)
+    indices = initial_set(answers, pool.classes, args.size, rng)
+    labeled = {"index": indices, "label": answers[indices], "cycle": np.zeros(len(indices))}
+    write_index_set(args.out, "labeled", labeled, pool, args.seed, 0)
+
+
+@stage(files("pool", "info", "oracle", "out"), SETTINGS)
+def label_all(args: Arguments) -> None:
+    """Let the oracle label all of the pool that it knows, for full supervision."""
+    import numpy as np
+
+    from wholepool.data.indexsets import write_index_set
+
+    pool = open_pool(args)
+    answers = oracle_of(args, pool)(np.arange(pool.n))
+    known = np.flatnonzero(answers >= 0)
+    labeled = {"index": known, "label": answers[known], "cycle": np.zeros(len(known))}
+    write_index_set(args.out, "labeled", labeled, pool, cycle=0)
+
+
+@stage(files("pool", "info", "labeled", "queries", "oracle", "out"), CELL, SETTINGS)
+def label(args: Arguments) -> None:
+    """Let the oracle answer the queries, as far as it can: the next cycle's labeled set."""
+    import numpy as np
+
+    from wholepool.data.indexsets import read_index_set, write_index_set
+    from wholepool.data.oracles import require_answers
+
+    pool = open_pool(args)
+    seed, cycle = args.cell.seed, args.cell.cycle
+    labeled = labeled_set(args, pool, back=1)
+    queries = read_index_set(args.queries, "queries", pool, seed, cycle - 1)["index"]
+    again = np.intersect1d(queries, labeled["index"])
+    if len(again):
+        raise UserError(
+            f"{args.queries} asks for image {again[0]} (and {len(again) - 1} more) that is labeled "
+            f"already in {args.labeled}: {ANEW}"
+        )
+    ask = oracle_of(args, pool)
+    require_answers(args.labeled, labeled, ask(labeled["index"]))
+    answers = ask(queries)
+    known = answers >= 0
+    if not known.all():
+        logger.info("%d of %d images are answered so far", known.sum(), len(queries))
+    both = {
+        "index": np.concatenate([labeled["index"], queries[known]]),
+        "label": np.concatenate([labeled["label"], answers[known]]),
+        "cycle": np.concatenate([labeled["cycle"], np.full(known.sum(), cycle)]),
+    }
+    write_index_set(args.out, "labeled", both, pool, seed, cycle)
+
+
+@stage(
+    files("pool", "info", "labeled", "history", "oracle"),
+    files("test-probabilities", "test-labels", "out"),
+    optional("pseudo-labels"),
+    CELL,
+    SETTINGS,
+)
+def evaluate(args: Arguments) -> None:
+    """Measure one cell against the test labels, and its pseudo-labels against the hidden ones.
+
+    What needs a truth that is not there is null.
+    """
+    import numpy as np
+
+    from wholepool.data.arrays import read_probabilities, read_test_labels
+    from wholepool.data.indexsets import read_index_set, read_table, text_metadata
+    from wholepool.data.oracles import read_hidden, require_answers
+    from wholepool.job import provenance
+    from wholepool.job.files import write_json
+    from wholepool.report import metrics as measures
+
+    pool = open_pool(args)
+    truth = read_test_labels(args.test_labels, pool.classes)
+    probabilities = read_probabilities(args.test_probabilities, None, pool.classes)
+    if len(truth) not in (0, len(probabilities)):
+        raise UserError(
+            f"{args.test_probabilities} has {len(probabilities)} rows for {len(truth)} test "
+            f"labels: {ANEW}"
+        )
+    labeled = labeled_set(args, pool)
+    require_answers(args.labeled, labeled, oracle_of(args, pool)(labeled["index"]))
+    counts, balance = measures.class_balance(labeled["label"], pool.classes)
+    cell = args.cell
+    metrics: dict[str, Any] = {
+        "dataset": pool.dataset,
+        "method": cell.method,
+        "strategy": cell.strategy,
+        "seed": cell.seed,
+        "cycle": cell.cycle,
+        "n_labels": len(labeled["index"]),
+        **measures.of_predictions(probabilities, truth),
+        "labels_per_class": counts,
+        "label_balance": balance,
+        "pseudo_labels": None,
+        "pseudo_label_accuracy": None,
+        "pseudo_label_accuracy_weighted": None,
+        "fingerprint": pool.fingerprint,
+    }
+    if args.pseudo_labels:
+        pseudo = read_index_set(args.pseudo_labels, "pseudo_labels", pool, cell.seed)
+        metrics["pseudo_labels"] = len(pseudo["index"])
+        hidden = read_hidden(args.oracle, pool)[pseudo["index"]]
+        if np.all(hidden >= 0):
+            plain, weighted = measures.pseudo_label_accuracy(
+                pseudo["label"], pseudo["weight"], hidden
+            )
+            metrics["pseudo_label_accuracy"] = plain
+            metrics["pseudo_label_accuracy_weighted"] = weighted
+    history = read_table(args.history)
+    made = {"precision": "float32"}  # of histories that were written before it could differ
+    made |= text_metadata(history.schema)
+    missing = [name for name in ("device", "threads", "torch", "wholepool") if name not in made]
+    if missing or "loss" not in history.column_names:
+        raise UserError(
+            f"{args.history} is no history of a training, for it lacks "
+            f"{', '.join(missing or ['loss'])}: {ANEW}"
+        )
+    metrics["epochs"] = history.num_rows
+    metrics["final_loss"] = history["loss"][-1].as_py() if history.num_rows else None
+    metrics |= {name: made[name] for name in provenance.REPEATED if name in made}
+    if "settings" in made:
+        metrics["settings"] = json.loads(made["settings"])
+    write_json(args.out, metrics)
+    accuracy = metrics["accuracy"]
+    logger.info(
+        "%d labels, %s",
+        metrics["n_labels"],
+        "no test set" if accuracy is None else f"test accuracy {accuracy:.2f} %",
+    )
+
+
+@stage(files("pool", "info", "oracle", "clusters", "cluster-epochs", "out"))
+def diagnose(args: Arguments) -> None:
+    """Compare pre-training's clusters with the hidden labels: a diagnosis, no input to learning."""
+    import numpy as np
+
+    from wholepool.data.arrays import read_array
+    from wholepool.data.oracles import read_hidden
+    from wholepool.job.files import read_json, write_json
+    from wholepool.report.metrics import normalized_mutual_information
+
+    pool = open_pool(args)
+    hidden = read_hidden(args.oracle, pool)
+    clusters = read_array(args.clusters, (None, pool.n), np.int32)
+    epochs = read_json(args.cluster_epochs)
+    if not isinstance(epochs, list) or len(epochs) != len(clusters):
+        raise UserError(
+            f"{args.cluster_epochs} does not list one epoch for each of the {len(clusters)} "
+            f"clusterings in {args.clusters}, but {str(epochs)[:60]}: {ANEW}"
+        )
+    agreement = [normalized_mutual_information(*pair) for pair in itertools.pairwise(clusters)]
+    known = np.all(hidden >= 0)
+    result = {
+        "dataset": pool.dataset,
+        "epoch": epochs,
+        "nmi": [normalized_mutual_information(row, hidden) if known else None for row in clusters],
+        "nmi_previous": [None, *agreement][: len(clusters)],
+    }
+    write_json(args.out, result)
