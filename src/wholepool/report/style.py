@@ -26,7 +26,7 @@ SOLID: Dash = (0.0, None)
 # The first five are of Okabe and Ito. Each of the others is the color farthest from all before it,
 # for normal sight and for the three kinds of color blindness (Machado et al. 2009): the closest
 # two of the sixteen are 17 apart (CIE 1976), in the eyes that tell them apart least.
-_COLORS = (
+COLORS = (
     *("#000000", "#E69F00", "#009E73", "#0072B2", "#D55E00", "#9900FF", "#663311", "#331199"),
     *("#554455", "#99AACC", "#FF55FF", "#BBAA55", "#550066", "#DD0044", "#777788", "#7744CC"),
 )
@@ -92,7 +92,7 @@ def looks(grid: Mapping[str, Any]) -> dict[str, tuple[str, str, float]]:
     return {
         # where points coincide, the ones below are larger
         name: (
-            _COLORS[places[name] % len(_COLORS)],
+            COLORS[places[name] % len(COLORS)],
             _MARKERS[places[name] % len(_MARKERS)],
             max(5.0 - 0.35 * position, 3.4),
         )
