@@ -24,7 +24,17 @@ from wholepool.report.names import (
     method_name,
     strategy_name,
 )
-from wholepool.report.style import COLORS, GRAY, legend_below, limits, save, style, theme
+from wholepool.report.style import (
+    COLORS,
+    GRAY,
+    entry,
+    legend_below,
+    limits,
+    line_text,
+    save,
+    style,
+    theme,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,8 +42,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _MARKERS = {"baseline": "o", "pre": "^", "semi": "s", "pre+semi": "D"}
-_PAPER, _OURS = "paper", "#333333"
-_COLORS = dict(zip((*PAPER_STRATEGIES, INITIAL), COLORS, strict=False)) | {_PAPER: "#9A9A9A"}
+_PAPER, _OPEN, _OURS = "paper", "open", "#333333"
+_COLORS = dict(zip((*PAPER_STRATEGIES, INITIAL), COLORS, strict=False))
+_COLORS |= {_PAPER: "#9A9A9A", _OPEN: "#FFFFFF"}
 _WIDTH, _PANEL, _FOOT, _COLUMNS = 7.16, 2.75, 0.8, 2  # inches, but for the number of columns
 # Places within a cycle, whose width is 1: from strategy to strategy, from the paper's to ours, and
 # from ours to ours in other settings.
@@ -55,18 +66,19 @@ def comparison_figure(table: pd.DataFrame) -> Figure:
     blocks = list(dict.fromkeys((r.dataset, r.budget) for r in rows if r.method != FULL))
     titles = [block_name(*block) for block in blocks]
     cells = [r for r in rows if r.method != FULL and r.verdict not in (REDUCED, NOT_COMPARED)]
-    points = pd.DataFrame(_points(cells))
+    points = pd.DataFrame(sorted(_points(cells), key=lambda point: point["who"] != _PAPER))
     note = _note(rows)
     n_rows = -(-len(blocks) // _COLUMNS)
+    color, dot = objects.Nominal(_COLORS), objects.Dot({"zorder": 3}, pointsize=4, edgewidth=0.75)
     with style():
         figure = Figure(figsize=(_WIDTH, n_rows * _PANEL + _FOOT), layout="constrained")
         plot = (
-            objects.Plot(points, x="x", y="mean", ymin="low", ymax="high", color="color")
+            objects.Plot(points, x="x", y="mean", ymin="low", ymax="high")
             .facet("block", order=titles, wrap=_COLUMNS)
             .share(x=False, y=False)
-            .scale(color=objects.Nominal(_COLORS), marker=objects.Nominal(_MARKERS), fill=None)
-            .add(objects.Range(linewidth=0.8), legend=False)
-            .add(objects.Dot(pointsize=4), marker="method", fill="filled", legend=False)
+            .scale(marker=objects.Nominal(_MARKERS), **dict.fromkeys(("color", "edgecolor"), color))
+            .add(objects.Range(linewidth=0.8), color="who", group="method", legend=False)
+            .add(dot, color="inside", edgecolor="who", marker="method", legend=False)
         )
         plot.theme(theme()).on(figure).plot()
         for number, (axes, block) in enumerate(zip(figure.axes, blocks, strict=True)):
@@ -103,11 +115,12 @@ def _points(cells: Sequence[Any]) -> Iterator[dict[str, Any]]:
         if variant == 0:
             at = x - (_BESIDE if run else 0.0)
             spread = _spread(row.paper_mean, row.paper_std)
-            yield {**base, "x": at, "color": _PAPER, "filled": False, **spread}
+            yield {**base, "x": at, "who": _PAPER, "inside": _OPEN, **spread}
         if run:
             at = x + _BESIDE + variant * _NEXT
+            inside = _OPEN if row.other_settings else row.strategy
             spread = _spread(row.mean, row.std)
-            yield {**base, "x": at, "color": row.strategy, "filled": not row.other_settings, **spread}
+            yield {**base, "x": at, "who": row.strategy, "inside": inside, **spread}
 
 
 def _spread(mean: float, std: float | None) -> dict[str, float]:
@@ -126,8 +139,8 @@ def _finish(axes: Axes, budget: int, points: pd.DataFrame, full: Sequence[Any]) 
     printed = next((row.paper_mean for row in full if row.paper_mean is not None), None)
     run = next((row for row in full if row.verdict in VERDICTS), None)
     if printed is not None:
-        line = {"color": _COLORS[_PAPER], "linestyle": (0, (6, 2))}
-        axes.axhline(printed, linewidth=0.8, zorder=1, **line)
+        dash = (0.0, (6.0, 2.0))
+        axes.axhline(printed, color=_COLORS[_PAPER], linestyle=dash, linewidth=0.8, zorder=1)
         levels.append(printed)
         text = f"full supervision: paper {printed:.2f}"
         text += ", not run here" if run is None else f", ours {run.mean:.2f}"
@@ -137,31 +150,27 @@ def _finish(axes: Axes, budget: int, points: pd.DataFrame, full: Sequence[Any]) 
                 low, high = run.mean - run.std, run.mean + run.std
                 axes.axhspan(low, high, color=_OURS, alpha=0.12, linewidth=0, zorder=0)
             levels.append(run.mean)
-        level = printed if run is None else min(printed, run.mean)
-        place: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "xytext": (0, -2.5)}
-        place |= {"textcoords": "offset points", "ha": "left", "va": "top"}
-        axes.annotate(text, (0.015, level), fontsize=6, color=GRAY, **place)
+        line_text(axes, text, printed if run is None else min(printed, run.mean))
     limits(axes, levels, least=2.0)
 
 
 def _legend(rows: Sequence[Any]) -> list[tuple[str, list[Any]]]:
     """Whose, which method, which strategy."""
-    from matplotlib.lines import Line2D
 
-    def entry(label: str, color: str, **look: Any) -> Line2D:
-        kind: dict[str, Any] = {"linestyle": "none", "marker": "o", "markersize": 4.4} | look
-        return Line2D([], [], label=label, color=color, markeredgewidth=0.75, **kind)
+    def mark(label: str, color: str, **look: Any) -> Any:
+        kind = {"marker": "o", "markersize": 4.4, "markeredgewidth": 0.75}
+        return entry(label, color, **(kind | look))
 
     whose = [
-        entry("paper, mean ± deviation", _COLORS[_PAPER], fillstyle="none"),
-        entry("ours, mean ± deviation", _OURS),
+        mark("paper, mean ± deviation", _COLORS[_PAPER], fillstyle="none"),
+        mark("ours, mean ± deviation", _OURS),
     ]
     if any(row.verdict in VERDICTS and row.other_settings for row in rows):
-        whose.append(entry("ours, in other settings (see the table)", _OURS, fillstyle="none"))
-    methods = [entry(method_name(name), GRAY, marker=mark) for name, mark in _MARKERS.items()]
+        whose.append(mark("ours, in other settings (see the table)", _OURS, fillstyle="none"))
+    methods = [mark(method_name(name), GRAY, marker=shape) for name, shape in _MARKERS.items()]
     names = {INITIAL: f"{ALL_STRATEGIES} (cycle 0)"}
     names |= {name: strategy_name(name) for name in PAPER_STRATEGIES}
-    strategies = [entry(text, _COLORS[name], marker="s") for name, text in names.items()]
+    strategies = [mark(text, _COLORS[name], marker="s") for name, text in names.items()]
     return [
         ("A gray marker alone: a cell that was not run", whose),
         ("Shape: method", methods),

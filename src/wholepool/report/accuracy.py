@@ -251,7 +251,7 @@ def _read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
             path,
             dtype=dict.fromkeys(_TEXT, str),
             keep_default_na=False,
-            na_values=dict.fromkeys(others, ["", "nan", "NaN"]),
+            na_values={name: ["", "nan", "NaN"] for name in others},
         )
     except FileNotFoundError:
         raise UserError(f"{path} is missing: run snakemake all_tables, which makes it") from None

@@ -10,7 +10,7 @@ seaborn is imported where it is used: its start costs most of the time.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from wholepool.grid.cells import is_full
 from wholepool.report.accuracy import full_supervision, planned_labels
@@ -28,8 +28,10 @@ from wholepool.report.style import (
     SOLID,
     Dash,
     dashes,
+    entry,
     legend_below,
     limits,
+    line_text,
     looks,
     style,
     theme,
@@ -39,7 +41,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.lines import Line2D
 
 # Inches: a text's width and a column's, a row of panels and a row of the legend.
 _PAGE, _COLUMN = 7.16, 3.5
@@ -140,7 +141,7 @@ def curves(
             axes.set_title(f"({chr(ord('a') + number)}) {title}" if n > 1 else title)
             axes.set_ylabel("test accuracy (%)" if number % n_columns == 0 else "")
             axes.set_xlabel("cycle / number of labels" if number + n_columns >= n else "")
-        legend_below(figure, _legend(strategies, drawn, look, dash), per_row, _note(shown))
+        legend_below(figure, _legend(strategies, drawn, grid), per_row, _note(shown))
     return figure
 
 
@@ -188,48 +189,29 @@ def _finish(
     for place, (text, level, dash) in enumerate(lines):
         axes.axhline(level, color=GRAY, linestyle=dash, linewidth=0.8, zorder=2, label=text)
         # a measured and a published line may be close: one text stands left, the next right
-        side: Literal["left", "right"] = "left" if place % 2 == 0 else "right"
-        axes.annotate(
-            text,
-            (0.02 if side == "left" else 0.98, level),
-            xycoords=("axes fraction", "data"),
-            xytext=(0, -1.5),
-            textcoords="offset points",
-            ha=side,
-            va="top",
-            fontsize=6,
-            color=GRAY,
-        )
+        line_text(axes, text, level, "left" if place % 2 == 0 else "right")
     limits(axes, levels)
 
 
 def _legend(
-    strategies: Sequence[str],
-    methods: Sequence[str],
-    look: Mapping[str, tuple[str, str, float]],
-    dash: Mapping[str, Dash],
-) -> list[tuple[str, list[Line2D]]]:
+    strategies: Sequence[str], methods: Sequence[str], grid: Grid
+) -> list[tuple[str, list[Any]]]:
     """Title and handles: the strategies, and the methods as gray lines where there are several.
 
     A method that stands alone is named in the title.
     """
-    from matplotlib.lines import Line2D
-
-    if not strategies:
-        return []
-    alone = len(methods) == 1
+    look, dash, alone = looks(grid), dashes(grid), len(methods) == 1
     by_strategy = []
     for name in strategies:
         color, marker, size = look[name]
-        kind: dict[str, Any] = {"marker": marker, "markersize": size, "markeredgecolor": "white"}
-        kind |= {"color": color, "linestyle": "-" if alone else "none"}
-        by_strategy.append(Line2D([], [], label=strategy_name(name), **kind))
+        kind = {"marker": marker, "markersize": size, "markeredgecolor": "white"}
+        kind |= {"linestyle": "-"} if alone else {}
+        by_strategy.append(entry(strategy_name(name), color, **kind))
+    if not strategies:
+        return []
     if alone:
         return [(f"method: {method_name(methods[0])}", by_strategy)]
-    by_method = [
-        Line2D([], [], color=GRAY, linestyle=dash[name], label=method_name(name))
-        for name in methods
-    ]
+    by_method = [entry(method_name(name), GRAY, linestyle=dash[name]) for name in methods]
     return [("", by_strategy), ("", by_method)]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from wholepool.job.files import atomic
 from wholepool.report.names import PAPER_STRATEGIES, methods_in_order, strategies_in_order
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # Offset and lengths of dashes and gaps, in line widths; (0, None) is solid.
-Dash = tuple[float, tuple[float, ...] | None]
+Dash = Any
 
 GRAY = "#666666"
 SOLID: Dash = (0.0, None)
@@ -38,47 +38,24 @@ _DASHES: dict[str, Dash] = {
     "pre+semi": SOLID,
 }
 
-RC: dict[str, Any] = {
-    "font.size": 8,
-    "axes.titlesize": 8,
-    "axes.titlepad": 4,
-    "axes.labelsize": 8,
-    "axes.linewidth": 0.6,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.grid.axis": "y",
-    "axes.axisbelow": True,
-    "grid.color": "#E5E5E5",
-    "grid.linewidth": 0.5,
-    "xtick.labelsize": 7,
-    "ytick.labelsize": 7,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "xtick.major.size": 2.5,
-    "ytick.major.size": 2.5,
-    "lines.linewidth": 1.1,
-    "lines.markeredgewidth": 0.3,
-    "legend.fontsize": 7,
-    "legend.title_fontsize": 7,
-    "legend.frameon": False,
-    "legend.borderpad": 0.0,
-    "legend.labelspacing": 0.3,
-    "legend.handlelength": 3.0,
-    "legend.handletextpad": 0.5,
-    "legend.columnspacing": 1.4,
+RC: Any = {
+    **dict.fromkeys(("font.size", "axes.titlesize", "axes.labelsize"), 8),
+    **dict.fromkeys(("xtick.labelsize", "ytick.labelsize"), 7),
+    **dict.fromkeys(("legend.fontsize", "legend.title_fontsize"), 7),
+    **dict.fromkeys(("axes.linewidth", "xtick.major.width", "ytick.major.width"), 0.6),
+    **dict.fromkeys(("xtick.major.size", "ytick.major.size"), 2.5),
+    **dict.fromkeys(("axes.spines.top", "axes.spines.right", "legend.frameon"), False),
+    **{"axes.titlepad": 4, "axes.grid": True, "axes.grid.axis": "y", "axes.axisbelow": True},
+    **{"grid.color": "#E5E5E5", "grid.linewidth": 0.5},
+    **{"lines.linewidth": 1.1, "lines.markeredgewidth": 0.3},
+    **{"legend.borderpad": 0.0, "legend.labelspacing": 0.3, "legend.handlelength": 3.0},
+    **{"legend.handletextpad": 0.5, "legend.columnspacing": 1.4},
     # Fonts: outlines in SVG, so that it looks the same everywhere; TrueType in PDF, which
     # publishers ask for.
-    "svg.fonttype": "path",
-    "svg.hashsalt": "wholepool",
-    "pdf.fonttype": 42,
+    **{"svg.fonttype": "path", "svg.hashsalt": "wholepool", "pdf.fonttype": 42},
 }
 _DPI = 200
-_UNDATED: dict[str, dict[str, None]] = {
-    "png": {},
-    "svg": {"Date": None},
-    "pdf": {"CreationDate": None},
-}
+_UNDATED: dict[str, Any] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 
 def looks(grid: Mapping[str, Any]) -> dict[str, tuple[str, str, float]]:
@@ -139,6 +116,20 @@ def limits(axes: Axes, levels: Sequence[float], least: float = 0.5) -> None:
     axes.yaxis.set_major_locator(MaxNLocator(nbins=7, steps=[1, 2, 5, 10]))
 
 
+def line_text(axes: Axes, text: str, level: float, side: Literal["left", "right"] = "left") -> None:
+    """Small gray text under the level of a line across a panel."""
+    at = (0.015 if side == "left" else 0.985, level)
+    place: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
+    axes.annotate(text, at, xytext=(0, -2), ha=side, va="top", fontsize=6, color=GRAY, **place)
+
+
+def entry(label: str, color: str, **look: Any) -> Any:
+    """A legend's marker, or line, with its text."""
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], label=label, color=color, **{"linestyle": "none", **look})
+
+
 def legend_below(
     figure: Figure, groups: Sequence[tuple[str, Sequence[Any]]], columns: int, note: str
 ) -> None:
@@ -159,7 +150,7 @@ def legend_below(
     # one: as in seaborn, it takes up the others' boxes.
     whole = figure.legend(handles=[], loc="outside lower center", alignment="center")
     text = {"fontsize": 6, "color": GRAY, "ha": "center", "multialignment": "center"}
-    box = whole.get_children()[0]
+    box: Any = whole.get_children()[0]
     box.sep = 4
     box.get_children()[:] = [*boxes, TextArea(note, textprops=text)]
     box.set_figure(figure)
