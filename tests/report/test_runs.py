@@ -201,8 +201,8 @@ def test_a_failure_leaves_the_old_table(results, tmp_path):
         ),
         (
             {"deepcluster": {"lr": 0.5}},
-            "deepcluster.lr is 0.02 in {0}/datasets/mnist/pretrain/deepcluster/history.parquet, 0.5 "
-            "in the config",
+            "deepcluster.lr is 0.02 in {0}/datasets/mnist/pretrain/deepcluster/history.parquet, "
+            "0.5 in the config",
         ),
         (
             {"seed_moves": "initial"},

@@ -108,11 +108,13 @@ def curves(
     experiments, labels = list(methods), experiment_labels(grid)
     n = len(experiments)
     n_columns = {1: 1, 2: 2, 4: 2}.get(n, 3)
-    per_row = 3 if n == 1 else 7
+    width = _COLUMN if n == 1 else _PAGE
+    texts = [*map(strategy_name, strategies), *map(method_name, drawn)]
+    # an entry of the legend is a line, spaces, and letters of 7 points
+    per_row = max(1, int(width / (0.57 + 0.052 * max(map(len, texts), default=0))))
     legend_rows = sum(-(-len(names) // per_row) for names in (strategies, drawn)) + 2
     height = -(-n // n_columns) * _PANEL[n_columns] + legend_rows * _ROW
     with style():
-        width = _COLUMN if n == 1 else _PAGE
         figure = Figure(figsize=(width, height), layout="constrained")
         cells = _with_gaps(shown, grid)
         plot = objects.Plot(cells, x="cycle", y="mean", linestyle="method")

@@ -110,7 +110,8 @@ def limits(axes: Axes, levels: Sequence[float], least: float = 0.5) -> None:
     """Limits and ticks of an axis of percents that shows `levels`, `least` points around them."""
     from matplotlib.ticker import MaxNLocator
 
-    low, high = min(levels), max(levels)
+    known = [level for level in levels if level == level]  # no NaN
+    low, high = min(known), max(known)
     margin = max(0.04 * (high - low), least)
     axes.set_ylim(max(low - margin, 0.0), min(high + margin, 101.0))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=7, steps=[1, 2, 5, 10]))
