@@ -1298,7 +1298,7 @@ RESULTS = [
     ),
     case(
         *("settings that are a list", "compare", text("results/tables/settings.json", "[]")),
-        *("results/tables/settings.json", "'datasets'", "anew"),
+        *("results/tables/settings.json", "holds a list", "anew"),
     ),
     case(
         *("no evidence", "compare", nothing),

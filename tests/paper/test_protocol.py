@@ -42,7 +42,7 @@ REDUCTIONS = {
     "sup.batch_size": (64, "pre+semi", "sup.batch_size"),
     "sup.lr": (0.1, "pre+semi", "sup.lr"),
     "sup.cosine_period": (1.5, "pre+semi", "sup.cosine_period"),
-    "own.pre.epochs": (0, "pre", "sup.epochs"),
+    "own.pre.epochs": (50, "pre", "sup.epochs"),
     "own.pre+semi.epochs": (50, "pre+semi", "sup.epochs"),
     "semi.epochs": (100, "pre+semi", "semi.epochs"),
     "semi.batch_size": (256, "pre+semi", "semi.batch_size"),

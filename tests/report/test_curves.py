@@ -20,6 +20,7 @@ from matplotlib.text import Text
 from wholepool.report import build, style
 from wholepool.report.accuracy import COLUMNS
 from wholepool.report.curves import curves, methods_of
+from wholepool.report.names import METHOD_NAMES
 from wholepool.report.pages.figure3 import figure3
 from wholepool.report.pages.figure4 import figure4
 
@@ -106,7 +107,9 @@ def lines_of(axes, grid):
     drawn = [line for line in axes.get_lines() if line.get_marker() not in ("", "None")]
     title = legend_texts(axes.figure)[0]
     if title.startswith("method: "):  # a method that stands alone is solid
-        methods = {None: {"Baseline": "baseline", "+ PRE": "pre"}[title.removeprefix("method: ")]}
+        named = {shown: name for name, shown in METHOD_NAMES.items()}
+        shown = title.removeprefix("method: ")
+        methods = {None: named.get(shown, shown)}
     found = {}
     for line in drawn:
         strategy = strategies[to_hex(line.get_color()).upper(), line.get_marker()]
