@@ -81,6 +81,16 @@ def test_names_that_look_like_missing_values_stay_names(tmp_path):
     assert set(table["dataset"]) == {"null"}
 
 
+def test_a_file_cut_short_is_refused(grid, tmp_path):
+    build.write_tables(folder_of(tmp_path, runs_of(grid)), grid, POOLS)
+    for name, read in (("accuracy", read_accuracy), ("runs", read_runs)):
+        path = tmp_path / f"tables/{name}.csv"
+        lines = path.read_text().splitlines()
+        path.write_text("\n".join([*lines[:3], lines[3][:12]]))
+        with pytest.raises(UserError, match=rf"{name}\.csv: \w+ is empty in a row: delete it"):
+            read(path)
+
+
 def test_refused_runs_leave_no_file(grid, tmp_path):
     runs = runs_of(grid)
     folder_of(tmp_path, pd.concat([runs, runs]))

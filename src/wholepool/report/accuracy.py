@@ -36,6 +36,7 @@ RUN_COLUMNS = (
     "accuracy",
 )
 _TEXT = ("experiment", "dataset", "method", "strategy", "settings_digest")
+_MAY_BE_EMPTY = ("mean", "std", "accuracy")
 _WHOLE = ("budget", "cycle", "n_labels", "n_seeds")
 # Rounded once, so that accuracy.csv holds the very numbers the tables and figures are made of.
 _DECIMALS = 6
@@ -261,8 +262,10 @@ def _read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     missing = [column for column in columns if column not in table.columns]
     if missing:
         raise UserError(f"{path} lacks the column(s) {', '.join(missing)}: {ANEW}")
-    for column in (name for name in columns if name not in _TEXT):
-        if not pd.api.types.is_numeric_dtype(table[column]):
+    for column in columns:
+        if column not in _MAY_BE_EMPTY and table[column].isna().any():  # as in a file cut short
+            raise UserError(f"{path}: {column} is empty in a row: {ANEW}")
+        if column not in _TEXT and not pd.api.types.is_numeric_dtype(table[column]):
             number = pd.to_numeric(table[column], errors="coerce")
             bad = table[column][number.isna() & table[column].notna()]
             raise UserError(f"{path}: {column} is {bad.iloc[0]!r} in a row, not a number: {ANEW}")
