@@ -37,6 +37,17 @@ def test_wrong_evidence_is_explained(paper, tmp_path):
         evidence.read_evidence(tmp_path)
 
 
+def test_runs_without_a_test_set_are_left_out_and_a_lost_accuracy_is_not(paper, tmp_path):
+    blind = ("svhn-b100", "baseline", "random", 1, {0: None, 1: None})
+    with pytest.raises(UserError, match=r"svhn-b100.*is nan, but must be a percentage"):
+        folder_of(tmp_path, [ONE, blind])
+    settings = json.loads((tmp_path / "settings.json").read_text())
+    settings["datasets"]["svhn"]["info"]["n_test"] = None
+    (tmp_path / "settings.json").write_text(json.dumps(settings))
+    table, others = compared(paper, evidence.read_evidence(tmp_path))
+    assert table["verdict"].value_counts()["within"] == 1 and len(others) == 0
+
+
 def test_landing_copies_metrics_and_says_where_they_come_from(tmp_path):
     results, out = results_of(tmp_path / "results", [ONE]), tmp_path / "reference" / "one"
     evidence.land(results, "snakemake all", out, commit="abc123")

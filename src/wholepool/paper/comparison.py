@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -150,14 +151,14 @@ class _Run(NamedTuple):
 
 
 class _Group(NamedTuple):
-    """Runs of one cell with equal settings, by seed."""
+    """Runs of one cell with equal settings, by seed; folders and devices, in order, as keys."""
 
     flat: dict[str, Any]
     reduced: dict[str, Any]
     budget: int
     runs: dict[int, _Run]
-    names: list[str]
-    devices: list[str]
+    names: dict[str, None]
+    devices: dict[str, None]
 
 
 # data set, budget (None for full supervision), method, strategy, cycle
@@ -216,12 +217,10 @@ def compare(
     table = table.astype(dict.fromkeys(_WHOLE, "Int64") | dict.fromkeys(_REAL, "float64"))
     table = table.round(dict.fromkeys(_REAL, _DECIMALS))
 
-    besides: dict[tuple[str, int], int] = {}
-    for cell, of_cell in groups.items():
-        if cell not in wanted:
-            for group in of_cell.values():
-                key = (cell[0], group.budget)
-                besides[key] = besides.get(key, 0) + len(group.runs)
+    besides: Counter[tuple[str, int]] = Counter()
+    for cell in groups.keys() - set(wanted):
+        for group in groups[cell].values():
+            besides[cell[0], group.budget] += len(group.runs)
     others = pd.DataFrame(
         [(*key, n) for key, n in sorted(besides.items())], columns=["dataset", "budget", "n_runs"]
     )
@@ -238,17 +237,13 @@ def _paper_cell(row: Any) -> _Cell:
 def _grouped(evidence: Sequence[Evidence]) -> dict[_Cell, dict[str, _Group]]:
     """All runs by cell, and there by equal settings, in the order of the folders."""
     groups: dict[_Cell, dict[str, _Group]] = {}
-    settings: dict[tuple[int, str, str, str, int], tuple[_Cell, str, _Group]] = {}
-    for number, (name, folder, runs, recorded) in enumerate(evidence):
-        columns = list(runs.columns)
-        for values in runs.itertuples(index=False, name=None):
-            row = dict(zip(columns, values, strict=True))
-            key = (number, row["experiment"], row["method"], row["strategy"], int(row["cycle"]))
-            if key not in settings:
-                settings[key] = _cell_of(recorded, *key[1:])
-            cell, equal, empty = settings[key]
+    keys = ["experiment", "method", "strategy", "cycle"]
+    for name, folder, runs, recorded in evidence:
+        for key, rows in runs.groupby(keys, sort=False):
+            cell, equal, empty = _cell_of(recorded, *key)
             group = groups.setdefault(cell, {}).setdefault(equal, empty)
-            _add(group, row, name, folder)
+            for row in rows.to_dict("records"):
+                _add(group, row, name, folder)
     return groups
 
 
@@ -262,13 +257,13 @@ def _cell_of(
     kind = (words["labels"], words["pre"], words["semi"])
     flat = protocol.settings_of(recorded, experiment, method, strategy, cycle)
     called = METHODS.get(kind, method if method not in METHODS.values() else "/".join(kind))
-    cell = (source, None if kind[0] == ALL else budget, called, strategy, cycle)
+    cell = (source, None if kind[0] == ALL else budget, called, strategy, int(cycle))
     reduced = protocol.reductions(flat, source, budget)
     # The budget of full supervision decides nothing, but two grids may well train it twice.
     equal = json.dumps(
         [budget, {key: protocol.as_yaml(value) for key, value in flat.items()}], sort_keys=True
     )
-    return cell, equal, _Group(flat, reduced, budget, {}, [], [])
+    return cell, equal, _Group(flat, reduced, budget, {}, {}, {})
 
 
 def _add(group: _Group, row: Mapping[str, Any], name: str, folder: Path) -> None:
@@ -287,11 +282,9 @@ def _add(group: _Group, row: Mapping[str, Any], name: str, folder: Path) -> None
             )
     else:
         group.runs[seed] = _Run(float(row["accuracy"]), int(row["n_labels"]), text, folder)
-    if name not in group.names:
-        group.names.append(name)
-    device = str(row.get("device", ""))
-    if device and device not in group.devices:
-        group.devices.append(device)
+    group.names[name] = None
+    if row.get("device"):
+        group.devices[str(row["device"])] = None
 
 
 def _check_labels(group: _Group, row: Any) -> None:
@@ -307,11 +300,8 @@ def _check_labels(group: _Group, row: Any) -> None:
 
 def _numbers(group: _Group) -> dict[str, Any]:
     values = [run.accuracy for run in group.runs.values()]
-    return {
-        "mean": statistics.mean(values),
-        "std": statistics.sample_std(values),
-        "n_seeds": len(values),
-    }
+    mean, std = statistics.mean(values), statistics.sample_std(values)
+    return {"mean": mean, "std": std, "n_seeds": len(values)}
 
 
 def _judged(group: _Group, row: Any) -> dict[str, Any]:

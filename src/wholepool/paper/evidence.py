@@ -35,7 +35,10 @@ INFO = ("n", "n_test", "height", "width", "channels", "classes")
 
 
 class Evidence(NamedTuple):
-    """One folder of evidence: a short name, its path, runs.csv as it stands, and settings.json."""
+    """One folder of evidence: a short name, its path, runs.csv, and settings.json.
+
+    Of runs.csv all rows as they stand, but for those on data without a test set.
+    """
 
     name: str
     folder: Path
@@ -59,20 +62,6 @@ def read_evidence(folder: str | Path) -> Evidence:
     runs = read_csv(folder / RUNS, RUN_COLUMNS)
     path = folder / SETTINGS
     settings = in_todays_words(read_object(path, "datasets", "experiments"))
-    for row in runs.itertuples():
-        plan = settings["experiments"].get(row.experiment)
-        if plan is None or row.method not in plan["methods"]:
-            raise UserError(
-                f"{folder / 'runs.csv'} has runs of experiment {row.experiment}, method "
-                f"{row.method}, which {path.name} beside it does not know: the two are not of one "
-                "grid, so make both anew with the stage runs"
-            )
-        if not 0 <= float(row.accuracy) <= 100:  # NaN too
-            raise UserError(
-                f"{folder / 'runs.csv'}: the accuracy of experiment {row.experiment}, method "
-                f"{row.method}, strategy {row.strategy}, seed {row.seed}, cycle {row.cycle} is "
-                f"{row.accuracy}, but must be a percentage: make this run's metrics again"
-            )
     for name, plan in settings["experiments"].items():
         data = settings["datasets"].get(plan["dataset"], {})
         if "info" not in data or data.get("source") not in registry.plugins("source"):
@@ -81,9 +70,26 @@ def read_evidence(folder: str | Path) -> Evidence:
                 f"{plan['dataset']}, or its source is unknown here: make it anew "
                 "with the stage runs"
             )
+    tested = []
+    for row in runs.itertuples():
+        plan = settings["experiments"].get(row.experiment)
+        if plan is None or row.method not in plan["methods"]:
+            raise UserError(
+                f"{folder / 'runs.csv'} has runs of experiment {row.experiment}, method "
+                f"{row.method}, which {path.name} beside it does not know: the two are not of one "
+                "grid, so make both anew with the stage runs"
+            )
+        tested.append(bool(settings["datasets"][plan["dataset"]]["info"]["n_test"]))
+        if tested[-1] and not 0 <= float(row.accuracy) <= 100:  # NaN too
+            raise UserError(
+                f"{folder / 'runs.csv'}: the accuracy of experiment {row.experiment}, method "
+                f"{row.method}, strategy {row.strategy}, seed {row.seed}, cycle {row.cycle} is "
+                f"{row.accuracy}, but must be a percentage: make this run's metrics again"
+            )
     own = folder.resolve()
     name = f"{own.parent.name}/{own.name}" if own.name == "tables" else own.name
-    return Evidence(name, folder, runs, settings)
+    kept = runs.iloc[[number for number, has in enumerate(tested) if has]]
+    return Evidence(name, folder, kept, settings)
 
 
 def read_csv(path: Path, columns: Iterable[str]) -> pd.DataFrame:
