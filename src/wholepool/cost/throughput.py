@@ -48,7 +48,7 @@ STARTS = {
         "import wholepool.data.indexsets, wholepool.data.pool, wholepool.graph.affinity, "
         "wholepool.graph.propagation"
     ),
-    "tables": "import wholepool.report.tables, wholepool.report.figures",
+    "tables": "import pandas, seaborn.objects, wholepool.report.build",
     "torch": (
         "import torch, wholepool.__main__, wholepool.data.indexsets, wholepool.learn.weights, "
         "wholepool.learn.semi, wholepool.learn.pretrain, wholepool.learn.training; "

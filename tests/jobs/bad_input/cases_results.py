@@ -96,7 +96,7 @@ RESULTS = [
         "results/tables/settings.json", "complete", "anew"
     ),
     case("settings that are a list", "compare", text("results/tables/settings.json", "[]")).says(
-        "results/tables/settings.json", "'datasets'", "anew"
+        "results/tables/settings.json", "holds a list", "anew"
     ),
     case("no evidence", "compare", nothing, evidence=["nowhere"]).says(
         "nowhere/runs.csv", "is missing", "give"
