@@ -4,8 +4,6 @@ from wholepool.graph.affinity import normalized_graph
 from wholepool.graph.propagation import propagate
 from wholepool.learn.semi import PseudoLabels, State
 
-READS = ("propagation",)
-
 READS = ("semi", "propagation")
 
 
