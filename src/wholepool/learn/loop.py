@@ -45,7 +45,7 @@ class Phase(Protocol):
         """The batches of an epoch: each is what `step` takes and a checkpoint can hold.
 
         What takes long stands in `with busy():`. A signal ends it there, and after the restart
-        `begin` is called again: so nothing that is kept changes before or in it.
+        `begin` is called again: so before it nothing is drawn, and nothing that is kept changes.
         """
 
     def rate(self, epoch: float) -> float:

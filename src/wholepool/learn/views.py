@@ -62,7 +62,7 @@ class Views:
         if self.rows is None:
             rows = self.fetched(indices)
         else:
-            rows = self.rows[indices if isinstance(indices, slice) else moved(indices, self.device)]
+            rows = self.rows[indices if isinstance(indices, slice) else torch.as_tensor(indices)]
         return self.normalize(rows) if self.are_images else rows
 
     def augmented(self, indices: np.ndarray, rng: np.random.Generator) -> Tensor:
@@ -94,9 +94,7 @@ class Views:
         return (images * self.scale + self.offset).permute(0, 3, 1, 2)
 
 
-def moved(
-    array: np.ndarray | Tensor, device: torch.device, dtype: torch.dtype | None = None
-) -> Tensor:
+def moved(array: np.ndarray, device: torch.device, dtype: torch.dtype | None = None) -> Tensor:
     """An array as a tensor on a device, converted to `dtype` before.
 
     The copy to a GPU waits for nothing, since it comes from pinned memory: it is queued behind the

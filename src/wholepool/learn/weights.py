@@ -68,8 +68,9 @@ def load_network(network: TorchNetwork, path: str | Path, trunk_only: bool = Fal
         )
     diverged = [name for name in expected if not state[name].isfinite().all()]
     if diverged:
+        key = "learning rate of its PRE" if trunk_only else "sup.lr or semi.lr"
         raise UserError(
             f"{path}: {diverged[0]} is not finite (and {len(diverged) - 1} more): the training "
-            f"that made it has diverged. With a smaller learning rate, {ANEW}"
+            f"that made it has diverged. With a smaller {key}, {ANEW}"
         )
     network.load_state_dict(state, strict=not trunk_only)

@@ -118,11 +118,6 @@ def normalized(layer: nn.Module, on: bool) -> nn.Module:
     return weight_norm(layer) if on else layer
 
 
-def parameter_count(network: nn.Module) -> int:
-    """How many numbers the optimizer moves."""
-    return sum(parameter.numel() for parameter in network.parameters())
-
-
 def flops(size: int, channels: int, classes: int, width: float) -> int:
     """Multiplications and additions of the convolutions and the head, forward, per image.
 
@@ -145,6 +140,3 @@ def state_bytes(channels: int, classes: int, **settings: Any) -> int:
     with torch.device("meta"):
         state = Network(channels, classes, **settings).state_dict()
     return sum(value.numel() * value.element_size() for value in state.values())
-
-
-EATS = "images"

@@ -15,7 +15,7 @@ and, for the cost, how much it does to a pool of n, or the cost says that it doe
     def work(n, classes, settings) -> work.Work
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -26,9 +26,9 @@ class Pretrained:
     """`history`, a row per epoch; and the `clusters` that were learned, for diagnosis.
 
     `clusters` is integer (r, n): the assignment of every image at each of r clusterings, which
-    were made at the beginning of the epochs `cluster_epochs`, or None where there are none.
+    were made at the beginning of the epochs `cluster_epochs`; None where there are none.
     """
 
     history: list[dict[str, Any]]
     clusters: np.ndarray | None = None
-    cluster_epochs: list[int] | None = None
+    cluster_epochs: list[int] = field(default_factory=list)

@@ -21,8 +21,6 @@ from wholepool.learn.pretrain import Pretrained
 from wholepool.learn.views import Views, moved
 from wholepool.learn.work import Clustering, Work, epochs_of
 
-READS = ("deepcluster",)
-
 
 def pretrain(
     network: TorchNetwork,

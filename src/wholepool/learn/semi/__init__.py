@@ -30,7 +30,7 @@ class Context:
     """What a phase of training has. It never holds a hidden label.
 
     The labeled set is `labeled` int64 (|L|,) with its `labels` int (|L|,), of `classes` classes;
-    `settings` are the config's sections sup, semi, optimizer and those that the SEMI declares.
+    `settings` are the config's sections sup, optimizer, those in READS and the SEMI's own.
     """
 
     network: "TorchNetwork"
