@@ -46,7 +46,7 @@ PICKS = 32
 STARTS = {
     "light": "import wholepool.data.indexsets, wholepool.data.oracles, wholepool.data.pool",
     "scipy": "import wholepool.data.pool, wholepool.graph.affinity, wholepool.graph.propagation",
-    "tables": "import pandas, seaborn",
+    "tables": "import pandas, seaborn.objects",
     "torch": (
         "import torch, wholepool.data.oracles, wholepool.learn.training, wholepool.learn.weights; "
         "layer = torch.nn.Conv2d(3, 16, 3).to({0!r}); "
