@@ -82,10 +82,12 @@ class EpochReport:
 
 
 def clock(seconds: float) -> str:
-    """Seconds as 45 s, 3:05 min or 2:30 h."""
+    """Seconds as 45 s, 3:05 min, 2:30 h or 1,234 h."""
     seconds = round(seconds)
     if seconds < 60:
         return f"{seconds:.0f} s"
     if seconds < 3600:
         return f"{seconds // 60:.0f}:{seconds % 60:02.0f} min"
+    if seconds >= 360_000:
+        return f"{seconds / 3600:,.0f} h"
     return f"{seconds // 3600:.0f}:{seconds % 3600 // 60:02.0f} h"
