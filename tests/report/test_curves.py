@@ -23,6 +23,7 @@ from wholepool.report.curves import curves, methods_of
 from wholepool.report.names import METHOD_NAMES
 from wholepool.report.pages.figure3 import figure3
 from wholepool.report.pages.figure4 import figure4
+from wholepool.report.results import Results
 
 METHODS = ("baseline", "pre", "semi", "pre+semi")
 
@@ -418,12 +419,13 @@ def test_files_exist_in_three_kinds_and_are_the_same_bytes_twice(grid, tmp_path)
     for name in "ab":
         (tmp_path / name / "tables").mkdir(parents=True)
         table_of(only).to_csv(tmp_path / name / "tables/accuracy.csv", index=False)
-    build.write_figures(tmp_path / "a", only, {})
+    build.write_figures(Results(tmp_path / "a", only, {}))
     time.sleep(1.1)  # a date in a file has a resolution of one second
     # Another process, another hash seed.
     code = (
         "import json, pathlib, sys; from wholepool.report import build; "
-        "build.write_figures(pathlib.Path(sys.argv[1]), json.loads(sys.argv[2]), {})"
+        "from wholepool.report.results import Results; "
+        "build.write_figures(Results(pathlib.Path(sys.argv[1]), json.loads(sys.argv[2]), {}))"
     )
     subprocess.run(
         [sys.executable, "-c", code, str(tmp_path / "b"), json.dumps(only)],

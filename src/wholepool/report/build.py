@@ -11,7 +11,7 @@ from wholepool.job.errors import UserError
 from wholepool.job.files import write_text
 from wholepool.job.registry import Plugin, plugins
 from wholepool.report.accuracy import to_csv
-from wholepool.report.results import ACCURACY, RUNS, Grid, Pools, Results
+from wholepool.report.results import ACCURACY, RUNS, Results
 
 FOLDERS = ("tables", "figures")
 #: files that a stage of ours writes there
@@ -62,23 +62,19 @@ def files(folder: str) -> list[str]:
     return [*first, *(name for names in pages(folder).values() for name in names)]
 
 
-def write_tables(folder: Path, grid: Grid, pools: Pools) -> None:
-    """Write accuracy.csv, and make all pages that stand in tables/, of a results folder's runs.csv.
+def write_tables(results: Results) -> None:
+    """Write accuracy.csv, and make all pages that stand in tables/.
 
     The same runs, in any order, and the same grid give the same bytes. Each file appears whole or
     not at all. Raises UserError as `Results.made`, `pages` and the pages do.
     """
-    results = Results(folder, grid, pools)
-    write_text(folder / ACCURACY, to_csv(results.made()))
+    write_text(results.folder / ACCURACY, to_csv(results.made()))
     _make(results, "tables")
 
 
-def write_figures(folder: Path, grid: Grid, pools: Pools) -> None:
-    """Make all pages that stand in figures/, of a results folder's accuracy.csv and runs.csv.
-
-    Raises UserError as `Results`, `pages` and the pages do.
-    """
-    _make(Results(folder, grid, pools), "figures")
+def write_figures(results: Results) -> None:
+    """Make all pages that stand in figures/. Raises UserError as `pages` and the pages do."""
+    _make(results, "figures")
 
 
 def _make(results: Results, folder: str) -> None:

@@ -24,13 +24,17 @@ RUNS, ACCURACY = "tables/runs.csv", "tables/accuracy.csv"
 class Results:
     """The results of a grid.
 
-    `folder` is the results folder, `grid` the plan (see `wholepool.report.accuracy`), and `pools`
-    {data set: content of its pool.json}: n, n_test, height, width, channels, classes and more.
+    `folder` is the results folder that pages write below, `runs_csv` and `accuracy_csv` are what
+    they read, by default from there; `grid` is the plan (see `wholepool.report.accuracy`), and
+    `pools` {data set: content of its pool.json}: n, n_test, height, width, channels, classes and
+    more.
     """
 
     folder: Path
     grid: Grid
     pools: Pools
+    runs_csv: Path | None = None
+    accuracy_csv: Path | None = None
 
     @cached_property
     def runs(self) -> pd.DataFrame:
@@ -38,16 +42,16 @@ class Results:
 
         Raises UserError where a column is missing or two settings stand under one name.
         """
-        return read_runs(self.folder / RUNS)
+        return read_runs(self.runs_csv or self.folder / RUNS)
 
     @cached_property
     def accuracy(self) -> pd.DataFrame:
         """accuracy.csv: one row per cell, mean and std over seeds in percent; see `made`."""
-        return read_accuracy(self.folder / ACCURACY)
+        return read_accuracy(self.accuracy_csv or self.folder / ACCURACY)
 
     def made(self) -> pd.DataFrame:
         """The accuracy of all cells, made of `runs`. Raises UserError as `accuracy_table` does."""
         try:
             return accuracy_table(self.runs, self.grid)
         except UserError as error:
-            raise UserError(f"{self.folder / RUNS}: {error}") from error
+            raise UserError(f"{self.runs_csv or self.folder / RUNS}: {error}") from error

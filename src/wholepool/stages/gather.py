@@ -1,6 +1,7 @@
 """The stages that gather what was made: tables, figures, comparison, landing."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wholepool.job.errors import UserError
 from wholepool.job.log import logger
@@ -16,6 +17,9 @@ from wholepool.stages.options import (
     require,
     stage,
 )
+
+if TYPE_CHECKING:
+    from wholepool.report.results import Results
 
 
 @stage(
@@ -43,22 +47,30 @@ def pretraining(args: Arguments) -> None:
     write_pretraining([Path(path) for path in args.diagnoses], Path(args.out))
 
 
-@stage(files("out"), INFOS, GRID, into=True)
+@stage(files("runs", "out"), INFOS, GRID, into=True)
 def tables(args: Arguments) -> None:
     """Make accuracy.csv and the pages that stand in tables/: the paper's Tables I to III."""
     from wholepool.report.build import write_tables
 
-    require("--grid", args.grid, "experiments", "ablation_strategies")
-    write_tables(Path(args.out).parent, args.grid, pool_infos(args))
+    write_tables(results_of(args))
 
 
-@stage(files("out"), INFOS, GRID, into=True)
+@stage(files("runs", "accuracy", "out"), INFOS, GRID, into=True)
 def figures(args: Arguments) -> None:
     """Make the pages that stand in figures/: the paper's Figures 1 to 4."""
     from wholepool.report.build import write_figures
 
+    write_figures(results_of(args))
+
+
+def results_of(args: Arguments) -> "Results":
+    """What pages are given: they write below the folder in which --out stands."""
+    from wholepool.report.results import Results
+
     require("--grid", args.grid, "experiments", "ablation_strategies")
-    write_figures(Path(args.out).parent, args.grid, pool_infos(args))
+    accuracy = Path(args.accuracy) if "accuracy" in args else None
+    folder = Path(args.out).parent
+    return Results(folder, args.grid, pool_infos(args), Path(args.runs), accuracy)
 
 
 @stage(

@@ -160,12 +160,8 @@ def evaluate(args: Arguments) -> None:
 
     pool = open_pool(args)
     truth = read_test_labels(args.test_labels, pool.classes)
-    probabilities = read_probabilities(args.test_probabilities, None, pool.classes)
-    if len(truth) not in (0, len(probabilities)):
-        raise UserError(
-            f"{args.test_probabilities} has {len(probabilities)} rows for {len(truth)} test "
-            f"labels: {ANEW}"
-        )
+    images = len(truth) or None  # of a test set without labels any number
+    probabilities = read_probabilities(args.test_probabilities, images, pool.classes)
     labeled = labeled_set(args, pool)
     require_answers(args.labeled, labeled, oracle_of(args, pool)(labeled["index"]))
     counts, balance = measures.class_balance(labeled["label"], pool.classes)
