@@ -1,5 +1,6 @@
 """Pages are found, checked and made; their files are whole, and the same bytes twice."""
 
+import importlib
 import os
 import re
 import subprocess
@@ -11,7 +12,6 @@ from grids_of_results import POOLS, plan, runs_of, small_grid
 
 from wholepool.job import registry
 from wholepool.job.errors import UserError
-from wholepool.job.registry import Plugin
 from wholepool.report import build
 from wholepool.report.accuracy import COLUMNS, accuracy_table, read_accuracy, read_runs
 from wholepool.report.results import Results
@@ -163,19 +163,25 @@ def make(results):
 
 @pytest.fixture
 def page(tmp_path, monkeypatch):
-    """Add a page as another package would: `page(text, name)`."""
-    monkeypatch.syspath_prepend(tmp_path)
-    found = dict(registry.plugins("page"))
-    monkeypatch.setattr(build, "plugins", lambda kind: found)
-    registry.declarations.cache_clear()
+    """Add a page as another installed package does, by an entry point: `page(text, name)`."""
+    site = tmp_path / "site-packages"
+    monkeypatch.syspath_prepend(site)
 
     def add(text, name):
-        path = tmp_path / f"lab_{name}.py"
-        path.write_text(text)
-        found[name] = Plugin("page", name, path.stem, path)
+        about = site / f"lab_{name}-1.0.dist-info"
+        about.mkdir(parents=True)
+        (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: lab-{name}\nVersion: 1.0\n")
+        (about / "entry_points.txt").write_text(f"[wholepool.page]\n{name} = lab_{name}\n")
+        (site / f"lab_{name}.py").write_text(text)
+        importlib.invalidate_caches()
+        for cached in (registry.plugins, registry.declarations):
+            cached.cache_clear()
 
     yield add
-    registry.declarations.cache_clear()
+    for cached in (registry.plugins, registry.declarations):
+        cached.cache_clear()
+    for name in [name for name in sys.modules if name.startswith("lab_")]:
+        del sys.modules[name]
 
 
 def test_files_are_known_without_making_them():
