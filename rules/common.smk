@@ -8,7 +8,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from wholepool.grid import plan, slices
+from wholepool.grid import plan, sections, slices
 from wholepool.grid.cells import ALL, INITIAL, Cell, cells, summary
 from wholepool.grid.config import resolve
 from wholepool.grid.versions import version

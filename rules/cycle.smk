@@ -18,7 +18,7 @@ def acquire_settings(wildcards):
 
 def train_version(wildcards):
     """Raised with the stage's, the network's or the SEMI's."""
-    network = dataset_of(wildcards)["network"]["name"]
+    network = sections.word_of(dataset_of(wildcards)["network"])
     return version("train", network=network, semi=words_of(wildcards)["semi"])
 
 
@@ -163,7 +163,7 @@ use rule stage as acquire with:
             budget=lambda wildcards: experiment_of(wildcards)["budget"],
             settings=acquire_settings,
         ),
-        version=lambda wildcards: version("acquire", strategy=wildcards.strategy),
+        version=per_job(lambda wildcards: version("acquire", strategy=wildcards.strategy)),
 
 
 use rule acquire as acquire_with_pseudo_labels with:
@@ -188,4 +188,8 @@ use rule stage as label with:
         **needs(mem_mb=1000, hours=1 / 6),
     params:
         command=cell_command("label", settings=answers),
-        version=lambda wildcards: version("label", oracle=dataset_of(wildcards)["oracle"]),
+        version=per_job(
+            lambda wildcards: version(
+                "label", oracle=sections.word_of(dataset_of(wildcards)["oracle"])
+            )
+        ),

@@ -1,14 +1,34 @@
 import logging
 import os
+import sys
 from pathlib import Path
 
+import lab
 import pytest
 
 from wholepool.graph import conjugate_gradients
+from wholepool.job import registry
+
+TESTS = Path(__file__).parent
+#: folders whose tests start stages, as processes or through `main`, or Snakemake
+WITH_JOBS = {"jobs", "workflow", "stages", "benchmarks"}
 
 # Results carry the commit of the code. Git does not look into this folder from below it, so that
 # the bytes of two runs are equal even when a file was edited, or committed, between them.
 os.environ["GIT_CEILING_DIRECTORIES"] = str(Path(__file__).resolve().parents[1])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark what lies in those folders, so that `make quick` leaves it out, and let it run first.
+
+    It takes longest, and a worker that is left with it at the end would run alone.
+    """
+    folders = {item: set(item.path.relative_to(TESTS).parts) for item in items}
+    for item in items:
+        if WITH_JOBS & folders[item]:
+            item.add_marker("jobs")
+    items.sort(key=lambda item: ("workflow" not in folders[item], not WITH_JOBS & folders[item]))
 
 
 @pytest.fixture
@@ -46,3 +66,20 @@ def solver(request, monkeypatch):
 
         monkeypatch.setattr(conjugate_gradients, "cpu_products", products)
     return request.param
+
+
+@pytest.fixture
+def plugin(tmp_path, monkeypatch):
+    """Install a plug-in from outside the package: plugin(kind, name, code, section=None)."""
+    folder = tmp_path / "lab-site"
+
+    def install(kind, name, code, section=None):
+        lab.write(folder, kind, name, code, section)
+        if str(folder) not in sys.path:
+            monkeypatch.syspath_prepend(str(folder))
+        lab.forget()
+        return registry.get(kind, name)
+
+    yield install
+    monkeypatch.undo()
+    lab.forget()
