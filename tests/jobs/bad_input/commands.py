@@ -124,11 +124,11 @@ COMMANDS: dict[str, dict[str, Any]] = {
     },
     "pretraining": {"diagnoses": ["diagnosis.json"], "out": ">pretraining.csv"},
     "tables": {
-        **{"runs": "results/tables/runs.csv", "grid": json.dumps(PLAN), "info": INFO},
+        **{"grid": json.dumps(PLAN), "info": INFO},
         "out": ">results/tables",
     },
     "figures": {
-        **{"accuracy": "results/tables/accuracy.csv", "grid": json.dumps(PLAN), "info": INFO},
+        **{"grid": json.dumps(PLAN), "info": INFO},
         "out": ">results/figures",
     },
     "show": {"results": "results"},
