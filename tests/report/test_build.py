@@ -34,12 +34,20 @@ def folder_of(path, runs):
     return path
 
 
+def write_tables(folder, grid, pools):
+    build.write_tables(folder / "tables/runs.csv", folder, grid, pools)
+
+
+def write_figures(folder, grid, pools):
+    build.write_figures(folder / "tables/accuracy.csv", folder, grid, pools)
+
+
 def test_files_are_complete_and_the_same_bytes_whatever_the_order_of_runs(grid, tmp_path):
     runs = runs_of(grid)
     folder_of(tmp_path / "a", runs)
     folder_of(tmp_path / "b", runs.sample(frac=1, random_state=3))
     for name in ("a", "b"):
-        build.write_tables(tmp_path / name, grid, POOLS)
+        write_tables(tmp_path / name, grid, POOLS)
     # Nothing temporary is left behind.
     assert sorted(os.listdir(tmp_path / "a/tables")) == sorted([*TABLES, "runs.csv"])
     for name in TABLES:
@@ -61,7 +69,7 @@ def test_files_are_complete_and_the_same_bytes_whatever_the_order_of_runs(grid, 
 
 def test_accuracy_csv_reads_back_as_the_table(grid, tmp_path):
     runs = runs_of(grid, lambda **c: not (c["strategy"] == "ceal" and c["seed"] == 1))
-    build.write_tables(folder_of(tmp_path, runs), grid, POOLS)
+    write_tables(folder_of(tmp_path, runs), grid, POOLS)
     expected = accuracy_table(runs, grid)
     got = read_accuracy(tmp_path / "tables/accuracy.csv")
     for column in COLUMNS:
@@ -82,7 +90,7 @@ def test_names_that_look_like_missing_values_stay_names(tmp_path):
 
 
 def test_a_file_cut_short_is_refused(grid, tmp_path):
-    build.write_tables(folder_of(tmp_path, runs_of(grid)), grid, POOLS)
+    write_tables(folder_of(tmp_path, runs_of(grid)), grid, POOLS)
     for name, read in (("accuracy", read_accuracy), ("runs", read_runs)):
         path = tmp_path / f"tables/{name}.csv"
         lines = path.read_text().splitlines()
@@ -95,7 +103,7 @@ def test_refused_runs_leave_no_file(grid, tmp_path):
     runs = runs_of(grid)
     folder_of(tmp_path, pd.concat([runs, runs]))
     with pytest.raises(ValueError, match=r"runs\.csv: .*twice"):
-        build.write_tables(tmp_path, grid, POOLS)
+        write_tables(tmp_path, grid, POOLS)
     assert os.listdir(tmp_path / "tables") == ["runs.csv"]
 
 
@@ -103,11 +111,11 @@ def test_runs_of_two_settings_under_one_name_are_refused(grid, tmp_path):
     runs = runs_of(grid)
     runs["settings_digest"] = [f"of-{name}" for name in runs["experiment"] + runs["method"]]
     runs.loc[3, "settings_digest"] = ""  # made before runs said it
-    build.write_tables(folder_of(tmp_path / "one", runs), grid, POOLS)
+    write_tables(folder_of(tmp_path / "one", runs), grid, POOLS)
     runs.loc[5, "settings_digest"] = "other"
     row, kept = runs.loc[5], runs.loc[0]
     with pytest.raises(UserError, match="2 different settings") as caught:
-        build.write_tables(folder_of(tmp_path / "two", runs), grid, POOLS)
+        write_tables(folder_of(tmp_path / "two", runs), grid, POOLS)
     for part in (row, kept):
         cell = f"(strategy {part.strategy}, seed {part.seed}, cycle {part.cycle})"
         assert f"{part.settings_digest} {cell}" in str(caught.value)
@@ -129,7 +137,7 @@ def blind(grid, tmp_path):
 
 
 def test_without_a_test_set_accuracies_are_empty_and_tables_have_dashes(grid, blind):
-    build.write_tables(blind, grid, POOLS | {"mnist": {**POOLS["mnist"], "n_test": None}})
+    write_tables(blind, grid, POOLS | {"mnist": {**POOLS["mnist"], "n_test": None}})
     accuracy = read_accuracy(blind / "tables/accuracy.csv")
     unknown = accuracy["experiment"] == "mnist"
     assert accuracy[unknown][["mean", "std"]].isna().all(axis=None)
@@ -145,8 +153,8 @@ def test_without_a_test_set_accuracies_are_empty_and_tables_have_dashes(grid, bl
 
 
 def test_figures_are_made_without_a_test_set(grid, blind):
-    build.write_tables(blind, grid, POOLS)
-    build.write_figures(blind, grid, POOLS)
+    write_tables(blind, grid, POOLS)
+    write_figures(blind, grid, POOLS)
     assert sorted(os.listdir(blind / "figures")) == FIGURES
 
 
@@ -198,7 +206,7 @@ def test_files_are_known_without_making_them():
 def test_a_page_of_another_package_is_made_with_ours(grid, page, tmp_path):
     page(TOY.format(n=2), "toy")
     folder = folder_of(tmp_path / "results", runs_of(grid))
-    build.write_tables(folder, grid, POOLS)
+    write_tables(folder, grid, POOLS)
     n_runs, n_cells = len(runs_of(grid)), len(accuracy_table(runs_of(grid), grid))
     assert (folder / "tables/toy.csv").read_text() == f"{n_runs} {n_cells}"
     assert build.files("tables")[-2:] == ["tables/toy.txt", "tables/toy.csv"]
@@ -210,11 +218,11 @@ def test_a_page_that_leaves_out_a_file_is_named(grid, page, tmp_path):
     folder = folder_of(tmp_path / "results", runs_of(grid))
     wanted = r"lab_lazy\.py: the page lazy declares tables/toy\.csv, but did not write it"
     with pytest.raises(UserError, match=wanted):
-        build.write_tables(folder, grid, POOLS)
+        write_tables(folder, grid, POOLS)
     # nor is an old file taken for a new one
     (folder / "tables/toy.csv").write_text("old")
     with pytest.raises(UserError, match=wanted):
-        build.write_tables(folder, grid, POOLS)
+        write_tables(folder, grid, POOLS)
 
 
 @pytest.mark.parametrize(
@@ -240,7 +248,8 @@ def test_files_that_a_page_cannot_have_are_refused(page, declared, says):
 
 
 def test_results_name_the_file_that_is_missing(grid, tmp_path):
-    results = Results(tmp_path, grid, POOLS)
+    paths = [tmp_path / f"tables/{name}.csv" for name in ("runs", "accuracy")]
+    results = Results(tmp_path, grid, POOLS, *paths)
     for name in ("runs", "accuracy"):
         with pytest.raises(UserError, match=rf"tables/{name}\.csv is missing"):
             getattr(results, name)

@@ -49,7 +49,7 @@ def tables(args: Arguments) -> None:
     from wholepool.report.build import write_tables
 
     require("--grid", args.grid, "experiments", "ablation_strategies")
-    write_tables(Path(args.out).parent, args.grid, pool_infos(args))
+    write_tables(Path(args.runs), Path(args.out).parent, args.grid, pool_infos(args))
 
 
 @stage(files("out"), INFOS, GRID, into=True)
@@ -58,7 +58,7 @@ def figures(args: Arguments) -> None:
     from wholepool.report.build import write_figures
 
     require("--grid", args.grid, "experiments", "ablation_strategies")
-    write_figures(Path(args.out).parent, args.grid, pool_infos(args))
+    write_figures(Path(args.accuracy), Path(args.out).parent, args.grid, pool_infos(args))
 
 
 @stage(
