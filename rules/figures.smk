@@ -16,7 +16,14 @@ use rule stage as figures with:
     resources:
         **needs(mem_mb=2000, hours=1 / 6),
     params:
-        command=command("figures", grid=PLAN, info=INFOS, out=FIGURES),
+        command=command(
+            "figures",
+            runs=f"{TABLES}/runs.csv",
+            accuracy=f"{TABLES}/accuracy.csv",
+            grid=PLAN,
+            info=INFOS,
+            out=FIGURES,
+        ),
         files="",
         version=page_versions("figures"),
 

@@ -60,7 +60,7 @@ use rule stage as tables with:
     resources:
         **needs(mem_mb=2000, hours=1 / 6),
     params:
-        command=command("tables", grid=PLAN, info=INFOS, out=TABLES),
+        command=command("tables", runs=f"{TABLES}/runs.csv", grid=PLAN, info=INFOS, out=TABLES),
         files="",
         version=page_versions("tables"),
 

@@ -121,13 +121,14 @@ def test_files_exist_in_three_kinds_and_are_the_same_bytes_twice(grid, tmp_path)
     for name in "ab":
         (tmp_path / name / "tables").mkdir(parents=True)
         table_of(only).to_csv(tmp_path / name / "tables/accuracy.csv", index=False)
-    build.write_figures(tmp_path / "a/tables/accuracy.csv", tmp_path / "a", only, {})
+    tables = tmp_path / "a/tables"
+    build.write_figures(tables / "runs.csv", tables / "accuracy.csv", tmp_path / "a", only, {})
     time.sleep(1.1)  # a date in a file has a resolution of one second
     # Another process, another hash seed.
     code = (
         "import json, pathlib, sys; from wholepool.report import build; "
         "p = pathlib.Path(sys.argv[1]); grid = json.loads(sys.argv[2]);"
-        "build.write_figures(p / 'tables/accuracy.csv', p, grid, {})"
+        "build.write_figures(p / 'tables/runs.csv', p / 'tables/accuracy.csv', p, grid, {})"
     )
     subprocess.run(
         [sys.executable, "-c", code, str(tmp_path / "b"), json.dumps(only)],

@@ -79,13 +79,11 @@ def write_tables(runs: Path, folder: Path, grid: Grid, pools: Pools) -> None:
     _make(results, "tables")
 
 
-def write_figures(accuracy: Path, folder: Path, grid: Grid, pools: Pools) -> None:
-    """Make all pages that stand in figures/, below a results folder.
+def write_figures(runs: Path, accuracy: Path, folder: Path, grid: Grid, pools: Pools) -> None:
+    """Make all pages that stand in figures/, below a results folder, of runs.csv and accuracy.csv.
 
-    `accuracy` is an accuracy.csv, with runs.csv beside it. Raises UserError as `read_accuracy`,
-    `pages` and the pages do.
+    Raises UserError as `read_runs`, `read_accuracy`, `pages` and the pages do.
     """
-    runs = accuracy.with_name("runs.csv")
     _make(Results(folder, grid, pools, runs, accuracy), "figures")
 
 

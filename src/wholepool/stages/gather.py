@@ -43,7 +43,7 @@ def pretraining(args: Arguments) -> None:
     write_pretraining([Path(path) for path in args.diagnoses], Path(args.out))
 
 
-@stage(files("out"), INFOS, GRID, into=True)
+@stage(files("runs", "out"), INFOS, GRID, into=True)
 def tables(args: Arguments) -> None:
     """Make accuracy.csv and the pages that stand in tables/: the paper's Tables I to III."""
     from wholepool.report.build import write_tables
@@ -52,13 +52,14 @@ def tables(args: Arguments) -> None:
     write_tables(Path(args.runs), Path(args.out).parent, args.grid, pool_infos(args))
 
 
-@stage(files("out"), INFOS, GRID, into=True)
+@stage(files("runs", "accuracy", "out"), INFOS, GRID, into=True)
 def figures(args: Arguments) -> None:
     """Make the pages that stand in figures/: the paper's Figures 1 to 4."""
     from wholepool.report.build import write_figures
 
     require("--grid", args.grid, "experiments", "ablation_strategies")
-    write_figures(Path(args.accuracy), Path(args.out).parent, args.grid, pool_infos(args))
+    runs, accuracy, folder = Path(args.runs), Path(args.accuracy), Path(args.out).parent
+    write_figures(runs, accuracy, folder, args.grid, pool_infos(args))
 
 
 @stage(

@@ -124,12 +124,12 @@ COMMANDS: dict[str, dict[str, Any]] = {
     },
     "pretraining": {"diagnoses": ["diagnosis.json"], "out": ">pretraining.csv"},
     "tables": {
-        **{"grid": json.dumps(PLAN), "info": INFO},
+        **{"runs": "results/tables/runs.csv", "grid": json.dumps(PLAN), "info": INFO},
         "out": ">results/tables",
     },
     "figures": {
-        **{"grid": json.dumps(PLAN), "info": INFO},
-        "out": ">results/figures",
+        **{"runs": "results/tables/runs.csv", "accuracy": "results/tables/accuracy.csv"},
+        **{"grid": json.dumps(PLAN), "info": INFO, "out": ">results/figures"},
     },
     "show": {"results": "results"},
     "land": {"results": "results", "command": "snakemake", "out": ">landed", "commit": "abc"},
