@@ -1,7 +1,6 @@
 """The stages that gather what was made: tables, figures, comparison, landing."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from wholepool.job.errors import UserError
 from wholepool.job.log import logger
@@ -17,9 +16,6 @@ from wholepool.stages.options import (
     require,
     stage,
 )
-
-if TYPE_CHECKING:
-    from wholepool.report.results import Results
 
 
 @stage(
@@ -52,7 +48,8 @@ def tables(args: Arguments) -> None:
     """Make accuracy.csv and the pages that stand in tables/: the paper's Tables I to III."""
     from wholepool.report.build import write_tables
 
-    write_tables(results_of(args))
+    require("--grid", args.grid, "experiments", "ablation_strategies")
+    write_tables(Path(args.runs), Path(args.out).parent, args.grid, pool_infos(args))
 
 
 @stage(files("runs", "accuracy", "out"), INFOS, GRID, into=True)
@@ -60,17 +57,9 @@ def figures(args: Arguments) -> None:
     """Make the pages that stand in figures/: the paper's Figures 1 to 4."""
     from wholepool.report.build import write_figures
 
-    write_figures(results_of(args))
-
-
-def results_of(args: Arguments) -> "Results":
-    """What pages are given: they write below the folder in which --out stands."""
-    from wholepool.report.results import Results
-
     require("--grid", args.grid, "experiments", "ablation_strategies")
-    accuracy = Path(args.accuracy) if "accuracy" in args else None
-    folder = Path(args.out).parent
-    return Results(folder, args.grid, pool_infos(args), Path(args.runs), accuracy)
+    runs, accuracy, folder = Path(args.runs), Path(args.accuracy), Path(args.out).parent
+    write_figures(runs, accuracy, folder, args.grid, pool_infos(args))
 
 
 @stage(
