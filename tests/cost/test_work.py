@@ -310,6 +310,9 @@ def test_a_large_pool_is_searched_approximately(tmp_path, monkeypatch):
         job = next(job for job in jobs(config) if job.rule == "propagate")
         found[source] = next(facts for _, facts, _ in facts_of(job))["search"]
     assert found == {"large": "approximate", "small": "exact"}
+    config = grid(propagation={"search": {"faiss": "IVF16,Flat"}})
+    job = next(job for job in jobs(config) if job.rule == "propagate")
+    assert next(facts for _, facts, _ in facts_of(job))["search"] == "approximate"
 
 
 KNOWN = """

@@ -95,15 +95,14 @@ def step_seconds(row: Mapping[str, Any], size: int) -> float:
 def seconds_of(kind: str, row: Mapping[str, Any], facts: Facts, job: Job) -> float:
     """Seconds of what a job does once, at a measured row's rates: in proportion to the facts.
 
-    But a search grows with a power of the pool, see GROWTH (by faiss as an approximate one).
+    But a search grows with a power of the pool, see GROWTH.
     """
     ratio = {name: facts[name] / row[name] for name in ("n", *NUMBERS) if name in facts}
     if kind == "networks":
         trained = sum(count * step_seconds(row, size) for size, count in job.work.steps.items())
         return ratio["flops"] * (trained + job.work.embedded * float(row["embed"]))
     if kind == "graphs":
-        how = "exact" if facts["search"] == "exact" else "approximate"
-        search = row["search_seconds"] * ratio["n"] ** GROWTH[how]
+        search = row["search_seconds"] * ratio["n"] ** GROWTH[facts["search"]]
         return float(search + row["solve"] * ratio["n"] * ratio["k"] * ratio["classes"])
     if kind == "kmeans":
         return float(row["seconds"] * ratio["n"] * ratio["clusters"] * ratio["dimensions"])

@@ -203,20 +203,11 @@ def toy_embeddings(n: int, dimensions: int, classes: int) -> tuple[np.ndarray, n
     return points.astype(np.float32), labels
 
 
-def timed(propagation: Mapping[str, Any]) -> Facts:
-    """A section `propagation` for few points: an index of faiss may need more to be trained.
-
-    In its place our own approximate search is timed.
-    """
-    by_faiss = isinstance(propagation["search"], Mapping)
-    return {**propagation, **({"search": "approximate"} if by_faiss else {})}
-
-
 def graph_rates(job: Job, facts: Facts, device: torch.device) -> Facts:
     """Of a search for neighbors, and of the rest of a propagation, at `n` points."""
     n, classes, where = min(facts["n"], POINTS[device.type]), facts["classes"], device.type
     points, labels = toy_embeddings(n, facts["dimensions"], classes)
-    settings = timed(job.propagation)
+    settings = dict(job.propagation)
     how = settings["k"], where, settings["search"], settings["recall"]
     searched = repeated(lambda: nearest_neighbors(points, *how))
     known = np.arange(classes), labels[:classes], classes, settings, where
@@ -243,7 +234,7 @@ def strategy_rates(job: Job, facts: Facts, device: torch.device) -> Facts:
     probabilities[np.arange(n), labels] = 0.9
     made: dict[str, Any] = {"embeddings": points, "probabilities": probabilities}
     if "graph" in plugin["NEEDS"]:
-        made["graph"] = normalized_graph(points, timed(job.propagation), "cpu")[0]
+        made["graph"] = normalized_graph(points, job.propagation, "cpu")[0]
     arrays = {name: made[name] for name in plugin["NEEDS"]}
 
     def ask(budget: int) -> None:
