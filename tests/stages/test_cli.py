@@ -16,6 +16,9 @@ from toys import PROPAGATION
 from wholepool import __main__ as cli
 from wholepool.data.pool import Pool
 from wholepool.job.errors import UserError
+from wholepool.job.log import logger
+from wholepool.stages.common import checkpoints, graph_device
+from wholepool.stages.options import STAGES
 
 pytestmark = pytest.mark.usefixtures("clean_process")
 N, CLASSES = 60, 10
@@ -57,14 +60,15 @@ def chain(folder):
     arrays["probabilities"] = ["--probabilities", str(folder / "probabilities.npy")]
     arrays["graph"] = ["--graph", str(folder / "graph.npz")]
     options = ["--settings", json.dumps({"propagation": PROPAGATION, "ceal": CEAL})]
+    asking = [*oracle, "--settings", json.dumps({"oracle": "hidden"})]
 
     def cell(strategy, cycle=0):
-        return ["--cell", f"semi/{strategy}/3/{cycle}"]
+        return ["--cell", f"toy/semi/{strategy}/3/{cycle}"]
 
     commands = [
         data_command(folder),
-        ["label_all", *pool, *oracle, "--out", str(folder / "all_labels.parquet")],
-        ["initial", *pool, *oracle, "--out", labeled[1], "--seed", "3", "--size", "20"],
+        ["label_all", *pool, *asking, "--out", str(folder / "all_labels.parquet")],
+        ["initial", *pool, *asking, "--out", labeled[1], "--seed", "3", "--size", "20"],
         [
             *("propagate", *pool, *labeled, *arrays["embeddings"], *arrays["graph"]),
             *("--out", str(folder / "pseudo.parquet"), *options, *cell("initial")),
@@ -91,11 +95,11 @@ def chain(folder):
         )
     commands += [
         [
-            *("label", *pool, *labeled, "--queries", str(folder / "queries-jlp.parquet"), *oracle),
+            *("label", *pool, *labeled, "--queries", str(folder / "queries-jlp.parquet"), *asking),
             *("--out", str(folder / "next.parquet"), *cell("jlp", cycle=1)),
         ],
         [
-            *("evaluate", *pool, *labeled, *oracle, *cell("initial")),
+            *("evaluate", *pool, *labeled, *asking, *cell("initial")),
             *("--history", str(folder / "history.parquet")),
             *("--test-probabilities", str(folder / "test_probabilities.npy")),
             *("--test-labels", str(folder / "test_labels.npy")),
@@ -222,7 +226,9 @@ def test_draws_of_random_follow_the_seed_or_the_draw_seed(light_stages, tmp_path
     pq.write_table(table.replace_schema_metadata(table.schema.metadata | {b"seed": b"-1"}), labeled)
     for seed, draw_seed in [(3, None), (3, 3), (4, None), (3, 7), (4, 7)]:
         (command,) = [c for c in chain(folder) if c[0] == "acquire" and "random" in c]
-        command = [f"semi/random/{seed}/0" if a == "semi/random/3/0" else a for a in command]
+        command = [
+            f"toy/semi/random/{seed}/0" if a == "toy/semi/random/3/0" else a for a in command
+        ]
         command[command.index("--labeled") + 1] = str(labeled)
         out = str(tmp_path / f"{seed}-{draw_seed}.parquet")
         command[command.index("--out") + 1] = out
@@ -278,12 +284,17 @@ def test_bad_input_gives_code_2_and_one_paragraph(tmp_path):
     assert not (tmp_path / "pool.npy").exists()
 
 
+def replace(monkeypatch, stage, run):
+    """Run another function in a stage's place, with the same command line."""
+    monkeypatch.setitem(STAGES, stage, dataclasses.replace(STAGES[stage], run=run))
+
+
 def fail_with(monkeypatch, error):
     def data(args):
         """Fails."""
         raise error
 
-    monkeypatch.setattr(cli, "data", data)
+    replace(monkeypatch, "data", data)
 
 
 def test_bad_input_is_logged_without_a_traceback(tmp_path, monkeypatch, capsys):
@@ -329,7 +340,7 @@ def test_threads_reach_the_libraries(tmp_path, monkeypatch):
         """Looks around."""
         seen.append([os.environ[name] for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")])
 
-    monkeypatch.setattr(cli, "data", data)
+    replace(monkeypatch, "data", data)
     assert cli.main([*data_command(tmp_path), "--threads", "3"]) == 0
     assert seen == [["3", "3"]]
 
@@ -337,13 +348,13 @@ def test_threads_reach_the_libraries(tmp_path, monkeypatch):
 def test_a_cell_names_the_lines_of_its_job(tmp_path, monkeypatch, capsys):
     def label(args):
         """Says where it is."""
-        cli.logger.info("here %s", args.cell)
+        logger.info("here %s", args.cell.name)
 
-    monkeypatch.setattr(cli, "label", label)
+    replace(monkeypatch, "label", label)
     command = chain(tmp_path)[-2]
     assert command[0] == "label"
     assert cli.main(command) == 0
-    assert capsys.readouterr().err == "[label semi/jlp/3/1] here ('semi', 'jlp', 3, 1)\n"
+    assert capsys.readouterr().err == "[label toy/semi/jlp/3/1] here toy/semi/jlp/3/1\n"
 
 
 def test_a_missing_pool_is_bad_input(tmp_path, capsys):
@@ -361,7 +372,7 @@ def test_a_gpu_that_is_not_there_is_bad_input(light_stages, tmp_path, monkeypatc
         *("--info", str(folder / "pool.json"), "--out", str(tmp_path / "out")),
         *("--history", str(tmp_path / "h"), "--clusters", str(tmp_path / "c")),
         *("--cluster-epochs", str(tmp_path / "e"), "--device", "cuda"),
-        *("--settings", json.dumps({"augment": VIEWS, "network": {}, "pretrain": {}})),
+        *("--settings", json.dumps({"augment": VIEWS, "network": "conv13", "deepcluster": {}})),
     ]
     assert cli.main(command) == 2
     shown = capsys.readouterr().err
@@ -369,61 +380,69 @@ def test_a_gpu_that_is_not_there_is_bad_input(light_stages, tmp_path, monkeypatc
     assert "Traceback" not in shown
 
 
-def test_a_strategy_that_breaks_its_contract_is_named(light_stages, tmp_path, monkeypatch, capsys):
-    from wholepool.strategies import STRATEGIES, Acquisition, Strategy
+ODD = """
+import numpy as np
 
-    def acquire(query):
-        return Acquisition(np.array([query.labeled[0]]), np.zeros(1))
+from wholepool.strategies import Acquisition
 
-    monkeypatch.setitem(STRATEGIES, "random", Strategy("random", acquire, (), (), False))
+
+def acquire(query):
+    picked = np.array({picked})
+    return Acquisition(picked, np.zeros(len(picked)))
+"""
+
+
+@pytest.mark.parametrize(
+    ("picked", "said"),
+    [
+        ("[query.labeled[0]]", "but returned an array (1,)"),
+        ("np.full(query.budget, query.unlabeled[0])", "but asks for an image twice"),
+    ],
+)
+def test_a_strategy_that_breaks_its_contract_is_named(
+    light_stages, tmp_path, plugin, capsys, picked, said
+):
+    plugin("strategy", "odd", ODD.format(picked=picked))
     folder, _, _ = light_stages
     command = next(c for c in chain(folder) if "acquire" in c and "random" in c)
+    command[command.index("--strategy") + 1] = "odd"
     command[command.index("--out") + 1] = str(tmp_path / "queries")
     assert cli.main(command) == 2
-    assert "random" in capsys.readouterr().err
-    assert not (tmp_path / "queries").exists()
-
-
-def test_a_strategy_that_repeats_an_image_is_refused(light_stages, tmp_path, monkeypatch):
-    from wholepool.strategies import STRATEGIES, Acquisition, Strategy
-
-    def acquire(query):
-        return Acquisition(np.full(query.budget, query.unlabeled[0]), np.zeros(query.budget))
-
-    monkeypatch.setitem(STRATEGIES, "random", Strategy("random", acquire, (), (), False))
-    folder, _, _ = light_stages
-    command = next(c for c in chain(folder) if "acquire" in c and "random" in c)
-    command[command.index("--out") + 1] = str(tmp_path / "queries")
-    assert cli.main(command) == 2
+    shown = capsys.readouterr().err
+    assert "strategy odd broke its contract" in shown and said in shown
     assert not (tmp_path / "queries").exists()
 
 
 def test_graph_device(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("wholepool.job.hardware.gpu_present", lambda: False)
-    assert [cli.graph_device(word) for word in ("auto", "cpu", "cuda")] == ["cpu", "cpu", "cuda"]
+    assert [graph_device(word) for word in ("auto", "cpu", "cuda")] == ["cpu", "cpu", "cuda"]
     monkeypatch.setattr("wholepool.job.hardware.gpu_present", lambda: True)
-    assert [cli.graph_device(word) for word in ("auto", "cpu", "cuda")] == ["cuda", "cpu", "cuda"]
+    assert [graph_device(word) for word in ("auto", "cpu", "cuda")] == [
+        "cuda",
+        "cpu",
+        "cuda",
+    ]
     # a GPU that torch cannot use, such as beside a CPU build
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    assert cli.graph_device("auto") == "cpu"
+    assert graph_device("auto") == "cpu"
     with pytest.raises(UserError, match="torch finds no CUDA device"):
-        cli.graph_device("cuda")
+        graph_device("cuda")
 
 
 def test_a_checkpoint_is_of_one_pool_and_its_normalization_and_weights_of_no_version(tmp_path):
     pool = Pool(np.zeros((4, 8, 8, 1), np.uint8), "toy", ("a", "b"), (0.5,), (0.2,), "print")
     args = SimpleNamespace(stage="train", settings={}, out=f"{tmp_path}/model.safetensors")
     args.checkpoint_seconds = 300
-    one = cli.checkpoints(args, pool)
+    one = checkpoints(args, pool)
     for change in (
         {"mean": (0.4,)},
         {"std": (0.3,)},
         {"fingerprint": "x"},
         {"class_names": ("a",)},
     ):
-        assert cli.checkpoints(args, dataclasses.replace(pool, **change)).key != one.key
+        assert checkpoints(args, dataclasses.replace(pool, **change)).key != one.key
     assert one.folder == tmp_path / "model.checkpoints"
-    again = cli.checkpoints(args, pool)
+    again = checkpoints(args, pool)
     again.identity["versions"] = "others"
     assert again.key == one.key and again.identity != one.identity
