@@ -23,7 +23,7 @@ test-all: .venv/installed
 check: .venv/installed
 	@source $(BIN)/activate && \
 	ruff check . && ruff format --check . && mypy && \
-	snakefmt --check Snakefile rules && snakemake --lint
+	snakefmt --check Snakefile workflow/Snakefile rules && snakemake --lint
 
 # Linux on x86-64 gets the lock: these files, by their hashes, and nothing else (setuptools, which
 # builds the package, is among them). Elsewhere pip resolves pyproject.toml's ranges

@@ -7,7 +7,7 @@ from snakemake.utils import min_version
 min_version("9.16")
 
 # not workflow.source_path: that is another path in every run, so jobs that have it would run again
-ROOT = Path(str(workflow.current_basedir))
+ROOT = Path(workflow.current_basedir)
 # the package of this checkout, whether it is installed or not
 sys.path.insert(0, str(ROOT / "src"))
 
@@ -22,6 +22,7 @@ report: "workflow/report/workflow.rst"
 
 
 include: "rules/common.smk"
+include: "rules/stage.smk"
 include: "rules/driver.smk"
 include: "rules/data.smk"
 include: "rules/pretrain.smk"

@@ -4,11 +4,6 @@ TABLES = f"{RESULTS}/tables"
 GIVEN = json.dumps(config, separators=(",", ":"))
 
 
-def item(name, label, category="Tables"):
-    """An output that Snakemake's report shows."""
-    return report(name, caption=f"../workflow/report/{label}.rst", category=category)
-
-
 use rule stage as runs with:
     input:
         metrics=all_metrics,

@@ -1,7 +1,6 @@
 """The workflow in the hands of others: parsed without our package, deployed from another folder."""
 
 import importlib.metadata
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -120,17 +119,6 @@ def test_a_module_of_it_plans_all_jobs(deployed, tmp_path_factory):
     whole = plan(ROOT, "--snakefile", ROOT / "workflow" / "Snakefile", *line)
     assert plan(deployed(ROOT / "workflow" / "Snakefile")) == whole
     assert whole["total"] == 77
-
-
-def test_it_is_a_module_of_a_workflow_at_a_commit(deployed):
-    """As the catalogue deploys it: Snakemake fetches the Snakefiles, the package is installed."""
-    git = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, env=os.environ
-    )
-    if git.returncode != 0:
-        pytest.skip("this copy is no checkout of git")
-    folder = deployed(f"git+file://{ROOT}/workflow/Snakefile@{git.stdout.strip()}")
-    assert plan(folder)["train"] == 14
 
 
 @pytest.mark.long
