@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: demo test test-all check bench lock audit clean
+.PHONY: demo test test-all check reference bench lock audit clean
 
 demo: .venv/installed
 	@source $(BIN)/activate && snakemake --cores all all_tables all_figures
@@ -24,6 +24,10 @@ check: .venv/installed
 	@source $(BIN)/activate && \
 	ruff check . && ruff format --check . && mypy && \
 	snakefmt --check Snakefile workflow/Snakefile rules && snakemake --lint
+
+# docs/config.md and its JSON schema, from the keys as they are
+reference: .venv/installed
+	@$(BIN)/python tools/config_reference.py
 
 # Linux on x86-64 gets the lock: these files, by their hashes, and nothing else (setuptools, which
 # builds the package, is among them). Elsewhere pip resolves pyproject.toml's ranges
