@@ -25,9 +25,10 @@ check: .venv/installed
 	ruff check . && ruff format --check . && mypy && \
 	snakefmt --check Snakefile workflow/Snakefile rules && snakemake --lint
 
-# docs/config.md and its JSON schema, from the keys as they are
+# docs/config.md and its JSON schema, from the keys as they are; the modules in docs/layout.md
 reference: .venv/installed
 	@$(BIN)/python tools/config_reference.py
+	@$(BIN)/python tools/layout_reference.py
 
 # Linux on x86-64 gets the lock: these files, by their hashes, and nothing else (setuptools, which
 # builds the package, is among them). Elsewhere pip resolves pyproject.toml's ranges
