@@ -57,7 +57,7 @@ def make(path: Path, data: Path, source: str) -> None:
     arrays = {"labels": images.train_labels}
     for stage, (count, epochs) in zip(STAGES, PLAN, strict=True):
         chosen = labeled[:count]
-        sup = {"epochs": epochs, "batch_size": 128, "lr": 0.2, "cosine_epochs": 2 * epochs}
+        sup = {"epochs": epochs, "batch_size": 128, "lr": 0.2, "cosine_period": 2}
         settings = {
             "sup": sup | {"drop_last": True},
             "optimizer": {"momentum": 0.9, "nesterov": True, "weight_decay": 2e-4},

@@ -28,7 +28,8 @@ def train(width: float, epochs: int, labels: int, device: str) -> None:
     import torch
 
     from wholepool.data.pool import Pool
-    from wholepool.learn.networks.conv13 import Network, device_for
+    from wholepool.learn.device import device_for
+    from wholepool.learn.networks.conv13 import Network
     from wholepool.learn.training import train as fit
     from wholepool.learn.views import Views
 
@@ -44,7 +45,7 @@ def train(width: float, epochs: int, labels: int, device: str) -> None:
     def sup(epochs: int) -> None:
         settings = {
             "optimizer": {"momentum": 0.9, "weight_decay": 2e-4, "nesterov": True},
-            "sup": {"epochs": epochs, "batch_size": 32, "lr": 0.01, "cosine_epochs": epochs + 1}
+            "sup": {"epochs": epochs, "batch_size": 32, "lr": 0.01, "cosine_period": 1.05}
             | {"drop_last": False},
         }
         fit(network, views, np.arange(labels), np.arange(labels) % 10, settings, rng)

@@ -111,8 +111,7 @@ def ours(
     network: Network, views: Views, labeled: np.ndarray, size: int, epochs: int
 ) -> Callable[[], float]:
     """SUP on images of the pool; returns the last epoch's mean loss."""
-    period = 1.05 * epochs
-    sup = {"epochs": epochs, "batch_size": size, "lr": RATE, "cosine_epochs": period}
+    sup = {"epochs": epochs, "batch_size": size, "lr": RATE, "cosine_period": 1.05}
     settings = {"sup": sup | {"drop_last": False}, "optimizer": OPTIMIZER}
     rng = np.random.default_rng(0)
 
@@ -196,7 +195,7 @@ def equality(width: float, precision: str, batch: int, views: Views) -> str:
     one = views.plain(slice(0, batch)).contiguous()
     losses = [float(peer_step(both[0], sgd_of(both[0]), (one, labels), RATE, device))]
     still = views_of(views.stored, device, translate=0, flip=False)
-    sup = {"epochs": 1, "batch_size": batch, "lr": RATE, "cosine_epochs": 1, "drop_last": False}
+    sup = {"epochs": 1, "batch_size": batch, "lr": RATE, "cosine_period": 1, "drop_last": False}
     settings = {"sup": sup, "optimizer": OPTIMIZER}
     rng = np.random.default_rng(0)
     losses.append(train(both[1], still, indices, indices % CLASSES, settings, rng)[0]["loss"])

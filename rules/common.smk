@@ -8,7 +8,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from wholepool.grid import plan, slices
+from wholepool.grid import plan, sections, slices
 from wholepool.grid.cells import ALL, INITIAL, Cell, cells, summary
 from wholepool.grid.config import resolve
 from wholepool.grid.versions import version
@@ -260,7 +260,7 @@ def acquire_settings(wildcards):
 
 def train_version(wildcards):
     """Raised with the stage's, the network's or the SEMI's."""
-    network = dataset_of(wildcards)["network"]["name"]
+    network = sections.word_of(dataset_of(wildcards)["network"])
     return version("train", network=network, semi=words_of(wildcards)["semi"])
 
 

@@ -128,7 +128,7 @@ use rule stage as acquire with:
             budget=lambda wildcards: experiment_of(wildcards)["budget"],
             settings=acquire_settings,
         ),
-        version=lambda wildcards: version("acquire", strategy=wildcards.strategy),
+        version=per_job(lambda wildcards: version("acquire", strategy=wildcards.strategy)),
 
 
 use rule acquire as acquire_with_pseudo_labels with:
@@ -153,4 +153,8 @@ use rule stage as label with:
         **needs(mem_mb=1000, hours=1 / 6),
     params:
         command=cell_command("label", settings=answers),
-        version=lambda wildcards: version("label", oracle=dataset_of(wildcards)["oracle"]),
+        version=per_job(
+            lambda wildcards: version(
+                "label", oracle=sections.word_of(dataset_of(wildcards)["oracle"])
+            )
+        ),

@@ -26,7 +26,11 @@ use rule stage as data with:
             name=lambda wildcards: wildcards.dataset,
             settings=lambda wildcards: slices.data(DATASETS[wildcards.dataset]),
         ),
-        version=lambda wildcards: version("data", source=DATASETS[wildcards.dataset]["source"]),
+        version=per_job(
+            lambda wildcards: version(
+                "data", source=sections.word_of(DATASETS[wildcards.dataset]["source"])
+            )
+        ),
 
 
 use rule stage as initial with:
@@ -47,7 +51,11 @@ use rule stage as initial with:
             size=lambda wildcards: experiment_of(wildcards)["initial"],
             settings=answers,
         ),
-        version=lambda wildcards: version("initial", oracle=dataset_of(wildcards)["oracle"]),
+        version=per_job(
+            lambda wildcards: version(
+                "initial", oracle=sections.word_of(dataset_of(wildcards)["oracle"])
+            )
+        ),
 
 
 # full supervision: the oracle labels all that it knows
@@ -66,4 +74,8 @@ use rule stage as label_all with:
         command=command(
             "label_all", settings=lambda wildcards: slices.answers(DATASETS[wildcards.dataset])
         ),
-        version=lambda wildcards: version("label_all", oracle=DATASETS[wildcards.dataset]["oracle"]),
+        version=per_job(
+            lambda wildcards: version(
+                "label_all", oracle=sections.word_of(DATASETS[wildcards.dataset]["oracle"])
+            )
+        ),

@@ -18,7 +18,7 @@ use rule stage as pretrain with:
         **needs(mem_mb=8000, hours=24, gpu=GPU),
     params:
         command=command("pretrain", pre=lambda w: w.pre, settings=pretrain_settings),
-        version=lambda wildcards: version("pretrain", pretrain=wildcards.pre),
+        version=per_job(lambda wildcards: version("pretrain", pretrain=wildcards.pre)),
 
 
 use rule pretrain as features with:
@@ -30,7 +30,7 @@ use rule pretrain as features with:
         pre=with_gift("features"),
     params:
         command=command("features", pre=lambda w: w.pre, settings=pretrain_settings),
-        version=lambda wildcards: version("features", pretrain=wildcards.pre),
+        version=per_job(lambda wildcards: version("features", pretrain=wildcards.pre)),
 
 
 use rule stage as diagnose with:

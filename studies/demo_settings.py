@@ -25,7 +25,7 @@ from wholepool.grid.config import resolve
 from wholepool.job.randomness import generator
 from wholepool.learn.embedding import embed
 from wholepool.learn.networks.conv13 import Network
-from wholepool.learn.pretrain.deepcluster import deepcluster, pixels
+from wholepool.learn.pretrain.deepcluster import pixels, pretrain
 from wholepool.learn.views import Views
 from wholepool.report.metrics import normalized_mutual_information
 
@@ -75,9 +75,8 @@ def main() -> None:
         augment = dataset["augment"]
         views = Views(pool, **augment)
         began = time.process_time()
-        result = deepcluster(
-            network, views, pool.classes, dataset["pretrain"] | change, generator("demo")
-        )
+        settings = {"deepcluster": dataset["deepcluster"] | change}
+        result = pretrain(network, views, pool.classes, settings, generator("demo"))
         seconds = time.process_time() - began
         nmi = normalized_mutual_information(result.clusters[-1], truth)
         loss = result.history[-1]["loss"]

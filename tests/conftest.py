@@ -1,10 +1,13 @@
 import logging
 import os
+import sys
 from pathlib import Path
 
+import lab
 import pytest
 
 from wholepool.graph import conjugate_gradients
+from wholepool.job import registry
 
 # Results carry the commit of the code. Git does not look into this folder from below it, so that
 # the bytes of two runs are equal even when a file was edited, or committed, between them.
@@ -46,3 +49,20 @@ def solver(request, monkeypatch):
 
         monkeypatch.setattr(conjugate_gradients, "cpu_products", products)
     return request.param
+
+
+@pytest.fixture
+def plugin(tmp_path, monkeypatch):
+    """Install a plug-in from outside the package: plugin(kind, name, code, section=None)."""
+    folder = tmp_path / "lab-site"
+
+    def install(kind, name, code, section=None):
+        lab.write(folder, kind, name, code, section)
+        if str(folder) not in sys.path:
+            monkeypatch.syspath_prepend(str(folder))
+        lab.forget()
+        return registry.get(kind, name)
+
+    yield install
+    monkeypatch.undo()
+    lab.forget()

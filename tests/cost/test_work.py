@@ -3,6 +3,7 @@
 import collections
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,8 +16,8 @@ from wholepool.data.pool import Pool
 from wholepool.grid.config import resolve
 from wholepool.job.errors import UserError
 from wholepool.learn.networks.conv13 import Network, flops, state_bytes
-from wholepool.learn.pretrain import PRETRAININGS
-from wholepool.learn.semi import SEMIS
+from wholepool.learn.pretrain import deepcluster
+from wholepool.learn.semi import label_propagation
 from wholepool.learn.training import train
 from wholepool.learn.views import Views
 
@@ -78,15 +79,14 @@ def test_counted_images_are_those_of_a_real_training(method, semi, monkeypatch):
 
     network.forward = counting
     propagations = []
-    semi_of = SEMIS["label_propagation"]
 
     def spy(state):
         propagations.append(len(state.embeddings))
-        return semi_of.pseudo_label(state)
+        return label_propagation.pseudo_label(state)
 
     chosen = None
     if words["semi"] != "none":
-        chosen = type(semi_of)("spy", spy, semi_of.options)
+        chosen = SimpleNamespace(pseudo_label=spy)
     views = Views(toy_pool(n), **dataset["augment"])
     history = train(
         network, views, labels, labels % 10, experiment, np.random.default_rng(0), chosen
@@ -101,12 +101,11 @@ def test_counted_images_are_those_of_a_real_training(method, semi, monkeypatch):
     "changes", [{}, {"pixel_epochs": 0}, {"reassign_steps": 3, "epochs": 6}, {"drop_last": True}]
 )
 def test_counted_images_are_those_of_a_real_pretraining(changes):
-    settings = grid(pretrain=changes)["datasets"]["digits"]["pretrain"]
+    settings = grid(deepcluster=changes)["datasets"]["digits"]["deepcluster"]
     pool = toy_pool(90)
     network = Network(1, 10, width=1 / 16)
-    result = PRETRAININGS["deepcluster"](
-        network, Views(pool, 1, False), 10, settings, np.random.default_rng(0), None
-    )
+    views, given = Views(pool, 1, False), {"deepcluster": settings}
+    result = deepcluster.pretrain(network, views, 10, given, np.random.default_rng(0))
     steps, pixels, embeddings = cost.deepcluster(90, settings)
     assert sum(k * v for k, v in steps.items()) == sum(row["images"] for row in result.history)
     assert pixels + embeddings == len(result.clusters)

@@ -4,8 +4,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wholepool.data.oracles.hidden import initial_set
-from wholepool.learn.training import cut, draw, take
+from wholepool.data.oracles import initial_set
+from wholepool.learn.loop import cut
+from wholepool.learn.training import draw, take
 
 SEEDS = st.integers(0, 2**32)
 #: certainties as propagation gives them, float32: zeros, ties, tiny ones

@@ -12,7 +12,7 @@ def experiment(cycles=5, seeds=(0, 1, 2), **strategies):
         "seeds": list(seeds),
         "sup": {"batch_size": 10, "epochs": 3},
         "semi": {"batch_size": 64, "epochs": 3},
-        "full_supervision": None,
+        "published_accuracy": None,
         "methods": {
             method: {"labels": "acquired", "pre": False, "semi": False, "strategies": names}
             for method, names in strategies.items()
@@ -59,7 +59,7 @@ def test_cells_of_a_plan_by_hand():
     ]
 
 
-def test_full_supervision_is_one_cell_a_seed():
+def test_published_accuracy_is_one_cell_a_seed():
     plan = {"one": experiment(3, (4, 7), baseline=["random"])}
     plan["one"]["methods"]["full"] = {
         "labels": "all",

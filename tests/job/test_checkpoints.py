@@ -1,4 +1,4 @@
-"""Checkpoints: whole or not used, and a training that stops at any step ends in the same bits."""
+"""Checkpoints: what they hold, which one is used, when one is written."""
 
 import math
 import os
@@ -7,16 +7,11 @@ import signal
 import numpy as np
 import pytest
 import torch
+from bits import same
 
-from wholepool.data.pool import Pool, channel_statistics
 from wholepool.job import checkpoints as resume
 from wholepool.job.checkpoints import Checkpoints, digest, packed, unpacked
 from wholepool.job.errors import Interrupted
-from wholepool.learn.networks.conv13 import Network
-from wholepool.learn.pretrain import PRETRAININGS
-from wholepool.learn.semi import SEMIS
-from wholepool.learn.training import train
-from wholepool.learn.views import Views
 
 torch.set_num_threads(1)
 IDENTITY = {"settings": "a", "labels": "b"}
@@ -34,19 +29,6 @@ def state(number=0):
         "arrays": [np.arange(3), np.zeros((0, 2), np.float32), np.array([True])],
         "nested": {"loss": [0.1, math.nan], "phase": "sup"},
     }
-
-
-def same(one, other):
-    """Equal in value and kind, to the bit; NaN equals NaN."""
-    if isinstance(one, torch.Tensor):
-        return one.stride() == other.stride() and one.dtype == other.dtype and one.equal(other)
-    if isinstance(one, np.ndarray):
-        return one.dtype == other.dtype and np.array_equal(one, other)
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
-    if isinstance(one, list):
-        return len(one) == len(other) and all(map(same, one, other))
-    return type(one) is type(other) and (one == other or one != one)
 
 
 def kept(folder, identity=IDENTITY, seconds=0.0):
@@ -283,137 +265,3 @@ def test_a_training_goes_on_where_no_checkpoint_can_be_written(tmp_path, caplog)
     tmp_path.mkdir()
     keep.reached(lambda: state(2))
     assert kept(tmp_path).load()["number"] == 2
-
-
-# a training that stops at any step
-
-
-class Stopping(Checkpoints):
-    """Stops by a signal before the `last`-th step; counts them."""
-
-    def __init__(self, folder, last=None):
-        super().__init__(folder, IDENTITY, 3600)
-        self.steps, self.last = 0, last
-
-    def reached(self, state):
-        self.steps += 1
-        if self.steps == self.last:
-            self.signal = signal.SIGTERM
-        super().reached(state)
-
-
-N, CLASSES = 40, 4
-
-
-def toy_pool():
-    rng = np.random.default_rng(0)
-    images = rng.integers(0, 255, size=(N, 12, 12, 1), dtype=np.uint8)
-    mean, std = channel_statistics(images)
-    return Pool(images, "toy", tuple("abcd"), tuple(mean), tuple(std), "")
-
-
-PROPAGATION = {
-    **{"k": 5, "search": "exact", "recall": 0.99, "gamma": 3, "clip": True, "alpha": 0.99},
-    **{"graph": "reciprocal", "labels": "onehot", "tolerance": 1e-6, "max_iterations": 100},
-    "normalize_weights": False,
-}
-SEMI = {
-    **{"epochs": 4, "sup_epochs": None, "batch_size": 9, "labeled_size": 4, "lr": 0.1},
-    **{"labeled_draw": "permutations", "cosine_epochs": 4.2, "epoch_share": 0.5},
-    **{"draw": "replacement", "first_epochs": 2, "drop_last": True, "weighted_loss": True},
-}
-SETTINGS = {
-    "optimizer": {"momentum": 0.9, "nesterov": True, "weight_decay": 2e-4},
-    "sup": {"epochs": 3, "batch_size": 4, "lr": 0.1, "cosine_epochs": 3.2, "drop_last": False},
-    "semi": SEMI,
-    "propagation": PROPAGATION,
-}
-
-
-def trained(keep, semi=True, view="augmented"):
-    """Weights and history of a training from the same start, on what `keep` has."""
-    torch.manual_seed(1)
-    network = Network(1, CLASSES, width=1 / 16, dropout=0.5)
-    views = Views(toy_pool(), 1, True, view)
-    labeled = np.array([0, 1, 2, 3, 8, 9])
-    history = train(
-        *(network, views, labeled, (labeled % CLASSES).astype(np.int32), SETTINGS),
-        *(np.random.default_rng(2), SEMIS["label_propagation"] if semi else None),
-        pseudo_labeled=(np.array([20, 21]), np.array([1, 2])),
-        keep=keep,
-    )
-    return network.state_dict(), history
-
-
-PRETRAIN = {
-    **{"epochs": 5, "batch_size": 16, "lr": 0.05, "lr_decay": "cosine", "momentum": 0.9},
-    **{"nesterov": True, "weight_decay": 2e-4, "clusters_per_class": 2, "kmeans_iterations": 3},
-    **{"empty_clusters": "split", "kmeans_start": "new", "drop_last": False, "head": "reset"},
-    **{"sampling": "clusters", "pca": None, "whiten": False, "pixel_epochs": 0},
-    "reassign_steps": 0,
-}
-SCHEDULES = {
-    "every epoch": {},
-    "pixels first": {"pixel_epochs": 2, "head": "keep", "kmeans_start": "same"},
-    "by steps": {"reassign_steps": 5, "drop_last": True, "sampling": "images"},
-}
-
-
-def pretrained(keep, **changes):
-    torch.manual_seed(1)
-    network = Network(1, CLASSES, width=1 / 16, dropout=0.5)
-    views = Views(toy_pool(), 1, True, "augmented")
-    result = PRETRAININGS["deepcluster"](
-        *(network, views, CLASSES, PRETRAIN | changes, np.random.default_rng(2), None, keep)
-    )
-    return network.state_dict(), (result.history, list(result.clusters), result.cluster_epochs)
-
-
-WORK = {"sup": lambda keep: trained(keep, semi=False), "semi": trained} | {
-    f"pretrain, {name}": lambda keep, changes=changes: pretrained(keep, **changes)
-    for name, changes in SCHEDULES.items()
-}
-
-
-@pytest.mark.parametrize("name", WORK)
-def test_a_training_that_stops_before_any_step_ends_in_the_same_bits(tmp_path, name):
-    whole = Stopping(tmp_path / "whole")
-    expected = [list(part) if isinstance(part, tuple) else part for part in WORK[name](whole)]
-    assert whole.steps > 5
-    for last in range(1, whole.steps + 1):
-        folder = tmp_path / str(last)
-        with pytest.raises(Interrupted):
-            WORK[name](Stopping(folder, last))
-        again = Stopping(folder)
-        found = [list(part) if isinstance(part, tuple) else part for part in WORK[name](again)]
-        assert again.resumed == 1
-        # the step that it stopped before is the first that is done
-        assert again.steps == whole.steps - last + 1
-        assert same(found, expected), f"stopped before step {last}"
-
-
-def test_a_training_that_stops_before_every_step_ends_in_the_same_bits(tmp_path):
-    expected = list(trained(Stopping(None)))
-    attempts = 0
-    while True:
-        attempts += 1
-        try:
-            found = list(trained(Stopping(tmp_path, 2)))
-            break
-        except Interrupted:
-            pass
-    assert attempts > 15
-    assert same(found, expected)
-
-
-def test_the_optimizers_memory_is_needed(tmp_path):
-    """The test above would notice a state that is not put back: here, the momenta."""
-    expected = trained(Stopping(None))[0]
-    with pytest.raises(Interrupted):
-        trained(Stopping(tmp_path, 6))
-    (path,) = tmp_path.iterdir()
-    header, found = unpacked(path.read_bytes())
-    for buffer in found["optimizer"]:
-        buffer.zero_()
-    path.write_bytes(packed(header, found))
-    assert not same(trained(Stopping(tmp_path))[0], expected)

@@ -15,7 +15,7 @@ import time
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from workflow.running import ROOT, TINY
+from workflow.running import TINY
 
 from wholepool.grid.config import resolve
 from wholepool.job.checkpoints import number_of, unpacked
@@ -24,7 +24,8 @@ KILLS = 24  # in all, over PRE, SUP and SEMI
 SERVER = """
 import json, os, sys
 import scipy.sparse, torch
-import wholepool.learn.pretrain, wholepool.learn.semi, wholepool.learn.training
+import wholepool.learn.pretrain.deepcluster, wholepool.learn.semi.label_propagation
+import wholepool.learn.training
 from wholepool.__main__ import main
 torch.set_num_threads(1)
 for line in sys.stdin:
@@ -63,10 +64,10 @@ def start():
 def stages(tmp_path_factory, start):
     """(stage, folder) -> the stage's command; the pool and the initial labels are there."""
     config = yaml.safe_load(TINY.read_text()) | {"checkpoint_seconds": 0}
-    config["pretrain"] = config["pretrain"] | {"epochs": 12}
-    config["sup"] = config["sup"] | {"epochs": 25, "cosine_epochs": 26.25, "batch_size": 5}
-    config["semi"] = config["semi"] | {"epochs": 8, "cosine_epochs": 8.4, "batch_size": 24}
-    grid = resolve(config, ROOT / "workflow" / "schemas" / "config.schema.yaml")
+    config["deepcluster"] = config["deepcluster"] | {"epochs": 12}
+    config["sup"] = config["sup"] | {"epochs": 25, "batch_size": 5}
+    config["semi"] = config["semi"] | {"epochs": 8, "batch_size": 24}
+    grid = resolve(config)
     dataset, experiment = grid["datasets"]["digits"], grid["experiments"]["tiny"]
     settings = json.dumps(dataset | experiment)
     data = tmp_path_factory.mktemp("data")
@@ -81,7 +82,7 @@ def stages(tmp_path_factory, start):
             more = ["--clusters", f"{folder}/clusters.npy"]
             more += ["--cluster-epochs", f"{folder}/cluster_epochs.json", "--pre", "deepcluster"]
             return ["pretrain", *pool, *common, *out, *more]
-        cell = ["--cell", "pre+semi/random/0/0", "--labeled", labeled]
+        cell = ["--cell", "tiny/pre+semi/random/0/0", "--labeled", labeled]
         return ["train", *pool, *common, *out, *cell, "--semi", "label_propagation"]
 
     for argv in (
@@ -90,7 +91,10 @@ def stages(tmp_path_factory, start):
             *(*oracle, "--test-images", f"{data}/test_images.npy"),
             *("--test-labels", f"{data}/test_labels.npy"),
         ],
-        ["initial", *pool, *oracle, "--seed", "0", "--size", "10", "--out", labeled],
+        [
+            *("initial", *pool, *oracle, "--settings", settings),
+            *("--seed", "0", "--size", "10", "--out", labeled),
+        ],
     ):
         _, wait = start(argv, data / "log")
         assert wait() == 0, (data / "log").read_text()

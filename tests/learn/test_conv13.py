@@ -7,14 +7,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from wholepool.learn.device import device_for
 from wholepool.learn.networks import conv13 as module
-from wholepool.learn.networks.conv13 import (
-    Network,
-    device_for,
-    embedding_dim,
-    parameter_count,
-    trunk_state,
-)
+from wholepool.learn.networks.conv13 import Network, embedding_dim
+from wholepool.learn.weights import trunk_state
 
 torch.set_num_threads(1)
 NARROW = 1 / 16
@@ -23,6 +19,10 @@ NARROW = 1 / 16
 def build(seed=0, channels=3, classes=10, **changes):
     torch.manual_seed(seed)
     return Network(channels, classes, **{"width": NARROW, "dropout": 0.0} | changes)
+
+
+def parameter_count(network):
+    return sum(parameter.numel() for parameter in network.parameters())
 
 
 def images(count=4, channels=3, size=16, seed=0):

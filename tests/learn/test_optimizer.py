@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from wholepool.learn.optimizer import Sgd, cosine
+from wholepool.learn.optimizer import Sgd, annealed, cosine
 
 torch.set_num_threads(1)
 
@@ -36,6 +36,14 @@ def test_cosine_takes_fractional_epochs():
     expected = 0.05 * 0.5 * (1 + math.cos(math.pi * 3.5 / 10))
     assert cosine(0.05, 3.5, 10) == pytest.approx(expected, rel=1e-12)
     assert cosine(0.05, 3.5, 10) < cosine(0.05, 3, 10)
+
+
+@pytest.mark.parametrize(("epochs", "period", "zero"), [(200, 1.05, 210.0), (3, 1.05, 3.15)])
+def test_the_period_is_a_multiple_of_the_epochs(epochs, period, zero):
+    """To the bit, as if the product were written out: 1.05 * 3 is 3.1500000000000004."""
+    section = {"lr": 0.2, "epochs": epochs, "cosine_period": period}
+    for epoch in (0.0, 0.3, 1.7, epochs - 0.5, 2.0 * epochs):
+        assert annealed(section, epoch) == cosine(0.2, epoch, zero)
 
 
 def small_model():

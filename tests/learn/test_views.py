@@ -160,7 +160,7 @@ def test_views_do_not_alter_a_read_only_pool():
     images.setflags(write=False)
     before = images.copy()
     views = Views(pool_of(images), 2, True)
-    views.images.zero_()
+    views.rows.zero_()
     assert np.array_equal(images, before)
 
 
@@ -177,7 +177,7 @@ def stored_pool(folder, count=40):
 def test_streamed_views_are_the_resident_ones_to_the_bit(tmp_path):
     pool = stored_pool(tmp_path)
     resident, streamed = Views(pool, 3, True), Views(pool, 3, True, memory_mb=0)
-    assert resident.images is not None and streamed.images is None
+    assert resident.rows is not None and streamed.rows is None
     assert len(streamed) == len(resident) == 40
     indices = np.array([7, 0, 7, 39])
     for where in (slice(5, 30), torch.as_tensor(indices)):
@@ -192,15 +192,15 @@ def test_streamed_views_are_the_resident_ones_to_the_bit(tmp_path):
 
 def test_a_pool_is_resident_up_to_its_limit():
     images = np.zeros((4, 512, 512, 1), dtype=np.uint8)  # 1 MiB
-    assert Views(pool_of(images), 0, False, memory_mb=1).images is not None
-    assert Views(pool_of(images[:3]), 0, False, memory_mb=1).images is not None
+    assert Views(pool_of(images), 0, False, memory_mb=1).rows is not None
+    assert Views(pool_of(images[:3]), 0, False, memory_mb=1).rows is not None
     more = np.zeros((5, 512, 512, 1), dtype=np.uint8)
-    assert Views(pool_of(more), 0, False, memory_mb=1).images is None
+    assert Views(pool_of(more), 0, False, memory_mb=1).rows is None
 
 
 def test_without_a_limit_half_of_the_memory_is_left(monkeypatch):
     monkeypatch.setattr("wholepool.learn.views.available_memory", lambda: 1000)
     assert room(torch.device("cpu"), None) == 500
     images = random_images(1, 10, 10, 5)
-    assert Views(pool_of(images), 0, False).images is not None
-    assert Views(pool_of(np.concatenate([images, images])), 0, False).images is None
+    assert Views(pool_of(images), 0, False).rows is not None
+    assert Views(pool_of(np.concatenate([images, images])), 0, False).rows is None

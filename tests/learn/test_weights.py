@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from wholepool.job.errors import UserError
-from wholepool.learn.networks.conv13 import Network, trunk_state
-from wholepool.learn.weights import load_network, load_weights, save_weights
+from wholepool.learn.networks.conv13 import Network
+from wholepool.learn.weights import load_network, load_weights, save_weights, trunk_state
 
 torch.set_num_threads(1)
 

@@ -6,7 +6,10 @@ import pytest
 import twins
 from scipy import sparse, stats
 
-from wholepool.strategies import STRATEGIES, Acquisition, Query, jlp, strategy
+from wholepool.grid.sections import reads
+from wholepool.job import registry
+from wholepool.job.errors import UserError
+from wholepool.strategies import Acquisition, Query, checked, jlp
 
 ARRAYS = ("embeddings", "probabilities", "graph")
 OPTIONS = {
@@ -14,8 +17,9 @@ OPTIONS = {
     "ceal": {"threshold": 0.6, "decay": 0.05},
 }
 #: every registered strategy; those that draw are checked as distributions where order matters
+STRATEGIES = registry.plugins("strategy")
 ALL = sorted(STRATEGIES)
-FIXED = [name for name in ALL if not STRATEGIES[name].stochastic]
+FIXED = [name for name in ALL if not STRATEGIES[name]["STOCHASTIC"]]
 
 
 def random_graph(rng, n, parts):
@@ -49,9 +53,9 @@ def make_pool(seed, n=30, labeled=5, classes=4, parts=1):
 
 def acquire(name, pool, budget, seed=0, cycle=0, everything=False):
     """Ask a strategy with what it declared, and no more."""
-    registered = STRATEGIES[name]
-    arrays = ARRAYS if everything else registered.needs
-    sections = OPTIONS if everything else registered.options
+    plugin = STRATEGIES[name]
+    arrays = ARRAYS if everything else plugin["NEEDS"]
+    sections = OPTIONS if everything else reads(plugin)
     query = Query(
         n=pool["n"],
         labeled=pool["labeled"],
@@ -61,7 +65,7 @@ def acquire(name, pool, budget, seed=0, cycle=0, everything=False):
         options={section: OPTIONS[section] for section in sections},
         **{array: pool[array] for array in arrays},
     )
-    return registered.acquire(query)
+    return plugin.load().acquire(query)
 
 
 def same(first, second):
@@ -81,10 +85,11 @@ def outside(pool):
 
 def test_the_papers_strategies_are_registered():
     assert {"random", "uncertainty", "ceal", "coreset", "jlp"} <= set(STRATEGIES)
-    for name, registered in STRATEGIES.items():
-        assert registered.name == name
-        assert set(registered.needs) <= set(ARRAYS)
-    assert STRATEGIES["ceal"].gives_pseudo_labels and not STRATEGIES["random"].gives_pseudo_labels
+    for name, plugin in STRATEGIES.items():
+        assert plugin.name == name
+        assert set(plugin["NEEDS"]) <= set(ARRAYS)
+    gives = "GIVES_PSEUDO_LABELS"
+    assert STRATEGIES["ceal"][gives] and not STRATEGIES["random"][gives]
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -175,7 +180,7 @@ def test_undeclared_arrays_and_options_are_not_read(name):
 
 @pytest.mark.parametrize("name", ALL)
 def test_declared_arrays_are_read(name):
-    for array in STRATEGIES[name].needs:
+    for array in STRATEGIES[name]["NEEDS"]:
         with pytest.raises((AssertionError, TypeError, AttributeError)):
             acquire(name, {**make_pool(7), array: None}, 6)
 
@@ -198,23 +203,32 @@ def test_inputs_are_not_mutated(name):
 def test_a_query_has_no_place_for_labels(name):
     assert not [field for field in Query.__dataclass_fields__ if field in ("labels", "y", "label")]
     found = acquire(name, make_pool(1), 3)
-    if not STRATEGIES[name].gives_pseudo_labels:
+    if not STRATEGIES[name]["GIVES_PSEUDO_LABELS"]:
         assert found.pseudo_labels == {}
 
 
-def test_registering_a_strategy_leaves_the_function_as_it_is(monkeypatch):
-    monkeypatch.delitem(STRATEGIES, "lowest", raising=False)
+@pytest.mark.parametrize(
+    ("returned", "words"),
+    [
+        (Acquisition(np.array([1]), np.zeros(1)), "returned an array"),
+        (Acquisition(np.array([1.0, 2.0]), np.zeros(2)), "returned an array .* of float64"),
+        (Acquisition(np.array([1, 2]), np.zeros(3)), r"gave \(3,\) scores for 2 images"),
+        (Acquisition(np.array([1, 1]), np.zeros(2)), "asks for an image twice"),
+        (Acquisition(np.array([0, 2]), np.zeros(2)), "not unlabeled, such as 0"),
+        (Acquisition(np.array([1, 5]), np.zeros(2)), "not unlabeled, such as 5"),
+    ],
+)
+def test_a_broken_contract_is_told(returned, words):
+    query = Query(n=5, labeled=np.array([0]), budget=2, cycle=0, rng=np.random.default_rng(0))
+    with pytest.raises(UserError, match=f"strategy margin broke its contract.*{words}"):
+        checked(returned, query, "margin")
 
-    def lowest(query: Query) -> Acquisition:
-        return Acquisition(query.unlabeled[: query.budget], np.zeros(query.budget))
 
-    assert strategy("lowest", needs=("graph",))(lowest) is lowest
-    try:
-        assert STRATEGIES["lowest"].needs == ("graph",)
-        assert STRATEGIES["lowest"].options == ()
-        assert not STRATEGIES["lowest"].gives_pseudo_labels
-    finally:
-        del STRATEGIES["lowest"]
+def test_lists_and_small_integers_are_taken_as_they_are_meant():
+    query = Query(n=5, labeled=np.array([0]), budget=2, cycle=0, rng=np.random.default_rng(0))
+    found = checked(Acquisition([4, 2], [1, 0]), query, "margin")
+    assert found.indices.tolist() == [4, 2] and found.indices.dtype == np.int64
+    assert found.scores.tolist() == [1.0, 0.0] and found.scores.dtype == np.float64
 
 
 # random
@@ -227,7 +241,7 @@ def test_random_draws_every_unlabeled_image_equally_often_and_in_any_place():
     counts = np.zeros((budget, 15))
     for _ in range(draws):
         query = Query(n=15, labeled=pool["labeled"], budget=budget, cycle=0, rng=rng)
-        found = STRATEGIES["random"].acquire(query)
+        found = STRATEGIES["random"].load().acquire(query)
         counts[np.arange(budget), found.indices] += 1
     np.testing.assert_array_equal(counts[:, pool["labeled"]], 0)
     open_ = counts[:, outside(pool)]

@@ -23,8 +23,9 @@ from wholepool.graph.affinity import normalized_graph
 from wholepool.graph.kmeans import kmeans
 from wholepool.graph.propagation import propagate
 from wholepool.job.log import logger
+from wholepool.learn.device import device_for
 from wholepool.learn.embedding import embed
-from wholepool.learn.networks.conv13 import Network, device_for, flops
+from wholepool.learn.networks.conv13 import Network, flops
 from wholepool.learn.training import train
 from wholepool.learn.views import Views
 from wholepool.strategies import STRATEGIES, Query
@@ -177,7 +178,7 @@ def network_rates(pool: Pool, device: torch.device) -> dict[str, Any]:
         def run(count: int, size: int = size) -> None:
             labeled = np.arange(size)
             labels = labeled % pool.classes
-            sup = {"epochs": count, "batch_size": size, "lr": 1e-3, "cosine_epochs": 2 * count}
+            sup = {"epochs": count, "batch_size": size, "lr": 1e-3, "cosine_period": 2}
             sup |= {"drop_last": False}
             optimizer = {"momentum": 0.9, "nesterov": True, "weight_decay": 2e-4}
             train(network, whole, labeled, labels, {"sup": sup, "optimizer": optimizer}, rng)

@@ -15,17 +15,14 @@ from wholepool.grid.faults import (
     experiment_faults,
     old_keys,
     strategy_faults,
-    unknown_word,
 )
+from wholepool.grid.sections import table_of
 from wholepool.job import registry
 from wholepool.job.errors import UserError
 
 #: keys that say where and how jobs run, and change no result
 TOP_KEYS = ("results_dir", "data_dir", "device", "pool_memory_mb", "checkpoint_seconds", "threads")
 EXPERIMENT_KEYS = ("initial", "cycles", "seeds", "seed_moves", "methods", "published_accuracy")
-
-#: the plug-ins of a data set that names none
-DEFAULTS = {"oracle": "hidden", "network": "conv13"}
 
 Config = dict[str, Any]
 
@@ -36,14 +33,15 @@ def resolve(config: Config) -> Config:
     Returns TOP_KEYS, "tables", "datasets": {name: {source, oracle, network, pool, augment, and the
     section of each PRE that its methods use}}, and "experiments": {name: {dataset, budget, initial,
     cycles, seeds, seed_moves, methods, published_accuracy, optimizer, sup, semi, propagation, and
-    the section of each SEMI and strategy that its methods use}}. A source or an oracle with keys of
-    its own has them under source_settings, oracle_settings.
+    the section of each SEMI and strategy that its methods use}}. A source or an oracle is
+    its name, or a table of its name and its own keys if it has any; a network always is a table.
     Raises UserError, listing every fault with its key, value and remedy.
     """
+    # in this order: each look takes for granted what the one before has found
+    for look in (shape_faults, old_keys, schema_faults):
+        if faults := look(config):
+            raise UserError(listing(list(dict.fromkeys(faults))))
     schema = sections.schema()
-    for faults in (shape_faults(config), old_keys(config), validate(config, schema)):
-        if faults:
-            raise UserError(listing(faults))
     properties, definitions = schema["properties"], schema["$defs"]
     top = {key: config.get(key, properties[key].get("default")) for key in TOP_KEYS}
     top["tables"] = fill(config.get("tables", {}), properties["tables"])
@@ -60,8 +58,8 @@ def resolve(config: Config) -> Config:
             if experiment["dataset"] == name
             for words in experiment["methods"].values()
         ]
-        datasets[name], wrong = resolved_dataset(name, own or {}, config, definitions, pres)
-        faults += wrong or dataset_faults(name, datasets[name])
+        datasets[name] = resolved_dataset(name, own or {}, config, definitions, pres)
+        faults += dataset_faults(name, datasets[name])
     for name, experiment in experiments.items():
         faults += experiment_faults(name, experiment, datasets)
     run: list[str] = [name for full in experiments.values() for name in strategies_of(full)]
@@ -77,39 +75,48 @@ def resolve(config: Config) -> Config:
     return {**top, "datasets": datasets, "experiments": experiments}
 
 
+def schema_faults(config: Config) -> list[str]:
+    """Every place where a configuration breaks the schema, or that of a plug-in it names."""
+    faults = validate(config, sections.schema())
+    tables = config.get("datasets") if isinstance(config, dict) else None
+    for name, own in (tables if isinstance(tables, dict) else {}).items():
+        own = {} if own is None else own
+        for kind in sections.INLINE if isinstance(own, dict) else ():
+            mine, above = own.get(kind, {}), config.get(kind, {})
+            if not all(isinstance(given, str | dict) for given in (mine, above)):
+                continue
+            word = named(kind, name, mine, above).get("name")
+            if not isinstance(word, str) or word not in registry.plugins(kind):
+                continue  # told by the schema, or by dataset_faults
+            keys = sections.inline(registry.get(kind, word))
+            faults += validate(table_of(above), keys, (kind,))
+            faults += validate(table_of(mine), keys, ("datasets", name, kind))
+    return faults
+
+
+def named(kind: str, dataset: str, own: Any, above: Any) -> Config:
+    """The keys of the plug-in of a kind that a data set has one of, its name among them."""
+    default = {"source": dataset, "oracle": "hidden", "network": "conv13"}[kind]
+    return {"name": default, **table_of(above), **table_of(own)}
+
+
 def resolved_dataset(
     name: str, own: Config, config: Config, definitions: Config, pres: list[str]
-) -> tuple[Config, list[str]]:
-    """A data set in full, and what is wrong with the plug-ins that it names."""
+) -> Config:
+    """A data set in full; `pres` are the PREs of the methods that are run on it."""
     full: Config = {}
-    faults: list[str] = []
     for kind in sections.INLINE:
-        own_table, above = as_table(own.get(kind, {})), as_table(config.get(kind, {}))
-        given = {"name": {"source": name}.get(kind, DEFAULTS.get(kind)), **above, **own_table}
-        word = given["name"]
-        if word not in registry.plugins(kind):
-            faults.append(f"datasets.{name}: {kind} {unknown_word(kind, word)}")
-            continue
-        keys = sections.inline(registry.get(kind, word))
-        faults += validate(above, keys, (kind,))
-        faults += validate(own_table, keys, ("datasets", name, kind))
-        filled = fill(given, keys)
-        if kind == "network":
-            full[kind] = filled
-            continue
-        full[kind] = filled.pop("name")
-        if filled:
-            full[f"{kind}_settings"] = filled
+        given = named(kind, name, own.get(kind, {}), config.get(kind, {}))
+        full[kind] = given
+        if given["name"] in registry.plugins(kind):
+            full[kind] = fill(given, sections.inline(registry.get(kind, given["name"])))
+        if kind != "network" and len(full[kind]) == 1:
+            full[kind] = given["name"]
     used = [pre for pre in dict.fromkeys(pres) if pre in sections.own_sections("dataset")]
     for section in (*sections.CORE["dataset"], *used):
         given = {**config.get(section, {}), **own.get(section, {})}
         full[section] = fill(given, definitions[section])
-    return full, faults
-
-
-def as_table(given: Any) -> Config:
-    """A plug-in's name, or its table, as a table."""
-    return given if isinstance(given, dict) else {"name": given}
+    return full
 
 
 def resolved_experiment(own: Config, config: Config, definitions: Config) -> Config:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from wholepool.grid.cells import is_full, sup_of
+from wholepool.grid.sections import INLINE, word_of
 from wholepool.job import registry
 from wholepool.job.errors import suggestion
 
@@ -57,8 +58,14 @@ def unknown_word(kind: str, word: str) -> str:
 
 def dataset_faults(name: str, dataset: Config) -> list[str]:
     """How a data set's settings fit what its source is known to hold."""
-    faults = []
-    where, source = f"datasets.{name}", dataset["source"]
+    where, source = f"datasets.{name}", word_of(dataset["source"])
+    faults = [
+        f"{where}: {kind} {unknown_word(kind, word_of(dataset[kind]))}"
+        for kind in INLINE
+        if word_of(dataset[kind]) not in registry.plugins(kind)
+    ]
+    if faults:
+        return faults
     known = registry.get("source", source)["KNOWN"]
     wanted, shift = dataset["pool"]["size"], dataset["augment"]["translate"]
     if wanted is not None and wanted > known.get("n", wanted):
@@ -109,11 +116,11 @@ def experiment_faults(name: str, experiment: Config, datasets: Config) -> list[s
         )
         return faults
     dataset = datasets[experiment["dataset"]]
-    if "source" not in dataset or "network" not in dataset:  # unknown ones, told already
+    if any(word_of(dataset[kind]) not in registry.plugins(kind) for kind in INLINE):
         return faults
     for method, words in experiment["methods"].items():
-        faults += food_faults(f"{where}.methods.{method}", words, dataset["network"]["name"])
-    known = registry.get("source", dataset["source"])["KNOWN"]
+        faults += food_faults(f"{where}.methods.{method}", words, word_of(dataset["network"]))
+    known = registry.get("source", word_of(dataset["source"]))["KNOWN"]
     if "classes" in known and experiment["initial"] < known["classes"]:
         faults.append(
             f"{where}: initial is {experiment['initial']}, but needs at least one label for each "

@@ -7,6 +7,7 @@ plug-in's name.
 
 import copy
 import functools
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -97,3 +98,18 @@ def inline(plugin: Plugin) -> Schema:
     own = plugin.section or {"type": "object", "additionalProperties": False, "properties": {}}
     name = {"description": f"Which {plugin.kind}.", "type": "string"}
     return {**own, "properties": {"name": name, **own["properties"]}}
+
+
+def table_of(word: str | Mapping[str, Any]) -> dict[str, Any]:
+    """A plug-in that is named where its keys stand, its name or its table, as a table."""
+    return {"name": word} if isinstance(word, str) else dict(word)
+
+
+def word_of(word: str | Mapping[str, Any]) -> str:
+    """Its name."""
+    return str(table_of(word)["name"])
+
+
+def own_of(word: str | Mapping[str, Any]) -> dict[str, Any]:
+    """Its own keys."""
+    return {key: value for key, value in table_of(word).items() if key != "name"}

@@ -28,12 +28,12 @@ def as_json(settings: Settings) -> str:
 
 def data(dataset: Settings) -> Settings:
     """Of the stage data; `dataset` is a data set of a resolved config, here and below."""
-    return sections(dataset, "source", *own_keys(dataset, "source"), "pool")
+    return sections(dataset, "source", "pool")
 
 
 def answers(dataset: Settings) -> Settings:
     """Of the stages that ask the oracle."""
-    return sections(dataset, "oracle", *own_keys(dataset, "oracle"))
+    return sections(dataset, "oracle")
 
 
 def pretrain(dataset: Settings, pre: str) -> Settings:
@@ -101,11 +101,6 @@ def of_results(config: Settings) -> Iterator[tuple[str, str, dict[str, Any]]]:
             yield f"{before.path}/queries.parquet", name, asked
     for path, (name, settings) in pretrained.items():
         yield path, name, {"settings": settings}
-
-
-def own_keys(dataset: Settings, kind: str) -> list[str]:
-    """Where a source's or an oracle's own keys stand, if it has any."""
-    return [name for name in [f"{kind}_settings"] if name in dataset]
 
 
 def sections(settings: Settings, *names: str) -> Settings:

@@ -27,7 +27,7 @@ from wholepool.job.errors import Interrupted
 from wholepool.job.files import atomic
 from wholepool.job.log import logger
 
-MAGIC = b"wholepool checkpoint 1\n"
+MAGIC = b"wholepool checkpoint 2\n"
 #: they ask for a checkpoint at once, and for an end: a scheduler's kill, its warning, Ctrl-C, and a
 #: terminal that is closed
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT, signal.SIGHUP)

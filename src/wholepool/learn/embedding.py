@@ -1,11 +1,11 @@
-"""One pass of the network, in evaluation mode, over many images."""
+"""One pass of the network, in evaluation mode, over all rows of a pool."""
 
 import numpy as np
 import torch
 from torch.nn.utils import parametrize
 
-from wholepool.job.errors import UserError
-from wholepool.learn.networks.conv13 import Network
+from wholepool.learn.loop import DivergenceError
+from wholepool.learn.networks import TorchNetwork
 from wholepool.learn.views import Views
 
 BATCH = 512
@@ -13,12 +13,13 @@ BATCH = 512
 
 @torch.inference_mode()
 def embed(
-    network: Network, views: Views, rng: np.random.Generator | None = None
+    network: TorchNetwork, views: Views, rng: np.random.Generator | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Embeddings float32 (n, d), l2-normalized, and class probabilities float32 (n, c).
 
     Images are not augmented, unless a generator is given: then each is seen in one random view,
-    as the public code does. Raises UserError if a prediction is not finite.
+    as the public code does. Raises DivergenceError if a prediction is not finite,
+    or an embedding has no direction.
     """
     mode = network.training
     network.eval()
@@ -36,9 +37,9 @@ def embed(
                 probabilities.append(network.classify(batch).softmax(dim=1).cpu().numpy())
     finally:
         network.train(mode)
-    if not all(np.isfinite(array).all() for array in probabilities):
-        raise UserError(
-            "training diverged: the network's predictions are not finite. Try a smaller learning "
-            "rate, or network.logit_scale: 1"
-        )
-    return np.concatenate(embeddings), np.concatenate(probabilities)
+    found = np.concatenate(embeddings), np.concatenate(probabilities)
+    if not np.isfinite(found[1]).all():
+        raise DivergenceError("the network's predictions are not finite")
+    if not (np.linalg.norm(found[0], axis=1) > 0.5).all():  # NaN too; features that overflow give 0
+        raise DivergenceError("an embedding is zero or not finite")
+    return found

@@ -1,6 +1,8 @@
 """Stochastic gradient descent with Nesterov momentum, and the cosine schedule (Section VI-A)."""
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import nn
@@ -8,6 +10,8 @@ from torch import nn
 # The functional form: torch.optim.SGD imports the compiler at its first step, which costs
 # 2 CPU-seconds a job.
 from torch.optim.sgd import sgd
+
+from wholepool.learn.networks import TorchNetwork
 
 
 def cosine(rate: float, epoch: float, period: float) -> float:
@@ -18,21 +22,35 @@ def cosine(rate: float, epoch: float, period: float) -> float:
     return rate * 0.5 * (1 + math.cos(math.pi * min(epoch / period, 1)))
 
 
+def annealed(settings: Mapping[str, Any], epoch: float) -> float:
+    """The rate of a section with lr, epochs and cosine_period, their multiple that reaches zero."""
+    period = round(settings["cosine_period"] * settings["epochs"], 9)
+    return cosine(settings["lr"], epoch, period)
+
+
 class Sgd:
     """SGD over all parameters of a network that require gradients; weight decay on all of them."""
 
     def __init__(
-        self, network: nn.Module, momentum: float, nesterov: bool, weight_decay: float
+        self,
+        network: nn.Module | TorchNetwork,
+        momentum: float,
+        nesterov: bool,
+        weight_decay: float,
     ) -> None:
         self.parameters: list[torch.Tensor] = [p for p in network.parameters() if p.requires_grad]
         self.buffers: list[torch.Tensor | None] = [None] * len(self.parameters)
         self.momentum, self.nesterov, self.weight_decay = momentum, nesterov, weight_decay
 
-    def load(self, buffers: list[torch.Tensor | None]) -> None:
-        """Take the momenta, `buffers`, of an earlier moment; they keep their strides."""
+    def state_dict(self) -> dict[str, Any]:
+        """The momenta, in the order of `parameters`."""
+        return {"buffers": self.buffers}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take the momenta of an earlier moment; they keep their strides."""
         self.buffers = [
             None if buffer is None else buffer.to(parameter.device)
-            for buffer, parameter in zip(buffers, self.parameters, strict=True)
+            for buffer, parameter in zip(state["buffers"], self.parameters, strict=True)
         ]
 
     def step(self, loss: torch.Tensor, rate: float) -> None:

@@ -1,9 +1,7 @@
 """One cycle's training: SUP on the labeled set, then SEMI on the whole pool (Algorithm 1)."""
 
-import contextlib
-import math
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -12,227 +10,156 @@ from torch import Tensor
 from torch.nn import functional
 
 from wholepool.data.indexsets import unlabeled
-from wholepool.job.checkpoints import Checkpoints, random_state, set_random_state
-from wholepool.job.errors import UserError
+from wholepool.job.checkpoints import Checkpoints
 from wholepool.learn.embedding import embed
-from wholepool.learn.networks.conv13 import Network
-from wholepool.learn.optimizer import Sgd, cosine
-from wholepool.learn.semi import PseudoLabels, Semi, State
+from wholepool.learn.loop import Busy, Phase, Report, cut, fit
+from wholepool.learn.networks import TorchNetwork
+from wholepool.learn.optimizer import Sgd, annealed
+from wholepool.learn.semi import Context, PseudoLabels, State
 from wholepool.learn.views import Views, moved
-
-Report = Callable[[dict[str, Any], float, float], None]
 
 
 def train(
-    network: Network,
+    network: TorchNetwork,
     views: Views,
     labeled: np.ndarray,
     labels: np.ndarray,
     settings: Mapping[str, Any],
     rng: np.random.Generator,
-    semi: Semi | None = None,
+    semi: ModuleType | None = None,
     pseudo_labeled: tuple[np.ndarray, np.ndarray] | None = None,
     report: Report | None = None,
     keep: Checkpoints | None = None,
 ) -> list[dict[str, Any]]:
-    """Train `network` in place; returns its history, a row an epoch.
+    """Train `network` in place; returns its history, a row per epoch.
 
     `labeled` int64 and `labels` int (|L|,) are the oracle's. `settings` holds the config's
-    sections sup, semi, optimizer and those that `semi` declares. `pseudo_labeled`, CEAL's
-    (indices, labels), joins the labeled set in SUP by (7). `report(row, share_done, images/s)`
-    is called after each epoch. `keep` holds the job's checkpoints: training goes on from the
-    newest, and ends in the same bits as if it had never stopped. Raises UserError when the loss is
-    not finite, and Interrupted after a signal.
+    sections sup, semi, optimizer and those that the module `semi` declares. `pseudo_labeled`,
+    CEAL's (indices, labels), joins the labeled set in SUP by (7). `report`, `keep` and the errors
+    are those of `fit`.
     """
-    device = views.device
-    keep = keep or Checkpoints(None, {})
+    here = Context(network, views, labeled, labels, views.classes, settings, rng, views.device)
     optimizer = Sgd(network, **settings["optimizer"])
-    history: list[dict[str, Any]] = []
-    sup, sup_epochs, semi_epochs = settings["sup"], settings["sup"]["epochs"], 0
     indices, targets = labeled, labels
     if pseudo_labeled is not None:
         indices = np.concatenate([labeled, pseudo_labeled[0]])
         targets = np.concatenate([labels, pseudo_labeled[1]])
-    pool_rest = unlabeled(len(views), labeled)
-    if semi is not None:
-        after = settings["semi"]
-        semi_epochs = after["epochs"]
-        if after["sup_epochs"] is not None:
-            sup_epochs = after["sup_epochs"]
-        pseudo_size = after["batch_size"] - after["labeled_size"]
-        count = round(after["epoch_share"] * len(pool_rest))
-    # Work in images trained on, so that the time left can be told: a SEMI epoch is many SUP epochs.
-    # Embedding an image is a forward pass, a third of training on it.
-    work = {"sup": float(len(indices)), "semi": 0.0}
-    if semi is not None:
-        work["semi"] = count * after["batch_size"] / pseudo_size + len(views) / 3
-    all_work = sup_epochs * work["sup"] + semi_epochs * work["semi"]
+    phases: list[Phase] = [Supervised(here, optimizer, indices, targets)]
+    if semi is not None and hasattr(semi, "phase"):
+        phases.append(semi.phase(here))
+    elif semi is not None:
+        phases.append(PseudoLabeled(here, optimizer, semi.pseudo_label))
+    return fit(network, phases, rng, views.device, report, keep)
 
-    # Where training is: `number` steps of epoch `epoch` are done, with these losses. If the epoch
-    # has `drawn`, it takes its images in this `order`. SEMI has these pseudo-labels in force, and
-    # this rest of a permutation of the labeled set is `waiting`.
-    phase, epoch, number = "sup", 0, 0
-    losses: list[Tensor] = []
-    order, drawn = np.empty(0, dtype=np.int64), False
-    pseudo = PseudoLabels(np.empty(0, np.int32), np.empty(0, np.float32), {})
-    waiting = np.empty(0, dtype=np.int64)
 
-    def state() -> dict[str, Any]:
-        """All that is needed to go on from here, for a checkpoint."""
-        return {
-            "network": network.state_dict(),
-            "optimizer": optimizer.buffers,
-            "random": random_state(rng, device),
-            "history": history,
-            "position": [phase, epoch, number],
-            "losses": torch.stack(losses) if losses else torch.empty(0),
-            "order": order,
-            "drawn": drawn,
-            "pseudo": [pseudo.labels, pseudo.weights, pseudo.report],
-            "waiting": waiting,
-        }
+class Supervised(Phase):
+    """SUP: the given images, each once per epoch, in batches."""
 
-    def step(
-        indices: np.ndarray, targets: np.ndarray, weights: np.ndarray | None, rate: float
+    name, key, keeps = "sup", "sup.lr", ("optimizer",)
+
+    def __init__(
+        self, here: Context, optimizer: Sgd, indices: np.ndarray, targets: np.ndarray
     ) -> None:
-        """One SGD step on augmented views; its loss stays on the device."""
-        logits = network(views.augmented(indices, rng))
-        each = functional.cross_entropy(
-            logits, moved(targets, device, torch.long), reduction="none"
-        )
-        if weights is not None:
-            each = each * moved(weights, device, torch.float32)
-        loss = each.mean()
-        optimizer.step(loss, rate)
-        losses.append(loss.detach())
-        if device.type == "cpu":  # the host would wait for a GPU: there once an epoch must do
-            check_loss(float(losses[-1]), phase, epoch, rate)
+        self.here, self.optimizer, self.settings = here, optimizer, here.settings["sup"]
+        self.indices, self.targets = indices, targets
+        self.epochs = self.settings["epochs"]
+        self.work = float(len(indices))  # in images trained on
 
-    def close(rate: float, images: int, began: float, **more: float) -> None:
-        """End an epoch: check the loss, keep the history, report."""
-        loss = float(torch.stack(losses).mean()) if losses else 0.0
-        check_loss(loss, phase, epoch, rate)
-        row = {"phase": phase, "epoch": epoch, "lr": rate, "loss": loss, "images": images, **more}
-        history.append(row)
-        if report is not None:
-            speed = images / max(time.perf_counter() - began, 1e-9)
-            done = sum(work[earlier["phase"]] for earlier in history)
-            report(row, done / all_work, speed)
+    def begin(self, epoch: int, busy: Busy) -> list[np.ndarray]:
+        order = self.here.rng.permutation(len(self.indices))
+        return cut(order, self.settings["batch_size"], self.settings["drop_last"])
 
-    network.train()
-    if (at := keep.load()) is not None:
-        network.load_state_dict(at["network"])
-        optimizer.load(at["optimizer"])
-        history, losses = at["history"], list(at["losses"].to(device))
-        phase, epoch, number = at["position"]
-        order, drawn, waiting = at["order"], at["drawn"], at["waiting"]
-        pseudo = PseudoLabels(*at["pseudo"])
-        set_random_state(at["random"], rng, device)
+    def rate(self, epoch: float) -> float:
+        return annealed(self.settings, epoch)
 
-    # SUP: the labeled set alone, and CEAL's pseudo-labels where there are any
-    while phase == "sup" and epoch < sup_epochs:
-        began, rate = time.perf_counter(), 0.0
-        if not drawn:
-            order, drawn = rng.permutation(len(indices)), True
-        batches = cut(order, sup["batch_size"], sup["drop_last"])
-        while number < len(batches):
-            keep.reached(state)
-            batch = batches[number]
-            rate = cosine(sup["lr"], epoch + number / len(batches), sup["cosine_epochs"])
-            step(indices[batch], targets[batch], None, rate)
-            number += 1
-        close(rate, sum(map(len, batches)), began)
-        epoch, number, losses, drawn = epoch + 1, 0, [], False
-    if semi is None:
-        with told_where(history):
-            require_finite(network, "sup.lr")
-        return history
+    def step(self, batch: np.ndarray, rate: float) -> Tensor:
+        indices, targets = self.indices[batch], self.targets[batch]
+        return descend(self.here, self.optimizer, indices, targets, None, rate)
 
-    # SEMI: label propagation before every epoch (the public code spares the second one), then
-    # labels and weighted pseudo-labels
-    if phase == "sup":
-        phase, epoch = "semi", 0
-    while epoch < semi_epochs:
-        began, rate = time.perf_counter(), 0.0
-        if not drawn and (epoch == 0 or epoch >= after["first_epochs"]):
-            with keep.busy(state):
-                with told_where(history):
-                    embeddings, probabilities = embed(network, views, views.embedding_rng(rng))
-                here = State(embeddings, probabilities, labeled, labels, settings, device.type)
-                pseudo = semi.pseudo_label(here)
-            order = pool_rest[draw(pseudo.weights[pool_rest], count, after["draw"], rng)]
-        elif not drawn:
-            order = rng.permutation(order)
-        drawn = True
-        chunks = cut(order, pseudo_size, after["drop_last"])
-        while number < len(chunks):
-            keep.reached(state)
-            chunk = chunks[number]
-            rate = cosine(after["lr"], epoch + number / len(chunks), after["cosine_epochs"])
-            batch, waiting = take(
-                waiting, len(labeled), after["labeled_size"], after["labeled_draw"], rng
-            )
-            weights = None
-            if after["weighted_loss"]:
-                weights = np.concatenate([np.ones(len(batch)), pseudo.weights[chunk]])
-            step(
-                np.concatenate([labeled[batch], chunk]),
-                np.concatenate([labels[batch], pseudo.labels[chunk]]),
-                weights,
-                rate,
-            )
-            number += 1
-        images = sum(map(len, chunks)) + len(chunks) * after["labeled_size"]
-        close(rate, images, began, **pseudo.report)
-        epoch, number, losses, drawn = epoch + 1, 0, [], False
-    with told_where(history):
-        require_finite(network, "semi.lr")
-    return history
+    def end(self, batches: list[np.ndarray]) -> dict[str, Any]:
+        return {"images": sum(map(len, batches))}
 
 
-def check_loss(loss: float, phase: str, epoch: int, rate: float) -> None:
-    """Raise UserError if the loss is not finite: nothing that follows would be of use."""
-    if not math.isfinite(loss):
-        raise UserError(
-            f"training diverged in {phase} epoch {epoch}: the loss is {loss} at learning rate "
-            f"{rate:.4g}. Try a smaller {phase}.lr, or network.logit_scale: 1"
-        )
+class PseudoLabeled(Phase):
+    """SEMI as in the paper: labels beside pseudo-labels, which are made before every epoch.
 
-
-@contextlib.contextmanager
-def told_where(history: list[dict[str, Any]]) -> Iterator[None]:
-    """Around what finds a divergence only after the epoch: its error says which epoch that was."""
-    try:
-        yield
-    except UserError as error:
-        if not history:
-            raise
-        last = history[-1]
-        raise UserError(
-            f"{error}. It was trained last in {last['phase']} epoch {last['epoch']}, at learning "
-            f"rate {last['lr']:.4g}: make {last['phase']}.lr smaller"
-        ) from error
-
-
-def require_finite(network: Network, key: str) -> None:
-    """Raise UserError if the last step, after the last loss, has made a weight not finite."""
-    for name, value in network.state_dict().items():
-        if not torch.isfinite(value).all():
-            raise UserError(
-                f"training diverged: {name} is not finite after the last step. Try a smaller "
-                f"{key}, or network.logit_scale: 1"
-            )
-
-
-def cut(order: np.ndarray, size: int, drop_last: bool) -> list[np.ndarray]:
-    """An epoch's images cut into batches of `size`; the last may be smaller, or is dropped.
-
-    The only batch is never dropped: with fewer labels than a batch holds, there would be none.
+    An epoch draws a share of the unlabeled images by their weights. The first `first_epochs` have
+    the same draw (the public code spares the second propagation).
     """
-    batches = [order[at : at + size] for at in range(0, len(order), size)]
-    if drop_last and len(batches) > 1 and len(batches[-1]) < size:
-        batches.pop()
-    return batches
+
+    name, key = "semi", "semi.lr"
+    keeps = ("optimizer", "labels", "weights", "report", "drawn", "waiting")
+
+    def __init__(
+        self, here: Context, optimizer: Sgd, pseudo_label: Callable[[State], PseudoLabels]
+    ) -> None:
+        self.here, self.optimizer, self.settings = here, optimizer, here.settings["semi"]
+        self.pseudo_label = pseudo_label
+        self.epochs, size = self.settings["epochs"], self.settings["batch_size"]
+        self.pseudo_size = size - self.settings["labeled_size"]
+        self.rest = unlabeled(len(here.views), here.labeled)
+        self.count = round(self.settings["epoch_share"] * len(self.rest))
+        # in images trained on: embedding one is a forward pass, a third of training on it
+        self.work = self.count * size / self.pseudo_size + len(here.views) / 3
+        # in force: the pseudo-labels, the images drawn, and the rest of a permutation of L
+        self.labels, self.weights = np.empty(0, np.int32), np.empty(0, np.float32)
+        self.report: dict[str, float] = {}
+        self.drawn = np.empty(0, dtype=np.int64)
+        self.waiting = np.empty(0, dtype=np.int64)
+
+    def begin(self, epoch: int, busy: Busy) -> list[np.ndarray]:
+        here, settings, views = self.here, self.settings, self.here.views
+        if epoch == 0 or epoch >= settings["first_epochs"]:
+            with busy():
+                found = embed(here.network, views, views.embedding_rng(here.rng))
+                labels = (here.labeled, here.labels)
+                pseudo = self.pseudo_label(State(*found, *labels, here.settings, here.device.type))
+            self.labels, self.weights, self.report = pseudo.labels, pseudo.weights, pseudo.report
+            shares = self.weights[self.rest]
+            self.drawn = self.rest[draw(shares, self.count, settings["draw"], here.rng)]
+        else:
+            self.drawn = here.rng.permutation(self.drawn)
+        return cut(self.drawn, self.pseudo_size, settings["drop_last"])
+
+    def rate(self, epoch: float) -> float:
+        return annealed(self.settings, epoch)
+
+    def step(self, batch: np.ndarray, rate: float) -> Tensor:
+        here, size, how = self.here, self.settings["labeled_size"], self.settings["labeled_draw"]
+        chosen, self.waiting = take(self.waiting, len(here.labeled), size, how, here.rng)
+        weights = None
+        if self.settings["weighted_loss"]:
+            weights = np.concatenate([np.ones(len(chosen)), self.weights[batch]])
+        indices = np.concatenate([here.labeled[chosen], batch])
+        targets = np.concatenate([here.labels[chosen], self.labels[batch]])
+        return descend(here, self.optimizer, indices, targets, weights, rate)
+
+    def end(self, batches: list[np.ndarray]) -> dict[str, Any]:
+        labeled = len(batches) * self.settings["labeled_size"]
+        return {"images": sum(map(len, batches)) + labeled, **self.report}
+
+
+def descend(
+    here: Context,
+    optimizer: Sgd,
+    indices: np.ndarray,
+    targets: np.ndarray,
+    weights: np.ndarray | None,
+    rate: float,
+) -> Tensor:
+    """One step on augmented views of the images `indices`; its loss stays on the device.
+
+    The loss is the mean cross-entropy to `targets`, of each image times its weight.
+    """
+    logits = here.network(here.views.augmented(indices, here.rng))
+    each = functional.cross_entropy(
+        logits, moved(targets, here.device, torch.long), reduction="none"
+    )
+    if weights is not None:
+        each = each * moved(weights, here.device, torch.float32)
+    loss = each.mean()
+    optimizer.step(loss, rate)
+    return loss.detach()
 
 
 def take(

@@ -1,7 +1,8 @@
-"""Batched views of pool images, on whatever device the network lives on (Section VI-A).
+"""Batched views of a pool's rows, on whatever device the network lives on (Section VI-A).
 
-A view is a translation by up to `translate` pixels each way, uncovered pixels filled by mirror
-reflection without repeating the edge, and a horizontal flip with probability one half.
+A view of an image is a translation by up to `translate` pixels each way, uncovered pixels filled by
+mirror reflection without repeating the edge, and a horizontal flip with probability one half.
+Features have one view, themselves.
 """
 
 import numpy as np
@@ -13,15 +14,16 @@ from wholepool.job.hardware import available_memory
 
 
 class Views:
-    """The images of a pool, and their augmented or plain views as network input on a device.
+    """The rows of a pool, and their augmented or plain views as network input on a device.
 
+    The pool's array says what rows are: images, uint8 (n, H, W, C), or features, float32 (n, d).
     `embedding_view` says which images are embedded: "plain" or "augmented" ones, see
     `embedding_rng`. Random draws come from a NumPy generator, so that a view does not depend on the
     device.
 
     A pool of at most `memory_mb` MiB (None: half of what is free there) is copied to the device:
-    `images`, uint8 (n, H, W, C). A larger one stays where it is, in its memory-mapped file, and
-    only the rows of each batch travel; `images` is None. Views are the same, to the bit.
+    `rows`, as stored. A larger one stays where it is, in its memory-mapped file, and only the rows
+    of each batch travel; `rows` is None. Views are the same, to the bit.
     """
 
     def __init__(
@@ -34,10 +36,12 @@ class Views:
         memory_mb: int | None = None,
     ) -> None:
         self.device = torch.device(device)
+        self.classes = pool.classes
         self.stored = pool.images
-        self.images: Tensor | None = None
+        self.are_images = pool.images.dtype == np.uint8
+        self.rows: Tensor | None = None
         if pool.images.nbytes <= room(self.device, memory_mb):
-            self.images = torch.as_tensor(np.array(pool.images), device=device)
+            self.rows = torch.as_tensor(np.array(pool.images), device=device)
         self.translate = translate
         self.flip = flip
         self.embedding_view = embedding_view
@@ -51,20 +55,24 @@ class Views:
 
     def embedding_rng(self, rng: np.random.Generator) -> np.random.Generator | None:
         """What `embed` wants: the generator of random views, or None for plain images."""
-        return rng if self.embedding_view == "augmented" else None
+        return rng if self.are_images and self.embedding_view == "augmented" else None
 
-    def plain(self, indices: Tensor | slice) -> Tensor:
-        """Normalized images, float32 (B, C, H, W), not augmented."""
-        if self.images is None:
-            return self.normalize(self.fetched(indices))
-        return self.normalize(self.images[indices])
+    def plain(self, indices: np.ndarray | Tensor | slice) -> Tensor:
+        """Rows as they are: normalized images, float32 (B, C, H, W); features, float32 (B, d)."""
+        if self.rows is None:
+            rows = self.fetched(indices)
+        else:
+            rows = self.rows[indices if isinstance(indices, slice) else torch.as_tensor(indices)]
+        return self.normalize(rows) if self.are_images else rows
 
     def augmented(self, indices: np.ndarray, rng: np.random.Generator) -> Tensor:
-        """One random view each of `indices`, int64 (B,); float32 (B, C, H, W), normalized."""
+        """One random view each of the rows `indices`, int64 (B,); shaped as `plain` ones."""
+        if not self.are_images:
+            return self.plain(indices)
         size = len(indices)
         shifts = rng.integers(-self.translate, self.translate + 1, size=(size, 2))
         flips = rng.random(size) < 0.5 if self.flip else np.zeros(size, dtype=bool)
-        images = self.images
+        images = self.rows
         if images is None:
             images, indices = self.fetched(indices), np.arange(size)
         return self.normalize(
@@ -77,7 +85,7 @@ class Views:
         )
 
     def fetched(self, indices: np.ndarray | Tensor | slice) -> Tensor:
-        """The stored images of a batch, uint8 (B, H, W, C), brought to the device."""
+        """The stored rows of a batch, brought to the device."""
         where = indices if isinstance(indices, slice) else np.asarray(indices)
         return moved(np.array(self.stored[where]), self.device)
 

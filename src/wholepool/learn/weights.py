@@ -10,7 +10,12 @@ from torch import Tensor
 
 from wholepool.job.errors import ANEW, UserError
 from wholepool.job.files import atomic
-from wholepool.learn.networks.conv13 import Network, trunk_state
+from wholepool.learn.networks import TorchNetwork
+
+
+def trunk_state(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """What PRE hands to the cycles: the trunk's parameters and buffers, as running statistics."""
+    return {name: value for name, value in state.items() if name.startswith("trunk.")}
 
 
 def save_weights(path: str | Path, state: dict[str, Tensor], identity: str = "") -> None:
@@ -43,7 +48,7 @@ def load_weights(path: str | Path) -> dict[str, Any]:
         raise UserError(f"{path} is not a complete safetensors file ({error}): {ANEW}") from error
 
 
-def load_network(network: Network, path: str | Path, trunk_only: bool = False) -> None:
+def load_network(network: TorchNetwork, path: str | Path, trunk_only: bool = False) -> None:
     """Put weights into a network, in place: all of them, or the trunk alone (what PRE gives).
 
     Raises UserError if the file's network has another architecture, or diverged.
@@ -58,13 +63,14 @@ def load_network(network: Network, path: str | Path, trunk_only: bool = False) -
     if wrong:
         raise UserError(
             f"{path} holds the weights of another network: {wrong[0]} differs (and "
-            f"{len(wrong) - 1} more). Its width, weight_norm, channels or classes are not the "
-            f"config's: {ANEW}"
+            f"{len(wrong) - 1} more). Its width, weight_norm or other settings, its channels or "
+            f"classes are not the config's: {ANEW}"
         )
     diverged = [name for name in expected if not state[name].isfinite().all()]
     if diverged:
+        key = "learning rate of its PRE" if trunk_only else "sup.lr or semi.lr"
         raise UserError(
             f"{path}: {diverged[0]} is not finite (and {len(diverged) - 1} more): the training "
-            f"that made it has diverged. With a smaller learning rate, {ANEW}"
+            f"that made it has diverged. With a smaller {key}, {ANEW}"
         )
     network.load_state_dict(state, strict=not trunk_only)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wholepool.grid.sections import reads
+from wholepool.grid.sections import own_of, reads, word_of
 from wholepool.grid.versions import VERSIONS
 from wholepool.job import registry
 from wholepool.job.errors import ANEW, UserError
@@ -57,8 +57,8 @@ def oracle_of(args: Arguments, pool: "Pool") -> "Callable[[np.ndarray], np.ndarr
     from wholepool.data.oracles import oracle, read_hidden
 
     require("--settings", args.settings, "oracle")
-    own = args.settings.get("oracle_settings", {})
-    return oracle(args.settings["oracle"], read_hidden(args.oracle, pool), own, pool.classes)
+    hidden, asked = read_hidden(args.oracle, pool), args.settings["oracle"]
+    return oracle(word_of(asked), hidden, own_of(asked), pool.classes)
 
 
 def required(args: Arguments, plugin: Plugin, *sections: str) -> None:
@@ -106,9 +106,9 @@ def prepared(
         logger.info(
             "the pool's %.0f MB stay on disk: each batch is read from there", rows.nbytes / 1e6
         )
-    own = {key: value for key, value in args.settings["network"].items() if key != "name"}
-    plugin = registry.get("network", args.settings["network"]["name"], "network.name")
-    network = plugin.load().build(rows.shape[1:], pool.classes, own)
+    named = args.settings["network"]
+    plugin = registry.get("network", word_of(named), "network.name")
+    network = plugin.load().build(rows.shape[1:], pool.classes, own_of(named))
     return network.to(device), views, generator(*key)
 
 

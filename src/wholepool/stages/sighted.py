@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from wholepool.grid.sections import own_of, word_of
 from wholepool.job.errors import ANEW, UserError
 from wholepool.job.log import logger
 from wholepool.stages.common import labeled_set, open_pool, oracle_of
@@ -39,9 +40,9 @@ def data(args: Arguments) -> None:
     from wholepool.job.randomness import generator
 
     require("--settings", args.settings, "source", "pool")
-    source, wanted = args.settings["source"], args.settings["pool"]
+    source, wanted = word_of(args.settings["source"]), args.settings["pool"]
     logger.info("reading %s", source)
-    images = load(source, args.settings.get("source_settings", {}), Path(args.data_dir))
+    images = load(source, own_of(args.settings["source"]), Path(args.data_dir))
     assert images.test is not None
     if images.train.shape[3] == 1:
         images = with_channels(images, wanted["grey_channels"])

@@ -1,0 +1,54 @@
+"""Networks, one module each: what embeds and classifies a row of the pool.
+
+A module defines, see job/registry.py:
+
+    EATS = "images"    or "features": what a row is
+    def build(shape, classes, settings) -> Network
+        `shape` is that of one row, (H, W, C) of images or (d,) of features; `settings` is the
+        config's section network without the name.
+    def describe(shape, classes, settings) -> {"dimensions": int, "flops": int, "bytes": int}
+        for the cost: d of the embedding, floating-point operations of one row forward, and bytes
+        of the parameters and buffers.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+class TorchNetwork(Protocol):
+    """A torch module with what training and embedding ask of it.
+
+    PRE hands the parameters and buffers of `trunk` to the cycles. `logit_scale` multiplies the
+    embedding before any classifier on it. `precision` is written into the history.
+    """
+
+    embedding_dim: int
+    logit_scale: float
+    precision: str
+    training: bool
+
+    @property
+    def trunk(self) -> "nn.Module": ...
+
+    def embed(self, rows: "Tensor", /) -> "Tensor":
+        """Embeddings float32 (B, d), l2-normalized, of rows as `Views` gives them."""
+        ...
+
+    def classify(self, embeddings: "Tensor", /) -> "Tensor":
+        """Logits (B, c) of embeddings (B, d)."""
+        ...
+
+    def __call__(self, rows: "Tensor", /) -> "Tensor":
+        """Logits (B, c) of rows: those of their embeddings."""
+        ...
+
+    # of torch.nn.Module
+
+    def train(self, mode: bool = True) -> Any: ...
+    def eval(self) -> Any: ...
+    def parameters(self) -> "Iterator[nn.Parameter]": ...
+    def state_dict(self) -> dict[str, Any]: ...
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> Any: ...

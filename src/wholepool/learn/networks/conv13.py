@@ -5,6 +5,7 @@ vector, l2-normalized, is the embedding phi: the classifier acts on it, and labe
 CoreSet, jLP and k-means all work on it.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import weight_norm
 
-from wholepool.job.errors import UserError
+EATS = "images"
 
 #: (output channels at width 1, kernel size, padding) of the convolutions, by stage. Max-pooling
 #: and dropout stand between the stages.
@@ -22,6 +23,21 @@ STAGES = (
     ((512, 3, 0), (256, 1, 0), (128, 1, 0)),
 )
 LEAKY_SLOPE = 0.1
+
+
+def build(shape: tuple[int, ...], classes: int, settings: Mapping[str, Any]) -> "Network":
+    """The network of images of `shape`, (H, W, C)."""
+    return Network(shape[2], classes, **settings)
+
+
+def describe(shape: tuple[int, ...], classes: int, settings: Mapping[str, Any]) -> dict[str, int]:
+    """What the cost wants to know of it, see learn/networks/__init__.py."""
+    size, _, channels = shape
+    return {
+        "dimensions": embedding_dim(settings["width"]),
+        "flops": flops(size, channels, classes, settings["width"]),
+        "bytes": state_bytes(channels, classes, **settings),
+    }
 
 
 class Network(nn.Module):
@@ -102,30 +118,6 @@ def normalized(layer: nn.Module, on: bool) -> nn.Module:
     return weight_norm(layer) if on else layer
 
 
-def trunk_state(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """What PRE hands to the cycles: convolutions, BN affine and running statistics, no head."""
-    return {name: value for name, value in state.items() if name.startswith("trunk.")}
-
-
-def parameter_count(network: nn.Module) -> int:
-    """How many numbers the optimizer moves."""
-    return sum(parameter.numel() for parameter in network.parameters())
-
-
-def device_for(choice: str) -> torch.device:
-    """The device of the config's word: auto (CUDA where there is one), cpu or cuda.
-
-    Raises UserError if cuda is forced on a machine that has none.
-    """
-    if choice == "cuda" and not torch.cuda.is_available():
-        raise UserError(
-            "device is cuda, but torch finds no CUDA device on this machine: set device: auto"
-        )
-    if choice == "auto":
-        choice = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(choice)
-
-
 def flops(size: int, channels: int, classes: int, width: float) -> int:
     """Multiplications and additions of the convolutions and the head, forward, per image.
 
@@ -148,6 +140,3 @@ def state_bytes(channels: int, classes: int, **settings: Any) -> int:
     with torch.device("meta"):
         state = Network(channels, classes, **settings).state_dict()
     return sum(value.numel() * value.element_size() for value in state.values())
-
-
-EATS = "images"

@@ -1,24 +1,50 @@
-"""Semi-supervised learning, one file each: what gives pseudo-labels before every SEMI epoch.
+"""Semi-supervised learning (SEMI), one module each: what trains on the whole pool after SUP.
 
-@semi("label_propagation", options=("propagation",))
-def label_propagation(state: State) -> PseudoLabels: ...
+A module defines one of two functions, see job/registry.py:
+
+    def pseudo_label(state: State) -> PseudoLabels   gives pseudo-labels before each epoch; training
+                                                     on them is training.PseudoLabeled
+    def phase(context: Context) -> Phase             its own views, batches, loss and teacher, as
+                                                     learn/loop.py asks for them
 """
 
-import importlib
-import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import torch
+
+    from wholepool.learn.networks import TorchNetwork
+    from wholepool.learn.views import Views
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a phase of training has. It never holds a hidden label.
+
+    The labeled set is `labeled` int64 (|L|,) with its `labels` int (|L|,), of `classes` classes;
+    `settings` are the config's sections sup, optimizer, those in READS and the SEMI's own.
+    """
+
+    network: "TorchNetwork"
+    views: "Views"
+    labeled: np.ndarray
+    labels: np.ndarray
+    classes: int
+    settings: Mapping[str, Any]
+    rng: np.random.Generator
+    device: "torch.device"
 
 
 @dataclass(frozen=True)
 class State:
-    """What a SEMI may see before an epoch. It never holds a hidden label.
+    """What gives pseudo-labels may see before an epoch. It never holds a hidden label.
 
     `embeddings` float32 (n, d), l2-normalized; `probabilities` float32 (n, c); the labeled set
-    `labeled` int64 (|L|,) with its `labels` int (|L|,); the declared sections of the config.
+    `labeled` int64 (|L|,) with its `labels` int (|L|,); the config's sections, as in Context.
     """
 
     embeddings: np.ndarray
@@ -39,31 +65,3 @@ class PseudoLabels:
     labels: np.ndarray
     weights: np.ndarray
     report: dict[str, float]
-
-
-@dataclass(frozen=True)
-class Semi:
-    """A registered SEMI: its function and the sections of the config that it reads."""
-
-    name: str
-    pseudo_label: Callable[[State], PseudoLabels]
-    options: tuple[str, ...]
-
-
-SEMIS: dict[str, Semi] = {}
-
-
-def semi(
-    name: str, options: tuple[str, ...] = ()
-) -> Callable[[Callable[[State], PseudoLabels]], Callable[[State], PseudoLabels]]:
-    """Register a SEMI under the name that the config uses."""
-
-    def register(function: Callable[[State], PseudoLabels]) -> Callable[[State], PseudoLabels]:
-        SEMIS[name] = Semi(name, function, options)
-        return function
-
-    return register
-
-
-for module in pkgutil.iter_modules(__path__):
-    importlib.import_module(f"{__name__}.{module.name}")

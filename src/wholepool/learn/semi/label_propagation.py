@@ -2,13 +2,12 @@
 
 from wholepool.graph.affinity import normalized_graph
 from wholepool.graph.propagation import propagate
-from wholepool.learn.semi import PseudoLabels, State, semi
+from wholepool.learn.semi import PseudoLabels, State
 
 READS = ("semi", "propagation")
 
 
-@semi("label_propagation", options=("propagation",))
-def label_propagation(state: State) -> PseudoLabels:
+def pseudo_label(state: State) -> PseudoLabels:
     """Propagate the labels over the reciprocal kNN graph of the present embeddings."""
     settings = state.options["propagation"]
     classes = state.probabilities.shape[1]

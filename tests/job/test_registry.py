@@ -1,0 +1,118 @@
+"""Plug-ins: found, described without being run, and refused in words that say what to mend."""
+
+import subprocess
+import sys
+
+import pytest
+
+from wholepool.job import registry
+from wholepool.job.errors import UserError
+
+MARGIN = (
+    'TITLE = "Margin"\nNEEDS = ("probabilities",)\n\n\ndef acquire(query):\n    raise SystemExit\n'
+)
+
+
+def test_the_package_s_own_are_found():
+    assert list(registry.plugins("strategy")) == ["ceal", "coreset", "jlp", "random", "uncertainty"]
+    assert list(registry.plugins("pretrain")) == ["deepcluster"]
+    assert list(registry.plugins("semi")) == ["label_propagation"]
+    assert list(registry.plugins("network")) == ["conv13"]
+    assert list(registry.plugins("oracle")) == ["hidden"]
+    assert "_torchvision" not in registry.plugins("source")
+
+
+@pytest.mark.parametrize("kind", registry.KINDS)
+def test_every_plug_in_keeps_its_kind_s_contract(kind):
+    for plugin in registry.plugins(kind).values():
+        assert set(registry.declarations(plugin)) == set(registry.KINDS[kind].declares)
+        plugin.load()
+        assert plugin.path.read_text().startswith('"""')
+
+
+def test_declarations_are_what_the_module_holds():
+    for kind in registry.KINDS:
+        for plugin in registry.plugins(kind).values():
+            module = plugin.load()
+            for name, default in registry.KINDS[kind].declares.items():
+                assert plugin[name] == getattr(module, name, default), (plugin.name, name)
+
+
+def test_another_package_s_is_found_by_its_entry_point(plugin):
+    found = plugin("strategy", "margin", MARGIN, "properties: {width: {type: number, default: 1}}")
+    assert (found.title, found["NEEDS"], found["READS"]) == ("Margin", ("probabilities",), ())
+    assert found.section["properties"]["width"]["default"] == 1
+    assert found.section["additionalProperties"] is False
+    assert callable(found.load().acquire)
+    assert "coreset" in registry.plugins("strategy")
+
+
+def test_an_unknown_name_is_told_with_what_was_perhaps_meant():
+    with pytest.raises(UserError, match=r"--strategy is 'jpl'.*did you mean jlp"):
+        registry.get("strategy", "jpl", "--strategy")
+
+
+def test_describing_a_plug_in_runs_none_of_its_code(plugin):
+    found = plugin("strategy", "loud", "NEEDS = ('graph',)\nraise RuntimeError('was run')\n")
+    assert found["NEEDS"] == ("graph",)
+    with pytest.raises(RuntimeError, match="was run"):
+        found.load()
+
+
+def test_to_describe_all_plug_ins_takes_no_torch():
+    code = (
+        "import sys; from wholepool.job import registry as r\n"
+        "for kind in r.KINDS:\n"
+        "    for plugin in r.plugins(kind).values(): plugin['VERSION'], plugin.section\n"
+        "from wholepool.grid.sections import schema; schema()\n"
+        "print(*(name for name in ('torch', 'scipy', 'sklearn', 'pandas') if name in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True)
+    assert done.stdout.strip() == "", done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("NEEDS = ('embedding',)\ndef acquire(query): ...\n", "may hold only embeddings, prob"),
+        ("NEEDS = 'graph'\ndef acquire(query): ...\n", "literal of type tuple"),
+        ("NEEDS = tuple(['graph'])\ndef acquire(query): ...\n", "literal of type tuple"),
+        ("STOCHASTIC = 1\ndef acquire(query): ...\n", "literal of type bool"),
+    ],
+)
+def test_a_wrong_declaration_names_file_line_and_remedy(plugin, code, words):
+    found = plugin("strategy", "odd", code)
+    with pytest.raises(UserError, match=words) as error:
+        registry.declarations(found)
+    assert f"{found.path}, line 1" in str(error.value)
+
+
+def test_a_module_without_its_function_is_refused(plugin):
+    found = plugin("strategy", "empty", "NEEDS = ()\n")
+    with pytest.raises(UserError, match=r"strategy_empty.py: .* must define the function acquire"):
+        found.load()
+
+
+@pytest.mark.parametrize("name", ["initial", "all", "Margin", "a-b", "1st"])
+def test_a_name_that_paths_or_the_config_cannot_hold_is_refused(plugin, name):
+    with pytest.raises(UserError, match=r"cannot have this name"):
+        plugin("strategy", name, MARGIN)
+
+
+def test_two_plug_ins_of_one_name_are_refused(plugin):
+    with pytest.raises(UserError, match=r"there is a strategy of this name in .*random.py"):
+        plugin("strategy", "random", MARGIN)
+
+
+def test_a_section_without_keys_is_refused(plugin):
+    found = plugin("strategy", "margin", MARGIN, "description: nothing\n")
+    with pytest.raises(UserError, match=r"strategy_margin.yaml must describe the section's keys"):
+        registry.section(found)
+
+
+def test_an_entry_point_to_nothing_is_refused(plugin, tmp_path):
+    plugin("strategy", "margin", MARGIN)
+    (tmp_path / "lab-site" / "lab" / "strategy_margin.py").unlink()
+    registry.plugins.cache_clear()
+    with pytest.raises(UserError, match=r"no such module: install its package again"):
+        registry.plugins("strategy")
