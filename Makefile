@@ -1,23 +1,31 @@
-# Two commands: make demo, make test. Both install what they need into .venv, once.
+# make demo, make test, and make quick while you work. They install what they need into .venv, once.
 PYTHON ?= python3
 BIN := .venv/bin
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: demo test test-all check reference bench lock audit clean
+.PHONY: demo test quick test-all check reference bench lock audit clean
 
 demo: .venv/installed
 	@source $(BIN)/activate && snakemake --cores all all_tables all_figures
 	@$(BIN)/python -m wholepool show --results results
 
+# a worker a core, at most 8; each file stays in one of them, with the fixtures of its module. In the
+# order of tests/conftest.py, which starts the longest first
+PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
+
 test: .venv/installed
-	@$(BIN)/python -m pytest
+	@$(PYTEST)
+
+# units only: no stage, no Snakemake, nothing killed
+quick: .venv/installed
+	@$(PYTEST) -m "not jobs and not long"
 
 # all of them: the long ones too, and a long random draw of the fuzz tests (tests/README.md)
 SEED ?= $(shell date +%s)
 test-all: SEED := $(SEED)
 test-all: .venv/installed
 	@echo "make test-all SEED=$(SEED) draws the same again"
-	@HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -m "" --hypothesis-seed=$(SEED) --durations=20
+	@HYPOTHESIS_PROFILE=long $(PYTEST) -m "" --hypothesis-seed=$(SEED) --durations=20
 
 # style, types and the workflow's own linters
 check: .venv/installed
@@ -49,7 +57,6 @@ REQUIREMENTS := $(if $(LOCKED),--require-hashes --requirement envs/requirements.
 # side by side with the peers' way; 17 minutes, better on an idle machine
 BENCH ?= --write benchmarks/README.md
 bench: .venv/installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[bench]"
 	@$(BIN)/python benchmarks/bench.py $(BENCH)
 
 # make the lock anew from what pyproject.toml allows; then `make audit`

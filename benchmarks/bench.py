@@ -17,7 +17,7 @@ import os
 import platform
 import statistics
 import sys
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -84,12 +84,7 @@ def header(options: argparse.Namespace) -> str:
     from wholepool.cost.throughput import processor
 
     device = processor() if options.device == "cpu" else torch.cuda.get_device_name()
-    packages = []
-    for name in ("torch", "numpy", "scipy", "faiss-cpu"):
-        try:
-            packages.append(f"{name} {version(name)}")
-        except PackageNotFoundError:
-            packages.append(f"no {name}")
+    packages = [f"{name} {version(name)}" for name in ("torch", "numpy", "scipy", "faiss-cpu")]
     # where this machine keeps its files is nobody's business
     hidden = {place for place, word in enumerate(sys.argv) if os.path.isabs(word) and place}
     hidden |= {place - 1 for place in hidden}

@@ -17,7 +17,6 @@ from wholepool.cost.work import jobs
 from wholepool.grid.config import resolve
 from wholepool.paper.evidence import benchmarks
 
-SCHEMA = Path(__file__).parents[1] / "workflow" / "schemas" / "config.schema.yaml"
 #: rules that share the benchmark folder of another, as the `use rule` of rules/cycle.smk has it
 FOLDER = {
     "embed_initial": "embed",
@@ -27,7 +26,7 @@ FOLDER = {
 
 
 def main(grid: str, rates_path: str, results: str) -> None:
-    plan = jobs(resolve(yaml.safe_load(Path(grid).read_text(encoding="utf-8")), SCHEMA))
+    plan = jobs(resolve(yaml.safe_load(Path(grid).read_text(encoding="utf-8"))))
     rates = read_rates(rates_path)
     estimated: dict[str, float] = defaultdict(float)
     durations = [job_seconds(job, rates, {}) for job in plan]

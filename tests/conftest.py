@@ -9,9 +9,26 @@ import pytest
 from wholepool.graph import conjugate_gradients
 from wholepool.job import registry
 
+TESTS = Path(__file__).parent
+#: folders whose tests start stages, as processes or through `main`, or Snakemake
+WITH_JOBS = {"jobs", "workflow", "stages", "benchmarks"}
+
 # Results carry the commit of the code. Git does not look into this folder from below it, so that
 # the bytes of two runs are equal even when a file was edited, or committed, between them.
 os.environ["GIT_CEILING_DIRECTORIES"] = str(Path(__file__).resolve().parents[1])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark what lies in those folders, so that `make quick` leaves it out, and let it run first.
+
+    It takes longest, and a worker that is left with it at the end would run alone.
+    """
+    folders = {item: set(item.path.relative_to(TESTS).parts) for item in items}
+    for item in items:
+        if WITH_JOBS & folders[item]:
+            item.add_marker("jobs")
+    items.sort(key=lambda item: ("workflow" not in folders[item], not WITH_JOBS & folders[item]))
 
 
 @pytest.fixture

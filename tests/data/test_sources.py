@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.io
+from toys import Payload
 
 from wholepool.data import sources as datasets
 from wholepool.data.sources import SOURCES, stratified_subset, subset, with_channels
@@ -393,16 +394,6 @@ def test_a_truncated_raw_file_is_named(tmp_path, monkeypatch, no_network, size):
 
 
 # nothing that is not the published file is unpacked or read
-
-
-class Payload:
-    """A pickle that makes a file when it is read."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return Path.touch, (self.path,)
 
 
 @pytest.mark.parametrize("source", ["cifar10", "cifar100"])

@@ -106,9 +106,9 @@ def searches(rows, k):
     """Every exact search: NumPy's, torch's, and the approximate one that may miss nothing."""
     unit = neighbors.unit_rows(rows)
     return [
-        neighbors.exact_small(unit, k),
-        neighbors.exact(unit, k),
-        neighbors.approximate(unit, k, recall=1.0),
+        neighbors.Neighbors(*neighbors.exact_small(unit, k)),
+        neighbors.Neighbors(*neighbors.exact(unit, k)),
+        neighbors.Neighbors(*neighbors.approximate(unit, k, recall=1.0)),
     ]
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import twins
 
-from wholepool.graph import neighbors
+from wholepool.graph import approximate, exact, neighbors
 
 
 @pytest.fixture(autouse=True, params=["numpy", "torch"])
@@ -78,7 +78,7 @@ def test_self_is_dropped_by_index_even_when_a_duplicate_comes_first():
 @pytest.mark.parametrize("bytes_", [1, 4 * 60 * 7, 4 * 60 * 59, 4 * 60 * 60])
 def test_neighbors_do_not_depend_on_block_boundaries(monkeypatch, bytes_):
     rows = sign_rows(5)
-    monkeypatch.setattr(neighbors, "BLOCK_BYTES", bytes_)
+    monkeypatch.setattr(exact, "BLOCK_BYTES", bytes_)
     check_against_loops(rows, 9)
 
 
@@ -120,11 +120,11 @@ def test_the_largest_of_a_row_are_those_of_a_sort(width, k):
     torch = pytest.importorskip("torch")
     rng = np.random.default_rng(width + k)
     distinct = torch.as_tensor(rng.permuted(np.tile(np.arange(width), (7, 1)), axis=1)).float()
-    values, columns = neighbors.best(distinct, k)
+    values, columns = exact.best(distinct, k)
     np.testing.assert_array_equal(values, np.sort(distinct.numpy(), axis=1)[:, ::-1][:, :k])
     np.testing.assert_array_equal(distinct.gather(1, columns), values)
     tied = torch.as_tensor(rng.integers(0, 3, size=(7, width))).float()
-    values, columns = neighbors.best(tied, k)
+    values, columns = exact.best(tied, k)
     np.testing.assert_array_equal(columns, np.argsort(-tied.numpy(), axis=1, kind="stable")[:, :k])
 
 
@@ -132,9 +132,9 @@ def test_the_largest_of_a_row_are_those_of_a_sort(width, k):
 @pytest.mark.parametrize("seed", range(3))
 def test_approximate_search_finds_what_it_says(seed, recall):
     rows = clustered_rows(seed)
-    exact = neighbors.nearest_neighbors(rows, 20)
+    true = neighbors.nearest_neighbors(rows, 20)
     found = neighbors.nearest_neighbors(rows, 20, search="approximate", recall=recall)
-    truth = share_found(found, exact)
+    truth = share_found(found, true)
     # of 1,024 sampled rows; a row's recall varies by less than 0.1
     assert abs(found.recall - truth) < 4 * 0.1 / 32
     assert recall <= found.recall < 1
@@ -149,10 +149,10 @@ def test_approximate_search_finds_what_it_says(seed, recall):
 
 def test_approximate_search_with_a_recall_of_one_is_exact():
     rows = clustered_rows(5)
-    exact = neighbors.nearest_neighbors(rows, 15)
+    true = neighbors.nearest_neighbors(rows, 15)
     found = neighbors.nearest_neighbors(rows, 15, search="approximate", recall=1.0)
     assert found.recall == 1
-    np.testing.assert_array_equal(found.indices, exact.indices)
+    np.testing.assert_array_equal(found.indices, true.indices)
 
 
 def test_approximate_search_repeats_itself():
@@ -183,12 +183,12 @@ def test_lists_hold_every_row_once_and_none_is_long():
     rows = clustered_rows(8)
     rows[:1500] = rows[0]
     table = torch.as_tensor(neighbors.unit_rows(rows))
-    order, starts = neighbors.inverted_lists(table, np.random.default_rng(0))
+    order, starts = approximate.inverted_lists(table, np.random.default_rng(0))
     np.testing.assert_array_equal(np.sort(order), np.arange(len(rows)))
     sizes = np.diff(starts)
     assert starts[0] == 0 and starts[-1] == len(rows)
     assert sizes.min() > 0
-    assert sizes.max() <= 4 * neighbors.LIST_SIZE
+    assert sizes.max() <= 4 * approximate.LIST_SIZE
 
 
 @pytest.mark.parametrize(
@@ -203,9 +203,9 @@ def test_lists_hold_every_row_once_and_none_is_long():
 def test_auto_is_approximate_in_large_pools_only(monkeypatch, search, n, expected):
     monkeypatch.setattr(neighbors, "EXACT_UP_TO", 1000)
     seen = []
-    monkeypatch.setattr(neighbors, "approximate", lambda *_: seen.append("approximate"))
-    monkeypatch.setattr(neighbors, "exact", lambda *_: seen.append("exact"))
-    monkeypatch.setattr(neighbors, "exact_small", lambda *_: seen.append("exact"))
+    for name in ("approximate", "exact", "exact_small"):
+        word = name.split("_")[0]
+        monkeypatch.setattr(neighbors, name, lambda *_, word=word: seen.append(word) or (0, 0))
     neighbors.nearest_neighbors(random_rows(0, n=n), 3, search=search)
     assert seen == [expected]
 
@@ -213,7 +213,7 @@ def test_auto_is_approximate_in_large_pools_only(monkeypatch, search, n, expecte
 def test_a_gpu_takes_the_search_by_torch(monkeypatch):
     seen = []
     monkeypatch.setattr(
-        neighbors, "exact", lambda rows, k, device: seen.append((len(rows), device))
+        neighbors, "exact", lambda rows, k, device: seen.append((len(rows), device)) or (0, 0)
     )
     neighbors.nearest_neighbors(random_rows(0), 3, "cuda")
     assert seen == [(40, "cuda")]

@@ -406,6 +406,17 @@ BAD = [
     ("propagation/alpha", -0.1, [r"propagation\.alpha is -0\.1", "minimum of 0"]),
     ("propagation/tolerance", 0, [r"propagation\.tolerance is 0", "greater|minimum"]),
     ("propagation/graph", "mutual", [r"propagation\.graph is 'mutual'", "reciprocal", "union"]),
+    (
+        "propagation/search",
+        "exat",
+        [r"propagation\.search is 'exat'", "did you mean exact", "faiss"],
+    ),
+    ("propagation/search", 3, [r"propagation\.search is 3", "auto, exact, approximate", "faiss"]),
+    ("propagation/search", {}, [r"propagation\.search: 'faiss' is a required"]),
+    ("propagation/search", {"fais": "Flat"}, [r"propagation\.search\.fais", "did you mean faiss"]),
+    ("propagation/search", {"faiss": 3}, [r"propagation\.search\.faiss is 3", "string"]),
+    ("propagation/search", {"faiss": ""}, [r"propagation\.search\.faiss is ''", "IVF4096"]),
+    ("propagation/search", {"faiss": "Flat; ls"}, [r"search\.faiss is 'Flat; ls'", "IVF4096"]),
     ("network/dropout", 1, [r"network\.dropout is 1", "less than|maximum"]),
     ("network/width", 0, [r"network\.width is 0", "greater|minimum"]),
     ("network/width", 100, [r"network\.width is 100", "maximum of 8"]),
@@ -515,6 +526,12 @@ def test_bad_configuration_is_explained(path, value, words):
     for word in words:
         assert re.search(word, message), f"{word!r} is not in: {message}"
     assert len(message) < 2000
+
+
+@pytest.mark.parametrize("factory", ["Flat", "IVF4096,PQ32x8,RFlat", "IVF64(IVF8,PQ4x4fs),SQ8"])
+def test_a_factory_string_of_faiss_is_a_search(factory):
+    result = resolve(changed("propagation/search", {"faiss": factory}), SCHEMA_PATH)
+    assert result["experiments"]["demo"]["propagation"]["search"] == {"faiss": factory}
 
 
 @pytest.mark.parametrize("key", ["datasets", "experiments"])

@@ -85,6 +85,7 @@ with atomic(sys.argv[1]) as temporary:
 """
 
 
+@pytest.mark.jobs
 def test_what_a_killed_writer_left_goes_with_the_next_one_and_only_then(tmp_path):
     path = tmp_path / "a[1].txt"  # the name is no pattern
     command = [sys.executable, "-c", WRITE, str(path)]

@@ -43,11 +43,13 @@ def start(tmp_path):
         job.stdout.close()
 
 
+@pytest.mark.jobs
 def test_jobs_that_start_at_once_spread_evenly(start):
     gpus = ["0", "3", "MIG-GPU-1a/2/0"]
     assert sorted(start(6, gpus).values()) == sorted(2 * gpus)
 
 
+@pytest.mark.jobs
 def test_a_killed_job_gives_its_gpu_back(start):
     jobs = start(4, ["0", "1"])
     victim = next(job for job, gpu in jobs.items() if gpu == "1")

@@ -7,9 +7,12 @@ import sys
 import time
 
 import pytest
+from processes import alive, until
 
 from wholepool.job import locks
 from wholepool.job.errors import UserError
+
+pytestmark = pytest.mark.jobs
 
 
 def python(code, *arguments, **environment):
@@ -30,13 +33,6 @@ with sole_writer(sys.argv[1]) as waited:
     time.sleep(float(sys.argv[2]))
     print("out")
 """
-
-
-def until(condition, seconds=20.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
 
 
 def test_a_second_writer_waits_and_knows_that_it_did(tmp_path, caplog):
@@ -222,14 +218,6 @@ time.sleep(60)
 """
 
 
-def gone(pid):
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return True
-
-
 SHELL = """
 import os, subprocess, sys, time
 from wholepool.job.locks import announce
@@ -246,10 +234,10 @@ def test_a_job_dies_with_its_driver_when_a_shell_stands_between():
     child = "import os, time; from wholepool.job.locks import die_with_driver; die_with_driver();"
     parent = python(SHELL, child + "print(os.getpid()); time.sleep(60)")
     pid = int(parent.stdout.readline())
-    assert not gone(pid)
+    assert alive(pid)
     parent.kill()
     parent.wait()
-    until(lambda: gone(pid))
+    until(lambda: not alive(pid))
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["before", "after"])
@@ -259,10 +247,10 @@ def test_a_job_dies_with_its_driver(late):
     words = {"early": f"{up}; time.sleep(1.5)", "then": ""} if late else {"early": "", "then": up}
     parent = python(PARENT, CHILD.format(**words))
     child = int(parent.stdout.readline())
-    assert not gone(child)
+    assert alive(child)
     parent.send_signal(signal.SIGKILL)
     parent.wait()
-    until(lambda: gone(child))
+    until(lambda: not alive(child))
 
 
 def test_a_stage_that_is_run_by_hand_outlives_its_terminal():
@@ -272,5 +260,5 @@ def test_a_stage_that_is_run_by_hand_outlives_its_terminal():
     parent.kill()
     parent.wait()
     time.sleep(1)
-    assert not gone(child)
+    assert alive(child)
     os.kill(child, signal.SIGKILL)

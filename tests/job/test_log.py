@@ -20,7 +20,7 @@ class Time:
 
 
 def row(epoch):
-    return {"phase": "sup", "epoch": epoch, "lr": 0.123456, "loss": 1.5, "images": 64}
+    return {"phase": "sup", "epoch": epoch, "lr": 0.123456, "loss": 1.5, "images": 64, "epochs": 60}
 
 
 def test_file_gets_every_epoch_and_the_terminal_one_an_interval(tmp_path, monkeypatch, capsys):
@@ -61,6 +61,22 @@ def test_slow_epochs_are_all_shown(monkeypatch, capsys):
     assert len(capsys.readouterr().err.splitlines()) == 3
 
 
+def test_with_a_driver_that_tells_the_terminal_gets_warnings_alone(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv(progress.TOLD_BY_DRIVER, "1")
+    start_logging("train", None)
+    logger.error("before there is a log file")
+    start_logging("train", str(tmp_path / "log"))
+    logger.info("an epoch")
+    logger.warning("a warning")
+    logger.error("an error")
+    assert capsys.readouterr().err.splitlines() == [
+        "[train] before there is a log file",
+        "[train] a warning",
+    ]
+    said = [line.split(" ", 2)[2] for line in (tmp_path / "log").read_text().splitlines()]
+    assert said == ["INFO an epoch", "WARNING a warning", "ERROR an error"]
+
+
 def test_line_holds_the_numbers_and_the_time_left(tmp_path, monkeypatch):
     watch = Time(monkeypatch)
     path = tmp_path / "log"
@@ -70,7 +86,7 @@ def test_line_holds_the_numbers_and_the_time_left(tmp_path, monkeypatch):
     report(row(3) | {"reached": 0.98765}, 0.25, 1234.4)
     line = path.read_text()
     assert "sup epoch 3: lr 0.1235 loss 1.5 reached 0.9876" in line or "reached 0.9877" in line
-    assert "1234 images/s, 25 % done, 1:00 min left" in line
+    assert "1234 images/s, 4 of 60 epochs, 25 % done, 1:00 min left" in line
 
 
 def test_after_a_resume_the_time_left_is_told_from_there(tmp_path, monkeypatch):

@@ -15,6 +15,7 @@ import time
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from processes import alive, until
 from workflow.running import TINY
 
 from wholepool.grid.config import resolve
@@ -129,14 +130,6 @@ def newest(folder):
     return (number_of(paths[-1]), paths[-1]) if paths else (-1, None)
 
 
-def alive(pid):
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
 def let_go_on(folder, steps, pid, rng):
     """Wait until the job has written `steps` more checkpoints, and then until it is time to kill.
 
@@ -187,8 +180,10 @@ def test_a_job_that_is_asked_to_stop_says_that_it_is_to_be_resumed(
 ):
     argv = stages(name, tmp_path)
     seldom = [*argv, "--checkpoint-seconds", "3600"]  # so that the signal alone writes one
+    epochs = tmp_path.with_suffix(".log")
+    seldom += ["--log", str(epochs)]
     pid, wait = start(seldom, tmp_path / "log")
-    time.sleep(0.7)
+    until(lambda: epochs.exists() and "epoch 0" in epochs.read_text())
     os.kill(pid, number)
     assert wait() == os.EX_TEMPFAIL
     said = (tmp_path / "log").read_text()

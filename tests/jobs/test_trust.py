@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from toys import Payload
 
 from wholepool import __main__ as cli
 from wholepool.graph.affinity import read_graph
@@ -97,16 +98,6 @@ def test_the_search_lets_be():
 
 
 # files in the place of the project's own
-
-
-class Payload:
-    """A pickle that makes a file when it is read."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return Path.touch, (self.path,)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from wholepool.data.pool import Pool
+from wholepool.job.errors import UserError
 from wholepool.learn import embedding
 from wholepool.learn.embedding import embed
 from wholepool.learn.networks.conv13 import Network
@@ -118,3 +119,14 @@ def test_random_views_keep_the_order_of_images(monkeypatch):
     monkeypatch.setattr(embedding, "BATCH", 4)
     random, _ = embed(network, views, np.random.default_rng(0))
     assert np.allclose(random, embed(network, views)[0], atol=1e-6)
+
+
+def test_predictions_that_are_not_finite_are_refused():
+    """Of finite weights, so that no other check finds them."""
+    network, views = build(logit_scale=10.0, weight_norm=False), views_of()
+    with torch.no_grad():
+        for parameter in network.head.parameters():
+            parameter.fill_(3e38)
+    assert all(torch.isfinite(value).all() for value in network.state_dict().values())
+    with pytest.raises(UserError, match=r"diverged.*pretrain\.lr, sup\.lr or semi\.lr"):
+        embed(network, views)

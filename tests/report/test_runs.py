@@ -1,5 +1,4 @@
 import json
-from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
@@ -12,8 +11,8 @@ from wholepool.grid.config import resolve
 from wholepool.job.errors import UserError
 from wholepool.job.provenance import digest
 from wholepool.report import runs
+from wholepool.report.accuracy import read_runs
 
-SCHEMA = Path(__file__).parents[2] / "workflow" / "schemas" / "config.schema.yaml"
 INFOS = {"digits": {"fingerprint": "d1"}, "mnist": {"fingerprint": "m1"}}
 SMALL = {
     "baseline": {"strategies": ["random"]},
@@ -33,7 +32,7 @@ def plan(**changes):
             "large": {"dataset": "mnist", "budget": 20, "methods": LARGE},
         },
     }
-    return resolve(config | changes, SCHEMA)
+    return resolve(config | changes)
 
 
 def metrics_of(cell, number, config):
@@ -164,6 +163,20 @@ def test_csv_round_trip_and_equal_bytes(results, tmp_path):
     assert out.read_bytes() == first
 
 
+def test_what_needs_truth_is_empty_where_there_is_none(results, tmp_path):
+    for path in results.rglob("metrics.json"):
+        if "/large/" in str(path):
+            metrics = json.loads(path.read_text())
+            path.write_text(json.dumps(metrics | {"accuracy": None, "per_class": None}))
+    out = tmp_path / "tables" / "runs.csv"
+    runs.write_runs(results, plan(), INFOS, out)
+    table = read_runs(out)
+    large = table["experiment"] == "large"
+    assert large.any() and table[large][["accuracy", "per_class"]].isna().all(axis=None)
+    assert table[~large]["accuracy"].notna().all()
+    assert list(table.columns) == list(gather(results).columns)
+
+
 def test_a_failure_leaves_the_old_table(results, tmp_path):
     out = tmp_path / "tables" / "runs.csv"
     runs.write_runs(results, plan(), INFOS, out)
@@ -187,9 +200,9 @@ def test_a_failure_leaves_the_old_table(results, tmp_path):
             "13 more, 12 in the config",  # 10 trainings with SEMI, 4 times jLP's queries
         ),
         (
-            {"pretrain": {"lr": 0.5}},
-            "pretrain.lr is 0.02 in {0}/datasets/mnist/pretrain/deepcluster/history.parquet, 0.5 "
-            "in the config",
+            {"deepcluster": {"lr": 0.5}},
+            "deepcluster.lr is 0.02 in {0}/datasets/mnist/pretrain/deepcluster/history.parquet, "
+            "0.5 in the config",
         ),
         (
             {"seed_moves": "initial"},

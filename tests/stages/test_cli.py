@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from toys import PROPAGATION
 
 from wholepool import __main__ as cli
 from wholepool.data.pool import Pool
@@ -18,19 +19,6 @@ from wholepool.job.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("clean_process")
 N, CLASSES = 60, 10
-PROPAGATION = {
-    "k": 5,
-    "search": "exact",
-    "recall": 0.99,
-    "gamma": 3,
-    "clip": True,
-    "graph": "reciprocal",
-    "alpha": 0.99,
-    "labels": "onehot",
-    "tolerance": 1e-6,
-    "max_iterations": 100,
-    "normalize_weights": False,
-}
 CEAL = {"threshold": 0.5, "decay": 0.0}
 POOL = {"size": N, "sampling": "stratified", "seed": 0, "mean": None, "std": None}
 POOL["grey_channels"] = 1

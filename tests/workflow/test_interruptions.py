@@ -40,7 +40,7 @@ def jobs_of(folder):
     return found
 
 
-def wait_for(condition, driver, seconds=120):
+def wait_for(condition, driver, seconds=300):
     end = time.monotonic() + seconds
     while not condition():
         assert driver.poll() is None, "the driver ended before"
@@ -94,7 +94,7 @@ def test_two_drivers_in_one_folder_are_one_too_many(run, tmp_path, checkpointing
         [
             *(sys.executable, "-c"),
             "import sys, time; from wholepool.job.locks import claim_results;"
-            "claim = claim_results('results'); print(flush=True); time.sleep(60)",
+            "claim = claim_results('results'); print(flush=True); time.sleep(300)",
         ],
         cwd=folder,
         stdout=subprocess.PIPE,

@@ -2,31 +2,37 @@
 
 import heapq
 import json
-from collections import defaultdict
+import math
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from wholepool.cost.throughput import STARTS, clusters, graph_key, network_key, settings_of
-from wholepool.cost.work import Job, Pool, beside, on_disk
+from wholepool.cost.throughput import FORMAT, NUMBERS, SAME, Facts, facts_of, unlike
+from wholepool.cost.work import SHARED, Job, beside, on_disk
+from wholepool.job import registry
 from wholepool.job.errors import UserError
-from wholepool.learn.networks.conv13 import flops
+from wholepool.job.log import clock
 
+Rates = Mapping[str, Any]
+#: what was not measured and so scaled: what, and from what
+Scaled = dict[str, str]
+
+#: what runs on the device; the graph does too, if it is a GPU
+ON_DEVICE = ("pretrain", "features", "train", "embed", "embed_initial", "predict")
 #: what a job imports; the others are light
 START = {
-    **dict.fromkeys(("data", "pretrain", "train", "embed", "embed_initial", "predict"), "torch"),
+    **dict.fromkeys(("data", *ON_DEVICE), "torch"),
     **dict.fromkeys(("propagate", "propagate_initial"), "scipy"),
     **dict.fromkeys(("tables", "figures"), "tables"),
 }
-#: what runs on the device; the graph does too, if it is a GPU
-ON_DEVICE = ("pretrain", "train", "embed", "embed_initial", "predict")
 #: seconds between two jobs in a slot, which are Snakemake's own: the mean of 937 jobs, two slots
 BETWEEN = 0.03
-#: what was not measured and so scaled: what, and from what
-Scaled = dict[str, str]
+MEASURE = "python -m wholepool throughput --config GRID.yaml --out FILE.json"
 
 
 @dataclass(frozen=True)
@@ -39,149 +45,80 @@ class Schedule:
     end: float
 
 
-def read_rates(path: str | Path) -> dict[str, Any]:
+def read_rates(path: str | Path) -> Rates:
     """A file that `throughput` wrote. Raises UserError if it is not one."""
     try:
-        rates = json.loads(Path(path).read_text(encoding="utf-8"))
-        missing = {"device", "kind", "start", "networks", "graphs", "kmeans", "strategies"} - set(
-            rates
-        )
-        missing |= {f"start.{kind}" for kind in STARTS if kind not in rates.get("start", {})}
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+        rates: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+        wrong = "" if rates["format"] == FORMAT else f"its format is not {FORMAT}"
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        wrong = f"{type(error).__name__}: {error}"
+    if wrong:
         raise UserError(
-            f"{path} is no file of measured rates ({error}): make one on the device in question "
-            "with python -m wholepool throughput --config GRID.yaml --out FILE.json"
-        ) from error
-    if missing:
-        raise UserError(
-            f"{path} is no file of measured rates, for it lacks {', '.join(sorted(missing))}: make "
-            "one with python -m wholepool throughput --config GRID.yaml --out FILE.json"
+            f"{path} is no file of measured rates ({wrong}): make one on the device in question "
+            f"with {MEASURE}"
         )
     return rates
 
 
-def network_of(pool: Pool, rates: Mapping[str, Any], scaled: Scaled) -> tuple[Any, float]:
-    """The measured network of a data set, and 1; or the nearest in FLOPs, and their ratio.
-
-    The nearest of its own precision, where there is one: FLOPs say nothing of another's speed.
-    """
-    key = network_key(pool)
-    for row in rates["networks"]:
-        if settings_of(row) == key:
-            return row, 1.0
-    if not rates["networks"]:
+def nearest(rates: Rates, kind: str, facts: Facts, scaled: Scaled) -> Mapping[str, Any]:
+    """The measured row of a kind that is least unlike some facts; `scaled` is told if it is."""
+    what = facts.get("strategy")
+    rows = [row for row in rates[kind] if row.get("strategy") == what]
+    if not rows:
         raise UserError(
-            f"the rates of {rates['device']} hold no network, but {pool.name} has one of width "
-            f"{key[0]:g}: measure with python -m wholepool throughput --config GRID.yaml"
+            f"the rates of {rates['device']} hold no {kind}{f', {what}' if what else ''}, but the "
+            f"grid has some: measure with {MEASURE}"
         )
-    wanted = flops(pool.size, pool.channels, pool.classes, key[0])
-    row = min(
-        rates["networks"],
-        key=lambda row: (settings_of(row)[-1] != key[-1], abs(np.log(row["flops"] / wanted))),
-    )
-    scaled[f"width {key[0]:g} at {pool.size} pixels, {pool.channels} channels, {key[-1]}"] = (
-        f"width {row['width']:g} at {row['size']} pixels, {row['channels']} channels, "
-        f"{settings_of(row)[-1]}, by FLOPs"
-    )
-    return row, wanted / row["flops"]
+    row: Mapping[str, Any] = min(rows, key=lambda row: unlike(row, facts))
+    if unlike(row, facts) != SAME:
+        differ = [name for name in facts if name != "n" and row.get(name) != facts[name]]
+        asked, known = (
+            ", ".join(f"{name} {one.get(name)}" for name in differ) for one in (facts, row)
+        )
+        scaled[f"{kind} of {asked}"] = f"{known}, in proportion"
+    return row
 
 
 def step_seconds(row: Mapping[str, Any], size: int) -> float:
-    """Seconds of a training step on `size` images: between measured batches, linear.
+    """Seconds of a training step on `size` rows: between measured batches, linear.
 
     Below the smallest batch a step takes as long as there; above the largest, in proportion.
     """
     sizes = sorted(map(int, row["steps"]))
     times = [row["steps"][str(known)] for known in sizes]
-    if size > sizes[-1]:
-        return times[-1] * size / sizes[-1]
-    return float(np.interp(size, sizes, times))
+    return float(np.interp(size, sizes, times)) * max(1.0, size / sizes[-1])
 
 
-def propagation_seconds(job: Job, rates: Mapping[str, Any], scaled: Scaled) -> float:
-    """Seconds of one graph and its solve: search by n^2, all else by n."""
-    pool = job.pool
-    assert pool is not None
-    wanted = {"dimensions": pool.dimensions, "classes": pool.classes}
-    rows = rates["graphs"]
-    if not rows:
-        raise UserError(
-            f"the rates of {rates['device']} hold no graph, but the grid builds some: measure with "
-            "python -m wholepool throughput --config GRID.yaml"
-        )
-    key, k = graph_key(job), job.propagation["k"]
-    same = [row for row in rows if row_key(row) == key]
-    row = (same or sorted(rows, key=lambda row: abs(row["dimensions"] - pool.dimensions)))[0]
-    factor = pool.n / row["n"]
-    search, solve = row["search"] * factor**2, row["solve"] * factor
-    if not same:
-        known = row["settings"]["k"]
-        scaled[f"a graph of k = {k} for {wanted['classes']} classes"] = (
-            f"k = {known} for {row['classes']}, in proportion"
-        )
-        solve *= k * pool.classes / (known * row["classes"])
-    return search + solve
+def seconds_of(kind: str, row: Mapping[str, Any], facts: Facts, job: Job) -> float:
+    """Seconds of what a job does once, at a measured row's rates: in proportion to the facts.
+
+    But an exact search grows with the square of the pool. An approximate one does not: it compares
+    a row with the lists that lie near, which are about as many in any pool.
+    """
+    ratio = {name: facts[name] / row[name] for name in ("n", *NUMBERS) if name in facts}
+    if kind == "networks":
+        trained = sum(count * step_seconds(row, size) for size, count in job.work.steps.items())
+        return ratio["flops"] * (trained + job.work.embedded * float(row["embed"]))
+    if kind == "graphs":
+        search = row["search_seconds"] * ratio["n"] ** (2 if facts["search"] == "exact" else 1)
+        return float(search + row["solve"] * ratio["n"] * ratio["k"] * ratio["classes"])
+    if kind == "kmeans":
+        return float(row["seconds"] * ratio["n"] * ratio["clusters"] * ratio["dimensions"])
+    return float(row["fixed"] + row["pick"] * (job.budget - 1)) * ratio["n"]
 
 
-def row_key(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    """A measured graph's key, as `graph_key` makes it."""
-    return row["dimensions"], row["classes"], tuple(sorted(row["settings"].items()))
-
-
-def clustering_seconds(pool: Pool, dimensions: int, rates: Mapping[str, Any]) -> float:
-    """Seconds of one k-means: by points, clusters and dimensions from the nearest measured."""
-    if not rates["kmeans"]:
-        raise UserError(
-            f"the rates of {rates['device']} hold no k-means, but the grid pre-trains: measure "
-            "with python -m wholepool throughput --config GRID.yaml"
-        )
-    k = clusters(pool)
-    row = min(rates["kmeans"], key=lambda row: abs(np.log(row["dimensions"] / dimensions)))
-    factor = pool.n * k * dimensions / (row["n"] * row["clusters"] * row["dimensions"])
-    return row["seconds"] * factor * (pool.settings["pretrain"]["kmeans_iterations"] + 1)
-
-
-def acquisition_seconds(job: Job, rates: Mapping[str, Any]) -> float:
-    """Seconds of one acquisition: in proportion to the pool, and to the images acquired."""
-    pool = job.pool
-    assert pool is not None
-    rows = [row for row in rates["strategies"] if row["strategy"] == job.strategy]
-    if not rows:
-        raise UserError(
-            f"the rates of {rates['device']} hold no strategy {job.strategy}: measure with python "
-            "-m wholepool throughput --config GRID.yaml, with a grid that has it"
-        )
-    wanted = (pool.dimensions, pool.classes, job.propagation["k"])
-    same = [row for row in rows if (row["dimensions"], row["classes"], row["k"]) == wanted]
-    row = (same or rows)[0]
-    return (row["fixed"] + row["pick"] * (job.budget - 1)) * pool.n / row["n"]
-
-
-def job_seconds(job: Job, rates: Mapping[str, Any], scaled: Scaled) -> float:
-    """Seconds of a job, from its start to its end."""
+def job_seconds(job: Job, rates: Rates, scaled: Scaled) -> float:
+    """Seconds of a job, from its start to its end, but for what is unknown of its work."""
     if job.rule == "all":
         return 0.0
     start = START.get(job.rule, "light")
-    if job.strategy and "graph" in job.inputs[-1]:
+    if job.strategy and "graph" in registry.get("strategy", job.strategy)["NEEDS"]:
         start = "scipy"
-    if start == "scipy" and job.propagations and rates["kind"] == "cuda":
+    if start == "scipy" and job.work.propagations and rates["kind"] == "cuda":
         start = "torch"  # the search is the GPU's
-    total = rates["start"][start]
-    if job.pool is None:
-        return total
-    if job.steps or job.embedded:
-        row, factor = network_of(job.pool, rates, scaled)
-        trained = sum(count * step_seconds(row, size) for size, count in job.steps.items())
-        total += factor * (trained + job.embedded * row["embed"])
-    if job.propagations:
-        total += job.propagations * propagation_seconds(job, rates, scaled)
-    for count, dimensions in zip(
-        job.clusterings, (job.pool.pixels, job.pool.dimensions), strict=True
-    ):
-        if count:
-            total += count * clustering_seconds(job.pool, dimensions, rates)
-    if job.strategy:
-        total += acquisition_seconds(job, rates)
+    total: float = rates["start"][start]
+    for kind, facts, times in facts_of(job):
+        total += times * seconds_of(kind, nearest(rates, kind, facts, scaled), facts, job)
     return total
 
 
@@ -191,29 +128,23 @@ def schedule(plan: list[Job], durations: list[float], slots: int) -> Schedule:
     Of the jobs that may start, pre-training goes first, then those that read temporary files. A
     temporary file goes when the last job that reads it has ended.
     """
-    maker = {file: at for at, job in enumerate(plan) for file in (*job.kept, *job.temporary)}
-    readers: dict[str, int] = defaultdict(int)
-    waits = [0] * len(plan)
+    maker = {file: at for at, job in enumerate(plan) for file in job.outputs}
+    temporary = {name: job.outputs[name] for job in plan for name in job.temporary}
+    readers = Counter(file for job in plan for file in job.inputs)
+    before = [{maker[file] for file in job.inputs} for job in plan]
+    waits = [len(makers) for makers in before]
     followers: dict[int, list[int]] = defaultdict(list)
-    longest = [0.0] * len(plan)
-    for at, job in enumerate(plan):
-        makers = {maker[file] for file in job.inputs}
-        waits[at] = len(makers)
-        for file in job.inputs:
-            readers[file] += 1
-        for before in makers:
-            followers[before].append(at)
-    for at in topological(waits, followers):
-        makers = {maker[file] for file in plan[at].inputs}
-        longest[at] = durations[at] + max((longest[before] for before in makers), default=0.0)
-    temporary = {name: size for job in plan for name, size in job.temporary.items()}
+    longest: list[float] = []
+    for at, makers in enumerate(before):
+        longest.append(durations[at] + max((longest[maker] for maker in makers), default=0.0))
+        for made_by in makers:
+            followers[made_by].append(at)
 
     def order(at: int) -> tuple[bool, bool, int]:
         job = plan[at]
         return job.rule != "pretrain", not any(file in temporary for file in job.inputs), at
 
-    ready = [order(at) for at in range(len(plan)) if waits[at] == 0]
-    heapq.heapify(ready)
+    ready = sorted(order(at) for at in range(len(plan)) if waits[at] == 0)
     running: list[tuple[float, int]] = []
     now = used = peak = 0.0
     while ready or running:
@@ -222,13 +153,11 @@ def schedule(plan: list[Job], durations: list[float], slots: int) -> Schedule:
             heapq.heappush(running, (now + durations[at] + BETWEEN, at))
         now, at = heapq.heappop(running)
         job = plan[at]
-        used += sum(map(on_disk, (*job.kept.values(), *job.temporary.values())))
+        used += sum(map(on_disk, job.outputs.values()))
         peak = max(peak, used)
-        used -= sum(on_disk(size) for name, size in job.temporary.items() if not readers[name])
-        for file in job.inputs:
-            readers[file] -= 1
-            if file in temporary and readers[file] == 0:
-                used -= on_disk(temporary[file])
+        readers.subtract(job.inputs)
+        gone = [file for file in (*job.inputs, *job.temporary) if readers[file] == 0]
+        used -= sum(on_disk(temporary[file]) for file in gone if file in temporary)
         for after in followers[at]:
             waits[after] -= 1
             if waits[after] == 0:
@@ -237,60 +166,42 @@ def schedule(plan: list[Job], durations: list[float], slots: int) -> Schedule:
     return Schedule(now, max(longest, default=0.0), peak + records, used + records)
 
 
-def topological(waits: list[int], followers: Mapping[int, list[int]]) -> list[int]:
-    """The jobs, each after those that it waits for."""
-    left = list(waits)
-    result = [at for at, count in enumerate(left) if count == 0]
-    for at in result:
-        for after in followers.get(at, ()):
-            left[after] -= 1
-            if left[after] == 0:
-                result.append(after)
-    return result
-
-
-def report(plan: list[Job], rates: Mapping[str, Any], slots: int, name: str) -> str:
+def report(plan: list[Job], rates: Rates, slots: int, name: str) -> str:
     """The page: a row an experiment and a pre-training, then totals, disk, and what is not sure.
 
     `name` is the grid's; `slots` is how many jobs run at a time.
     """
     scaled: Scaled = {}
     durations = [job_seconds(job, rates, scaled) for job in plan]
-    groups: dict[str, list[int]] = defaultdict(list)
-    for at, job in enumerate(plan):
-        owner = job.owner[0]
-        pre = job.rule in ("pretrain", "diagnose")
-        groups[f"PRE of {owner}" if pre else owner or "data, tables, figures"].append(at)
-    methods = list(dict.fromkeys(
-        job.owner[1] for job in plan if job.rule == "train"
-    ))  # fmt: skip
-    head = ["", "trainings", "jobs", "trained", "embedded", "graphs", *methods, "hours"]
-    rows = [head]
-    for label, members in [
-        *sorted(groups.items(), key=rank(plan)),
-        ("total", list(range(len(plan)))),
-    ]:
-        mine = [plan[at] for at in members]
-        spent = [
-            sum(durations[at] for at in members if is_of(plan[at], method)) for method in methods
-        ]
+    columns = {
+        "group": [job.group for job in plan],
+        "method": [job.method for job in plan],
+        "trainings": [job.rule in ("train", "pretrain") for job in plan],
+        "trained": [job.work.trained for job in plan],
+        "embedded": [job.work.embedded for job in plan],
+        "graphs": [job.work.propagations for job in plan],
+        "seconds": durations,
+    }
+    frame = pd.DataFrame(columns)
+    methods = frame["method"][frame["method"] != ""].unique()
+    groups = frame["group"].unique()
+    last = sorted(groups, key=lambda group: (group == SHARED, group.startswith("PRE of ")))
+    rows = [["", "trainings", "jobs", "trained", "embedded", "graphs", *methods, "hours"]]
+    for label in (*last, "total"):
+        mine = frame if label == "total" else frame[frame["group"] == label]
+        spent = mine.groupby("method")["seconds"].sum()
         rows.append(
             [
-                label,
-                str(sum(job.rule in ("train", "pretrain") for job in mine)),
-                f"{len(mine):,}",
-                count(sum(job.trained for job in mine)),
-                count(sum(job.embedded for job in mine)),
-                count(sum(job.propagations for job in mine)),
-                *(duration(value) if value else "–" for value in spent),
-                duration(sum(durations[at] for at in members)),
+                *(label, str(mine["trainings"].sum()), f"{len(mine):,}"),
+                *(count(mine[key].sum()) for key in ("trained", "embedded", "graphs")),
+                *(clock(spent[method]) if method in spent else "–" for method in methods),
+                clock(mine["seconds"].sum()),
             ]
         )
     times = schedule(plan, durations, slots)
-    device = rates["device"] if rates["kind"] != "cpu" else f"CPU ({rates['processor']})"
-    on_device = sum(
-        value for job, value in zip(plan, durations, strict=True) if job.rule in ON_DEVICE
-    )
+    gpu = rates["kind"] == "cuda"
+    device = rates["device"] if gpu else f"CPU ({rates['processor']})"
+    on_device = sum(s for job, s in zip(plan, durations, strict=True) if job.rule in ON_DEVICE)
     lines = [
         f"# What {name} costs",
         "",
@@ -301,96 +212,43 @@ def report(plan: list[Job], rates: Mapping[str, Any], slots: int, name: str) -> 
         "trained: images passed forward and backward; embedded: forward only; graphs: kNN",
         "searches, each with a propagation.",
         "",
-        f"- time: {duration(sum(durations))} of jobs, {duration(on_device)} of them in training "
-        "and embedding" + (" (the GPU's)" if rates["kind"] == "cuda" else ""),
-        f"- {slots} job(s) at a time: {duration(times.seconds)}; no number of jobs makes it less "
-        f"than {duration(times.chain)}, the longest chain",
-        f"- disk: {size(times.end)} at the end, {size(times.peak)} at the peak",
+        f"- time: {clock(sum(durations))} of jobs, {clock(on_device)} of them in training "
+        "and embedding" + (" (the GPU's)" if gpu else ""),
+        f"- {slots} job(s) at a time: {clock(times.seconds)}; no number of jobs makes it less "
+        f"than {clock(times.chain)}, the longest chain",
+        f"- disk: {count(times.end)}B at the end, {count(times.peak)}B at the peak",
     ]
     if slots > 1:
         lines.append(
             "- rates are those of a job that runs alone: jobs that share a GPU, or the memory of "
             "the CPU cores, are slower"
         )
-    joined = sum(bool(job.unknown) for job in plan)
+    joined = [job.joining for job in plan if job.joining]
     if joined:
         lines.append(
-            f"- not counted: the pseudo-labels that CEAL adds to {joined} trainings, which nobody "
-            "knows before. At most the whole pool joins, which is "
-            f"{count(ceal_bound(plan))} more images trained"
+            f"- not counted: the pseudo-labels that a strategy adds to {len(joined)} trainings, "
+            "which nobody knows before. At most the whole pool joins, which is "
+            f"{count(sum(joined))} more images trained"
         )
+    unknown = Counter(job.work.unknown for job in plan if job.work.unknown)
+    lines += [f"- not estimated: {what}, in {jobs} job(s)" for what, jobs in unknown.items()]
     lines += [f"- scaled, not measured: {what}, from {source}" for what, source in scaled.items()]
     return "\n".join(lines) + "\n"
 
 
-def is_of(job: Job, method: str) -> bool:
-    """Whether a job belongs to a method of an experiment."""
-    return job.owner[1] == method and job.rule not in ("pretrain", "diagnose")
-
-
-def rank(plan: list[Job]) -> Any:
-    """Order of the rows: the experiments, then PRE, then what all share."""
-
-    def key(group: tuple[str, list[int]]) -> tuple[int, int]:
-        label, members = group
-        kind = 2 if not plan[members[0]].owner[0] else int(label.startswith("PRE of "))
-        return kind, members[0]
-
-    return key
-
-
-def ceal_bound(plan: list[Job]) -> int:
-    """Images trained on, if CEAL's pseudo-labels were the whole rest of the pool each time.
-
-    An epoch over |L| images becomes one over n.
-    """
-    total = 0
-    for job in plan:
-        if job.unknown and job.pool is not None:
-            total += job.pool.n * job.unknown - job.trained
-    return total
-
-
 def markdown(rows: list[list[str]]) -> list[str]:
     """A Markdown table whose columns also line up as plain text; the first is left-aligned."""
-    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
-    lines = [
-        "| "
-        + " | ".join(
-            cell.ljust(width) if at == 0 else cell.rjust(width)
-            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        + " |"
-        for row in rows
-    ]
-    rule = "|".join(
-        ":" + "-" * (width + 1) if at == 0 else "-" * (width + 1) + ":"
-        for at, width in enumerate(widths)
-    )
-    return [lines[0], f"|{rule}|", *lines[1:]]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for first, *rest in rows:
+        cells = [cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True)]
+        lines.append(f"| {' | '.join([first.ljust(widths[0]), *cells])} |")
+    ruled = "|".join("-" * (width + 1) + ":" for width in widths[1:])
+    return [lines[0], f"|:{'-' * (widths[0] + 1)}|{ruled}|", *lines[1:]]
 
 
 def count(value: float) -> str:
-    """A number to three digits: 950, 12.3 k, 4.56 M, 7.89 G."""
-    for unit in ("", " k", " M", " G"):
-        if value < 999.5 or unit == " G":
-            break
-        value /= 1000
-    return (
-        f"{value:.0f}" if not unit else f"{value:.3g}{unit}" if value < 999.5 else f"{value:,.0f} G"
-    )
-
-
-def duration(value: float) -> str:
-    """Seconds in the unit that suits them: 12 s, 3.4 min, 5.6 h, 1,234 h."""
-    if value < 60:
-        return f"{value:.0f} s"
-    if value < 3600:
-        return f"{value / 60:.3g} min"
-    hours = value / 3600
-    return f"{hours:.1f} h" if hours < 100 else f"{hours:,.0f} h"
-
-
-def size(value: float) -> str:
-    """Bytes: 12.3 MB, 4.5 GB."""
-    return f"{value / 1e6:.3g} MB" if value < 999.5e6 else f"{value / 1e9:.3g} GB"
+    """A number to three digits: 950, 12.3 k, 4.56 M, 7.89 G; before a B, bytes."""
+    value = float(f"{value:.3g}")
+    power = min(int(math.log10(max(value, 1))) // 3, 4)
+    return f"{value / 1000**power:.3g} {('', 'k', 'M', 'G', 'T')[power]}".strip()

@@ -41,8 +41,8 @@ def read_embeddings(path: str | Path, pool: Pool) -> np.ndarray:
     if len(bad):
         raise UserError(
             f"{path}: the embedding of image {bad[0]} (and {len(bad) - 1} more) has length "
-            f"{length[bad[0]]:g}, not 1: training has diverged, or the file is damaged. Try a "
-            f"smaller learning rate; or {ANEW}"
+            f"{length[bad[0]]:g}, not 1: training has diverged, or the file is damaged. Make "
+            f"sup.lr or semi.lr smaller; or {ANEW}"
         )
     return embeddings
 

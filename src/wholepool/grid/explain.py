@@ -74,7 +74,9 @@ def explain(error: jsonschema.ValidationError, above: tuple[str, ...] = ()) -> s
     where = dotted(path)
     description = error.schema.get("description", "")
     if error.validator == "oneOf":  # the fault in the alternative that was perhaps meant
-        error = min(error.context, key=lambda inner: inner.validator == "type")
+        error = min(
+            error.context, key=lambda one: one.validator == "type" and not one.relative_path
+        )
         path = [*above, *error.absolute_path]
         where = dotted(path)
     if error.validator == "additionalProperties":

@@ -4,6 +4,7 @@ import fcntl
 import functools
 import itertools
 import os
+import platform
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -87,3 +88,14 @@ def available_memory() -> int:
         return next(int(line.split()[1]) for line in lines if "MemAvailable" in line) * 1024
     except (OSError, StopIteration):
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+
+
+def processor() -> str:
+    """The processor's name, as the machine gives it."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

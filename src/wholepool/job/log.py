@@ -4,6 +4,7 @@ Every line of a job begins with the name of its cell, so that parallel jobs can 
 """
 
 import logging
+import os
 import sys
 import time
 from pathlib import Path
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from wholepool.job.checkpoints import Checkpoints
 
 SECONDS_BETWEEN_LINES = 10.0
+FILE_FORMAT = "%(asctime)s %(levelname)s %(message)s"
+# Set in the environment of jobs whose Snakemake shows what they say from their log files: then
+# only their warnings go to the terminal, and what they say before they have a log file.
+TOLD_BY_DRIVER = "WHOLEPOOL_TOLD_BY_DRIVER"
 
 logger = logging.getLogger("wholepool")
 
@@ -29,8 +34,11 @@ def start_logging(name: str, path: str | None) -> None:
     if path:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         file = logging.FileHandler(path, mode="w", encoding="utf-8")
-        file.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+        file.setFormatter(logging.Formatter(FILE_FORMAT))
         logger.addHandler(file)
+        if TOLD_BY_DRIVER in os.environ:
+            terminal.setLevel(logging.WARNING)
+            terminal.addFilter(lambda record: record.levelno < logging.ERROR)
 
 
 class EpochReport:
@@ -41,7 +49,10 @@ class EpochReport:
         self.keep, self.start = keep, 0.0
 
     def __call__(self, row: dict[str, Any], share: float, speed: float) -> None:
-        """`row` is the epoch's history, `share` of all work is done, `speed` in images/s."""
+        """`row` is the epoch's history and how many `epochs` its phase has.
+
+        `share` of all work is done, `speed` in images/s.
+        """
         now = time.monotonic()
         if self.keep is not None and self.keep.resumed and self.start == 0:
             # of what was done before nothing is known here: the time left is told from here on
@@ -51,28 +62,32 @@ class EpochReport:
         numbers = " ".join(
             f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
             for name, value in row.items()
-            if name not in ("phase", "epoch", "images")
+            if name not in ("phase", "epoch", "epochs", "images")
         )
         loud = now - self.said >= SECONDS_BETWEEN_LINES
         if loud:
             self.said = now
         logger.log(
             logging.INFO if loud else logging.DEBUG,
-            "%s epoch %d: %s, %.0f images/s, %.0f %% done, %s",
+            "%s epoch %d: %s, %.0f images/s, %d of %d epochs, %.0f %% done, %s",
             row["phase"],
             row["epoch"],
             numbers,
             speed,
+            row["epoch"] + 1,
+            row["epochs"],
             100 * share,
             left,
         )
 
 
 def clock(seconds: float) -> str:
-    """Seconds as 45 s, 3:05 min or 2:30 h."""
+    """Seconds as 45 s, 3:05 min, 2:30 h or 1,234 h."""
     seconds = round(seconds)
     if seconds < 60:
         return f"{seconds:.0f} s"
     if seconds < 3600:
         return f"{seconds // 60:.0f}:{seconds % 60:02.0f} min"
+    if seconds >= 360_000:
+        return f"{seconds / 3600:,.0f} h"
     return f"{seconds // 3600:.0f}:{seconds % 3600 // 60:02.0f} h"

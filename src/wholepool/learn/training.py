@@ -1,6 +1,7 @@
 """One cycle's training: SUP on the labeled set, then SEMI on the whole pool (Algorithm 1)."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -17,6 +18,7 @@ from wholepool.learn.networks import TorchNetwork
 from wholepool.learn.optimizer import Sgd, annealed
 from wholepool.learn.semi import Context, PseudoLabels, State
 from wholepool.learn.views import Views, moved
+from wholepool.learn.work import Work, epochs_of
 
 
 def train(
@@ -50,6 +52,32 @@ def train(
     elif semi is not None:
         phases.append(PseudoLabeled(here, optimizer, semi.pseudo_label))
     return fit(network, phases, rng, views.device, report, keep)
+
+
+def work(n: int, labels: int, settings: Mapping[str, Any], semi: ModuleType | None = None) -> Work:
+    """What `train` does with `labels` = |L| of n rows, but for pseudo-labels that join them.
+
+    `settings` are the sections that it is given, no others.
+    """
+    sup = settings["sup"]
+    steps = epochs_of(labels, sup["batch_size"], sup["drop_last"], sup["epochs"])
+    if semi is None:
+        return Work(steps)
+    name = semi.__name__.rpartition(".")[-1]
+    if hasattr(semi, "phase"):
+        if not hasattr(semi, "work"):
+            return Work(steps, unknown=f"SEMI {name}, which does not say how much it does")
+        more: Work = semi.work(n, labels, settings)
+        return replace(more, steps=steps + more.steps)
+    own = settings["semi"]
+    drawn, size = round(own["epoch_share"] * (n - labels)), own["labeled_size"]
+    chunks = epochs_of(drawn, own["batch_size"] - size, own["drop_last"], own["epochs"])
+    for chunk, count in chunks.items():
+        steps[chunk + size] += count
+    passes = sum(epoch == 0 or epoch >= own["first_epochs"] for epoch in range(own["epochs"]))
+    if "propagation" in settings:
+        return Work(steps, passes * n, passes)
+    return Work(steps, passes * n, unknown=f"how SEMI {name} makes its pseudo-labels")
 
 
 class Supervised(Phase):

@@ -1,9 +1,9 @@
 """Our runs beside the paper's printed figures: ours, theirs, the difference, and a verdict.
 
-A comparison never mixes settings. A run counts as the paper's cell only if it keeps `protocol`,
-all that the paper fixes in scale; any other run is "reduced": it is shown with its settings and
-without a difference, and the cell itself stays "not run". Runs that differ in a setting are never
-averaged: each group of equal settings is a row of its own.
+A comparison never mixes settings. A run that does not keep the paper's protocol (see
+`wholepool.paper.protocol`) is "reduced": it is shown with its settings and without a difference,
+and the cell itself stays "not run". Runs that differ in a setting are never averaged: each group of
+equal settings is a row of its own.
 
 Evidence is described in `wholepool.paper.evidence`. Cycle 0 precedes any acquisition, so ours has
 strategy "initial", shared by all strategies. In paper.csv cycle 0 is called the same where the
@@ -14,21 +14,20 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from wholepool.data.sources import SOURCES
-from wholepool.grid.cells import INITIAL
+from wholepool.grid.cells import ALL, INITIAL
 from wholepool.job.errors import UserError
+from wholepool.paper import protocol
 from wholepool.paper.evidence import Evidence, read_csv
+from wholepool.paper.protocol import FULL, METHODS, Settings, spelled
 from wholepool.report import statistics
-from wholepool.strategies import STRATEGIES
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Settings = Mapping[str, Any]
 
 WITHIN, ABOVE, BELOW = "within", "above", "below"
 UNDECIDED = "no verdict"
@@ -37,53 +36,6 @@ REDUCED = "reduced"
 NOT_COMPARED = "not compared"
 VERDICTS = (WITHIN, ABOVE, BELOW, UNDECIDED)
 CONFIDENCE = 0.95
-
-FULL, ALL = "full", "all"
-#: the paper's methods by what they do (labels, PRE, SEMI), whatever a grid calls them
-METHODS = {
-    ("acquired", "none", "none"): "baseline",
-    ("acquired", "deepcluster", "none"): "pre",
-    ("acquired", "none", "label_propagation"): "semi",
-    ("acquired", "deepcluster", "label_propagation"): "pre+semi",
-    ("all", "none", "none"): FULL,
-}
-
-#: What the paper fixes in scale: key -> the values that keep it. A key binds the methods that use
-#: it. The sizes of pool and test set and the initial labels follow from the cell: see `protocol`.
-PROTOCOL: dict[str, tuple[Any, ...]] = {
-    "network.width": (1,),
-    "network.dropout": (0.5,),
-    "network.logit_scale": (1,),
-    "augment.translate": (4,),
-    "augment.flip": (True,),
-    "sup.epochs": (200,),
-    "sup.batch_size": (32,),
-    "sup.lr": (0.2,),
-    "sup.cosine_epochs": (210,),
-    "full.epochs": (200,),
-    "full.batch_size": (32,),
-    "full.lr": (0.2,),
-    "full.cosine_epochs": (210,),
-    "semi.epochs": (200,),
-    # 0, as in the authors' public code, is another reading of Algorithm 1, not less of the same
-    "semi.sup_epochs": (200, 0),
-    "semi.batch_size": (128,),
-    "semi.labeled_size": (50,),
-    "semi.lr": (0.2,),
-    "semi.cosine_epochs": (210,),
-    "semi.epoch_share": (0.5,),
-    # 400, as in the authors' public code, is not less
-    "pretrain.epochs": (250, 400),
-}
-#: where Table I and section VI-A give a data set numbers of its own
-PROTOCOL_OF: dict[str, dict[str, tuple[Any, ...]]] = {
-    "mnist": {
-        "sup.batch_size": (10,),
-        "full.batch_size": (10,),
-        "semi.batch_size": (64,),
-        "semi.labeled_size": (10,),
-    }
-}
 
 PAPER_COLUMNS = (
     *("source", "dataset", "budget", "cycle", "n_labels", "method", "strategy"),
@@ -96,6 +48,14 @@ COLUMNS = (
     *("pool", "test_set", "width", "sup_epochs", "semi_epochs", "pre_epochs"),
     *("sup_batch", "semi_batch", "translate", "flip", "reduced_by", "other_settings"),
     *("evidence", "device", "note"),
+)
+_WHOLE = (
+    *("budget", "paper_n_seeds", "n_seeds", "sup_epochs", "semi_epochs", "pre_epochs"),
+    *("sup_batch", "semi_batch", "translate"),
+)
+_REAL = (
+    *("paper_mean", "paper_std", "mean", "std", "difference", "standard_error"),
+    "degrees_of_freedom",
 )
 _DECIMALS = 6
 
@@ -150,128 +110,6 @@ def judge(ours: Sequence[float], paper_mean: float, paper_std: float, paper_seed
 
 
 # ---------------------------------------------------------------------------------------------
-# Settings
-# ---------------------------------------------------------------------------------------------
-
-
-def protocol(source: str, budget: int) -> dict[str, tuple[Any, ...]]:
-    """What keeps a run of this data set and budget the paper's: key -> the values allowed."""
-    known = SOURCES[source]
-    sizes = {"pool.n": (known.n,), "pool.n_test": (known.n_test,), "initial": (budget,)}
-    return {**sizes, **PROTOCOL, **PROTOCOL_OF.get(source, {})}
-
-
-def settings_of(
-    settings: Settings, experiment: str, method: str, strategy: str, cycle: int
-) -> dict[str, Any]:
-    """All settings that decide a cell's result, flat: "section.key" -> value.
-
-    `settings` are those of a folder of evidence. Sections that the cell does not use are left out.
-    "pool.n" and "pool.n_test" are the sizes of what was there; "semi.sup_epochs" is the number of
-    epochs of SUP that a method with SEMI really had, and stands for "sup.epochs" then.
-    """
-    plan = settings["experiments"][experiment]
-    data = settings["datasets"][plan["dataset"]]
-    words = plan["methods"][method]
-    full = words.get("labels") == ALL
-    sections = {name: dict(data[name]) for name in ("network", "augment")}
-    sections["optimizer"], sections["sup"] = dict(plan["optimizer"]), dict(plan["sup"])
-    if full:
-        own = plan.get("full", {})
-        keys = own or ("epochs", "batch_size", "lr", "cosine_epochs")
-        sections["full"] = {
-            key: plan["sup"][key] if own.get(key) is None else own[key] for key in keys
-        }
-        for key in keys:
-            sections["sup"].pop(key, None)
-    if words["pre"] != "none":
-        sections["pretrain"] = dict(data["pretrain"])
-    if words["semi"] != "none":
-        sections["semi"] = dict(plan["semi"])
-        before = sections["sup"].pop("epochs")
-        if sections["semi"]["sup_epochs"] is None:
-            sections["semi"]["sup_epochs"] = before
-    asked = STRATEGIES.get(strategy) if cycle > 0 else None
-    reads = set(asked.options) if asked else set()
-    if words["semi"] != "none" or (asked and "graph" in asked.needs):
-        reads.add("propagation")
-    sections.update({name: dict(plan[name]) for name in sorted(reads)})
-
-    info = data["info"]
-    flat = {"pool.n": info["n"], "pool.n_test": info["n_test"]}
-    flat |= {f"pool.{key}": value for key, value in data["pool"].items() if key != "size"}
-    if info["n"] == SOURCES[data["source"]].n:  # then nothing was drawn
-        flat = {key: v for key, v in flat.items() if key not in ("pool.sampling", "pool.seed")}
-    if not full:
-        flat["initial"] = plan["initial"]
-    if "seed_moves" in plan:
-        flat["seed_moves"] = plan["seed_moves"]
-    flat["network.precision"] = "float32"  # of evidence that was made before it could differ
-    for name, section in sections.items():
-        flat |= {f"{name}.{key}": value for key, value in section.items()}
-    return flat
-
-
-def reference_settings(
-    resolved: Settings, source: str, budget: int | None, method: str, strategy: str, cycle: int
-) -> dict[str, Any]:
-    """`settings_of` the same cell in the paper's own grid, resolved; of all its images.
-
-    `budget` is None for full supervision, which has none. Raises UserError if the grid lacks it.
-    """
-    words = dict(zip(("labels", "pre", "semi"), _words(method), strict=True))
-    known = SOURCES[source]
-    for plan in resolved["experiments"].values():
-        data = resolved["datasets"][plan["dataset"]]
-        if data["source"] == source and budget in (None, plan["budget"]):
-            both = {
-                "datasets": {"it": {**data, "info": {"n": known.n, "n_test": known.n_test}}},
-                "experiments": {"it": {**plan, "dataset": "it", "methods": {"it": words}}},
-            }
-            return settings_of(both, "it", "it", strategy, cycle)
-    raise UserError(
-        f"The paper's grid has no experiment on {source} with budget {budget}, so the settings of "
-        "its cells are not known: add one to workflow/grids/paper.yaml."
-    )
-
-
-def _words(method: str) -> tuple[str, str, str]:
-    return next(words for words, name in METHODS.items() if name == method)
-
-
-def reductions(flat: Settings, source: str, budget: int) -> dict[str, Any]:
-    """The keys in which a cell is not the paper's in scale, with their values."""
-    allowed = protocol(source, budget)
-    return {
-        key: value for key, value in flat.items() if key in allowed and value not in allowed[key]
-    }
-
-
-def deviations(flat: Settings, reference: Settings, reduced: Iterable[str]) -> dict[str, Any]:
-    """All other keys that differ from the paper's grid; a key that was not recorded is named."""
-    keys = [*flat, *(key for key in reference if key not in flat)]
-    return {
-        key: flat.get(key, "not recorded")
-        for key in keys
-        if key not in set(reduced)
-        and (key not in flat or key not in reference or flat[key] != reference[key])
-    }
-
-
-def spelled(settings: Settings) -> str:
-    """ "key: value; key: value", values as in YAML."""
-    return "; ".join(f"{key}: {_value(value)}" for key, value in settings.items())
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return json.dumps(value)
-
-
-# ---------------------------------------------------------------------------------------------
 # Reading
 # ---------------------------------------------------------------------------------------------
 
@@ -313,14 +151,14 @@ class _Run(NamedTuple):
 
 
 class _Group(NamedTuple):
-    """Runs of one cell with equal settings, by seed."""
+    """Runs of one cell with equal settings, by seed; folders and devices, in order, as keys."""
 
     flat: dict[str, Any]
     reduced: dict[str, Any]
     budget: int
     runs: dict[int, _Run]
-    names: list[str]
-    devices: list[str]
+    names: dict[str, None]
+    devices: dict[str, None]
 
 
 # data set, budget (None for full supervision), method, strategy, cycle
@@ -376,20 +214,13 @@ def compare(
                 blank = {"paper_mean": None, "paper_std": None, "paper_n_seeds": None, "note": ""}
                 rows.append({**printed, **blank, **ours})
     table = pd.DataFrame(rows, columns=list(COLUMNS))
-    for column in ("budget", "paper_n_seeds", "n_seeds", "sup_epochs", "semi_epochs", "pre_epochs"):
-        table[column] = table[column].astype("Int64")
-    for column in ("sup_batch", "semi_batch", "translate"):
-        table[column] = table[column].astype("Int64")
-    for column in ("paper_mean", "paper_std", "mean", "std", "difference", "standard_error"):
-        table[column] = table[column].astype("float64").round(_DECIMALS)
-    table["degrees_of_freedom"] = table["degrees_of_freedom"].astype("float64").round(_DECIMALS)
+    table = table.astype(dict.fromkeys(_WHOLE, "Int64") | dict.fromkeys(_REAL, "float64"))
+    table = table.round(dict.fromkeys(_REAL, _DECIMALS))
 
-    besides: dict[tuple[str, int], int] = {}
-    for cell, of_cell in groups.items():
-        if cell not in wanted:
-            for group in of_cell.values():
-                key = (cell[0], group.budget)
-                besides[key] = besides.get(key, 0) + len(group.runs)
+    besides: Counter[tuple[str, int]] = Counter()
+    for cell in groups.keys() - set(wanted):
+        for group in groups[cell].values():
+            besides[cell[0], group.budget] += len(group.runs)
     others = pd.DataFrame(
         [(*key, n) for key, n in sorted(besides.items())], columns=["dataset", "budget", "n_runs"]
     )
@@ -406,17 +237,13 @@ def _paper_cell(row: Any) -> _Cell:
 def _grouped(evidence: Sequence[Evidence]) -> dict[_Cell, dict[str, _Group]]:
     """All runs by cell, and there by equal settings, in the order of the folders."""
     groups: dict[_Cell, dict[str, _Group]] = {}
-    settings: dict[tuple[int, str, str, str, int], tuple[_Cell, str, _Group]] = {}
-    for number, (name, folder, runs, recorded) in enumerate(evidence):
-        columns = list(runs.columns)
-        for values in runs.itertuples(index=False, name=None):
-            row = dict(zip(columns, values, strict=True))
-            key = (number, row["experiment"], row["method"], row["strategy"], int(row["cycle"]))
-            if key not in settings:
-                settings[key] = _cell_of(recorded, *key[1:])
-            cell, equal, empty = settings[key]
+    keys = ["experiment", "method", "strategy", "cycle"]
+    for name, folder, runs, recorded in evidence:
+        for key, rows in runs.groupby(keys, sort=False):
+            cell, equal, empty = _cell_of(recorded, *key)
             group = groups.setdefault(cell, {}).setdefault(equal, empty)
-            _add(group, row, name, folder)
+            for row in rows.to_dict("records"):
+                _add(group, row, name, folder)
     return groups
 
 
@@ -427,15 +254,16 @@ def _cell_of(
     plan = recorded["experiments"][experiment]
     source, budget = recorded["datasets"][plan["dataset"]]["source"], int(plan["budget"])
     words = plan["methods"][method]
-    kind = (words.get("labels", "acquired"), words["pre"], words["semi"])
-    flat = settings_of(recorded, experiment, method, strategy, cycle)
+    kind = (words["labels"], words["pre"], words["semi"])
+    flat = protocol.settings_of(recorded, experiment, method, strategy, cycle)
     called = METHODS.get(kind, method if method not in METHODS.values() else "/".join(kind))
-    cell = (source, None if kind[0] == ALL else budget, called, strategy, cycle)
+    cell = (source, None if kind[0] == ALL else budget, called, strategy, int(cycle))
+    reduced = protocol.reductions(flat, source, budget)
     # The budget of full supervision decides nothing, but two grids may well train it twice.
     equal = json.dumps(
-        [budget, {key: _value(value) for key, value in flat.items()}], sort_keys=True
+        [budget, {key: protocol.as_yaml(value) for key, value in flat.items()}], sort_keys=True
     )
-    return cell, equal, _Group(flat, reductions(flat, source, budget), budget, {}, [], [])
+    return cell, equal, _Group(flat, reduced, budget, {}, {}, {})
 
 
 def _add(group: _Group, row: Mapping[str, Any], name: str, folder: Path) -> None:
@@ -454,11 +282,9 @@ def _add(group: _Group, row: Mapping[str, Any], name: str, folder: Path) -> None
             )
     else:
         group.runs[seed] = _Run(float(row["accuracy"]), int(row["n_labels"]), text, folder)
-    if name not in group.names:
-        group.names.append(name)
-    device = str(row.get("device", ""))
-    if device and device not in group.devices:
-        group.devices.append(device)
+    group.names[name] = None
+    if row.get("device"):
+        group.devices[str(row["device"])] = None
 
 
 def _check_labels(group: _Group, row: Any) -> None:
@@ -474,11 +300,8 @@ def _check_labels(group: _Group, row: Any) -> None:
 
 def _numbers(group: _Group) -> dict[str, Any]:
     values = [run.accuracy for run in group.runs.values()]
-    return {
-        "mean": statistics.mean(values),
-        "std": statistics.sample_std(values),
-        "n_seeds": len(values),
-    }
+    mean, std = statistics.mean(values), statistics.sample_std(values)
+    return {"mean": mean, "std": std, "n_seeds": len(values)}
 
 
 def _judged(group: _Group, row: Any) -> dict[str, Any]:
@@ -490,23 +313,21 @@ def _judged(group: _Group, row: Any) -> dict[str, Any]:
 
 def _shown(group: _Group, cell: _Cell, resolved: Settings) -> dict[str, Any]:
     """The columns of settings: what every row shows, and by name what differs."""
-    source, budget, method, strategy, cycle = cell
-    flat, known = group.flat, SOURCES[source]
-    reference = reference_settings(resolved, source, budget, method, strategy, cycle)
-    section = "full" if method == FULL else "sup"
+    flat, known = group.flat, protocol.known(cell[0])
+    reference = protocol.reference_settings(resolved, *cell)
     return {
-        "pool": f"{flat['pool.n']} of {known.n}",
-        "test_set": f"{flat['pool.n_test']} of {known.n_test}",
-        "width": flat["network.width"],
-        "sup_epochs": flat.get("semi.sup_epochs", flat.get(f"{section}.epochs")),
+        "pool": f"{flat['pool.n']} of {known['n']}",
+        "test_set": f"{flat['pool.n_test']} of {known['n_test']}",
+        "width": flat.get("network.width"),
+        "sup_epochs": flat["sup.epochs"],
         "semi_epochs": flat.get("semi.epochs"),
-        "pre_epochs": flat.get("pretrain.epochs"),
-        "sup_batch": flat[f"{section}.batch_size"],
+        "pre_epochs": flat.get("deepcluster.epochs"),
+        "sup_batch": flat["sup.batch_size"],
         "semi_batch": flat.get("semi.batch_size"),
         "translate": flat["augment.translate"],
         "flip": flat["augment.flip"],
         "reduced_by": spelled(group.reduced),
-        "other_settings": spelled(deviations(flat, reference, group.reduced)),
+        "other_settings": spelled(protocol.deviations(flat, reference, group.reduced)),
         "evidence": " ".join(sorted(group.names)),
         "device": ", ".join(sorted(group.devices)),
     }

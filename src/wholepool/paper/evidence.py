@@ -2,8 +2,8 @@
 
 `settings.json` holds the settings that made the runs, in full, so that a reader, and the comparison
 with the paper, never has to guess them:
-    {"datasets": {name: {"source", "pool", "network", "augment", "pretrain", "info": {"n", "n_test",
-                         "height", "width", "channels", "classes"}}},
+    {"datasets": {name: {"source", "oracle", "pool", "network", "augment", a section per PRE,
+                         "info": {"n", "n_test", "height", "width", "channels", "classes"}}},
      "experiments": {name: the resolved experiment}}
 Data sets that no experiment uses are left out. A landing is a copy of the two with a third file,
 provenance.json: by which command, commit and device they were made, and how long it took.
@@ -13,16 +13,16 @@ from __future__ import annotations
 
 import csv
 import datetime
-import json
 import logging
 import platform
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from wholepool.data.sources import SOURCES
-from wholepool.job.errors import UserError
-from wholepool.job.files import atomic, write_json
+from wholepool.grid.cells import is_full
+from wholepool.job import registry
+from wholepool.job.errors import ANEW, UserError
+from wholepool.job.files import atomic, read_object, write_json
 from wholepool.job.provenance import checkout
 
 if TYPE_CHECKING:
@@ -35,7 +35,10 @@ INFO = ("n", "n_test", "height", "width", "channels", "classes")
 
 
 class Evidence(NamedTuple):
-    """One folder of evidence: a short name, its path, runs.csv as it stands, and settings.json."""
+    """One folder of evidence: a short name, its path, runs.csv, and settings.json.
+
+    Of runs.csv all rows as they stand, but for those on data without a test set.
+    """
 
     name: str
     folder: Path
@@ -58,10 +61,16 @@ def read_evidence(folder: str | Path) -> Evidence:
     folder = Path(folder)
     runs = read_csv(folder / RUNS, RUN_COLUMNS)
     path = folder / SETTINGS
-    settings = read_json(path)
-    for part in ("datasets", "experiments"):
-        if part not in settings:
-            raise UserError(f"{path} has no {part!r}: make it anew with the stage runs")
+    settings = in_todays_words(read_object(path, "datasets", "experiments"))
+    for name, plan in settings["experiments"].items():
+        data = settings["datasets"].get(plan["dataset"], {})
+        if "info" not in data or data.get("source") not in registry.plugins("source"):
+            raise UserError(
+                f"{path} does not describe the pool of experiment {name}, data set "
+                f"{plan['dataset']}, or its source is unknown here: make it anew "
+                "with the stage runs"
+            )
+    tested = []
     for row in runs.itertuples():
         plan = settings["experiments"].get(row.experiment)
         if plan is None or row.method not in plan["methods"]:
@@ -70,23 +79,17 @@ def read_evidence(folder: str | Path) -> Evidence:
                 f"{row.method}, which {path.name} beside it does not know: the two are not of one "
                 "grid, so make both anew with the stage runs"
             )
-        if not 0 <= float(row.accuracy) <= 100:  # NaN too
+        tested.append(bool(settings["datasets"][plan["dataset"]]["info"]["n_test"]))
+        if tested[-1] and not 0 <= float(row.accuracy) <= 100:  # NaN too
             raise UserError(
                 f"{folder / 'runs.csv'}: the accuracy of experiment {row.experiment}, method "
                 f"{row.method}, strategy {row.strategy}, seed {row.seed}, cycle {row.cycle} is "
                 f"{row.accuracy}, but must be a percentage: make this run's metrics again"
             )
-    for name, plan in settings["experiments"].items():
-        data = settings["datasets"].get(plan["dataset"], {})
-        if "info" not in data or data.get("source") not in SOURCES:
-            raise UserError(
-                f"{path} does not describe the pool of experiment {name}, data set "
-                f"{plan['dataset']}, or its source is unknown here: make it anew "
-                "with the stage runs"
-            )
     own = folder.resolve()
     name = f"{own.parent.name}/{own.name}" if own.name == "tables" else own.name
-    return Evidence(name, folder, runs, settings)
+    kept = runs.iloc[[number for number, has in enumerate(tested) if has]]
+    return Evidence(name, folder, kept, settings)
 
 
 def read_csv(path: Path, columns: Iterable[str]) -> pd.DataFrame:
@@ -97,7 +100,7 @@ def read_csv(path: Path, columns: Iterable[str]) -> pd.DataFrame:
     except FileNotFoundError:
         raise UserError(f"{path} is missing: give a folder or a file that has it") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not a CSV file ({error}): make it anew") from error
+        raise UserError(f"{path} is not a CSV file ({error}): {ANEW}") from error
     missing = [name for name in columns if name not in table.columns]
     if missing:
         raise UserError(
@@ -106,15 +109,47 @@ def read_csv(path: Path, columns: Iterable[str]) -> pd.DataFrame:
     return table
 
 
-def read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(
-            f"{path} is missing: evidence is runs.csv and settings.json, both from the stage runs"
-        ) from None
-    except ValueError as error:
-        raise UserError(f"{path} is not a complete JSON file ({error}): make it anew") from error
+def in_todays_words(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """settings.json as it is written today, whenever it was written.
+
+    What landed until November 2026 has the section `pretrain` for DeepCluster's, no name of its
+    network, `full_supervision` for a published accuracy, `cosine_epochs` in epochs, and a method's
+    own SUP in `semi.sup_epochs` and in the section `full`.
+    """
+    datasets = {
+        name: {
+            "oracle": "hidden",
+            **{"deepcluster" if key == "pretrain" else key: value for key, value in data.items()},
+            "network": {"name": "conv13", "precision": "float32", **data["network"]},
+        }
+        for name, data in settings["datasets"].items()
+    }
+    experiments = {}
+    for name, plan in settings["experiments"].items():
+        words = {"full_supervision": "published_accuracy"}
+        plan = {words.get(key, key): value for key, value in plan.items()}
+        if "cosine_epochs" in plan["sup"]:
+            own = {key: value for key, value in plan.pop("full", {}).items() if value is not None}
+            epochs = plan["semi"].get("sup_epochs")
+            before = {} if epochs is None else {"epochs": epochs}
+            methods = {}
+            for method, does in plan["methods"].items():
+                changed = own if is_full(does) else before if does["semi"] != "none" else {}
+                if changed:
+                    does = {**does, "sup": _with_period(plan["sup"] | changed)}
+                methods[method] = does
+            semi = {key: value for key, value in plan["semi"].items() if key != "sup_epochs"}
+            sections = {"sup": _with_period(plan["sup"]), "semi": _with_period(semi)}
+            plan |= {"methods": methods, **sections}
+        experiments[name] = plan
+    return {**settings, "datasets": datasets, "experiments": experiments}
+
+
+def _with_period(section: Mapping[str, Any]) -> dict[str, Any]:
+    """`cosine_epochs` as a multiple of the epochs; without epochs there is no cosine."""
+    epochs, cosine = section["epochs"], section["cosine_epochs"]
+    kept = {key: value for key, value in section.items() if key != "cosine_epochs"}
+    return {**kept, "cosine_period": round(cosine / epochs, 9) if epochs else 1.05}
 
 
 # ---------------------------------------------------------------------------------------------

@@ -7,32 +7,16 @@ run. All take the frames of `wholepool.paper.comparison.compare`.
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wholepool.grid.cells import INITIAL
 from wholepool.job.files import atomic, write_text
-from wholepool.paper.comparison import (
-    FULL,
-    NOT_COMPARED,
-    NOT_RUN,
-    REDUCED,
-    UNDECIDED,
-    VERDICTS,
-)
-from wholepool.report.tables import (
-    ALL_STRATEGIES,
-    DATASET_NAMES,
-    METHOD_NAMES,
-    STRATEGY_NAMES,
-    display,
-    markdown_escape,
-    mean_and_std,
-    pipes,
-    two_decimals,
-)
+from wholepool.paper.comparison import NOT_COMPARED, NOT_RUN, REDUCED, UNDECIDED, VERDICTS
+from wholepool.paper.protocol import FULL
+from wholepool.report.names import ALL_STRATEGIES, block_name, method_name, strategy_name
+from wholepool.report.render import markdown_escape, mean_and_std, pipes, two_decimals
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,17 +101,11 @@ def summary(table: pd.DataFrame) -> str:
     return text + ".\n"
 
 
-def block_name(dataset: str, budget: Any) -> str:
-    """ "CIFAR-10, b = 100", or "CIFAR-10, full supervision" where there is no budget."""
-    name = display(DATASET_NAMES, dataset)
-    return f"{name}, full supervision" if budget is None else f"{name}, b = {budget}"
-
-
-def strategy_name(row: Any) -> str:
-    """A strategy as it is printed; cycle 0 is all strategies', full supervision is nobody's."""
+def _strategy(row: Any) -> str:
+    """A row's strategy as printed; cycle 0 is all strategies', full supervision is nobody's."""
     if row.method == FULL:
         return "–"
-    return ALL_STRATEGIES if row.strategy == INITIAL else display(STRATEGY_NAMES, row.strategy)
+    return ALL_STRATEGIES if row.strategy == INITIAL else strategy_name(row.strategy)
 
 
 def _cells(rows: Iterable[Any]) -> set[tuple[Any, ...]]:
@@ -150,15 +128,14 @@ def _blocks(rows: Sequence[Any], cells: Callable[[Any], list[str]], header: list
 
 
 def _cell(row: Any) -> list[str]:
-    method = display(METHOD_NAMES, row.method)
-    return [str(row.n_labels), str(row.cycle), method, strategy_name(row)]
+    return [str(row.n_labels), str(row.cycle), method_name(row.method), _strategy(row)]
 
 
 def _compared_row(row: Any) -> list[str]:
     return [
         *_cell(row),
-        _accuracy(row.paper_mean, row.paper_std),
-        _accuracy(row.mean, row.std),
+        mean_and_std(row.paper_mean, row.paper_std),
+        mean_and_std(row.mean, row.std),
         str(row.n_seeds),
         _signed(row.difference),
         "–" if row.standard_error is None else two_decimals(row.standard_error),
@@ -169,7 +146,7 @@ def _compared_row(row: Any) -> list[str]:
 
 
 def _reduced_row(row: Any) -> list[str]:
-    accuracy = _accuracy(row.mean, row.std)
+    accuracy = mean_and_std(row.mean, row.std)
     return [*_cell(row), row.reduced_by, accuracy, str(row.n_seeds), *_settings(row)]
 
 
@@ -189,10 +166,6 @@ def _settings(row: Any) -> list[str]:
     ]
 
 
-def _accuracy(mean: float, std: float | None) -> str:
-    return mean_and_std(mean, math.nan if std is None else std)
-
-
 def _signed(value: float) -> str:
     text = two_decimals(abs(value))
     return text if text == "0.00" else f"{'−' if value < 0 else '+'}{text}"
@@ -210,8 +183,8 @@ def not_run(rows: Sequence[Any]) -> str:
         missing = [row for row in block if row.verdict == NOT_RUN]
         methods: dict[str, dict[str, list[int]]] = {}
         for row in missing:
-            by_strategy = methods.setdefault(display(METHOD_NAMES, row.method), {})
-            by_strategy.setdefault(strategy_name(row), []).append(row.cycle)
+            by_strategy = methods.setdefault(method_name(row.method), {})
+            by_strategy.setdefault(_strategy(row), []).append(row.cycle)
         texts = []
         for method, by_strategy in methods.items():
             inner = [
@@ -227,20 +200,18 @@ def not_run(rows: Sequence[Any]) -> str:
 
 def _ranges(cycles: Sequence[int]) -> str:
     """ "0, 2-4" for 0, 2, 3, 4."""
-    ordered = sorted(set(cycles))
-    runs: list[list[int]] = []
-    for cycle in ordered:
-        if runs and cycle == runs[-1][-1] + 1:
-            runs[-1].append(cycle)
-        else:
-            runs.append([cycle])
-    return ", ".join(str(r[0]) if len(r) == 1 else f"{r[0]}-{r[-1]}" for r in runs)
+    texts = []
+    # within a run of cycles, the distance to the place is the same
+    for _, run in itertools.groupby(enumerate(sorted(set(cycles))), lambda item: item[1] - item[0]):
+        numbers = [str(cycle) for _, cycle in run]
+        texts.append("-".join(dict.fromkeys((numbers[0], numbers[-1]))))
+    return ", ".join(texts)
 
 
 def _printed_again(rows: Sequence[Any]) -> str:
     texts = [
-        f"- {block_name(row.dataset, row.budget)}, {display(METHOD_NAMES, row.method)}, "
-        f"cycle {row.cycle}, {strategy_name(row)}: {_accuracy(row.paper_mean, row.paper_std)} "
+        f"- {block_name(row.dataset, row.budget)}, {method_name(row.method)}, "
+        f"cycle {row.cycle}, {_strategy(row)}: {mean_and_std(row.paper_mean, row.paper_std)} "
         f"({row.source})"
         for row in rows
     ]

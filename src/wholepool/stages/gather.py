@@ -45,20 +45,20 @@ def pretraining(args: Arguments) -> None:
 
 @stage(files("runs", "out"), INFOS, GRID, into=True)
 def tables(args: Arguments) -> None:
-    """Make accuracy.csv and the paper's Tables I to III."""
-    from wholepool.report.tables import write_tables
+    """Make accuracy.csv and the pages that stand in tables/: the paper's Tables I to III."""
+    from wholepool.report.build import write_tables
 
     require("--grid", args.grid, "experiments", "ablation_strategies")
-    write_tables(Path(args.runs), args.grid, pool_infos(args), Path(args.out))
+    write_tables(Path(args.out).parent, args.grid, pool_infos(args))
 
 
 @stage(files("accuracy", "out"), INFOS, GRID, into=True)
 def figures(args: Arguments) -> None:
-    """Draw the paper's Figures 1 to 4."""
-    from wholepool.report.figures import write_figures
+    """Make the pages that stand in figures/: the paper's Figures 1 to 4."""
+    from wholepool.report.build import write_figures
 
     require("--grid", args.grid, "experiments", "ablation_strategies")
-    write_figures(Path(args.accuracy), args.grid, Path(args.out), pool_infos(args))
+    write_figures(Path(args.out).parent, args.grid, pool_infos(args))
 
 
 @stage(
@@ -100,7 +100,8 @@ def land(args: Arguments) -> None:
 @stage(files("results"))
 def show(args: Arguments) -> None:
     """Print the result table, and where the figures are."""
-    from wholepool.report.tables import first_gains, losses, read_accuracy, summary
+    from wholepool.report.accuracy import read_accuracy
+    from wholepool.report.terminal import first_gains, losses, summary
 
     accuracy = Path(args.results) / "tables" / "accuracy.csv"
     if not accuracy.exists():

@@ -9,6 +9,10 @@ A module defines one of two functions, see job/registry.py:
     def features(images, settings, device, report=None) -> float32 (n, d)
         makes of images, uint8 (n, H, W, C), what the cycles see in their place (GIVES =
         "features"). It is called for the pool and for the test images.
+
+and, for the cost, how much it does to a pool of n, or the cost says that it does not know:
+
+    def work(n, classes, settings) -> work.Work
 """
 
 from dataclasses import dataclass, field

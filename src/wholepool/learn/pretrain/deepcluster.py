@@ -1,5 +1,6 @@
 """DeepCluster: cluster the embeddings, learn the clusters, alternate (Caron et al. 2018, [5])."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +19,7 @@ from wholepool.learn.networks import TorchNetwork
 from wholepool.learn.optimizer import Sgd, cosine
 from wholepool.learn.pretrain import Pretrained
 from wholepool.learn.views import Views, moved
+from wholepool.learn.work import Clustering, Work, epochs_of
 
 
 def pretrain(
@@ -36,6 +38,23 @@ def pretrain(
     phase = DeepCluster(network, views, classes, settings["deepcluster"], rng)
     history = fit(network, [phase], rng, views.device, report, keep)
     return Pretrained(history, np.stack(phase.clusters), phase.cluster_epochs)
+
+
+def work(n: int, classes: int, settings: Mapping[str, Any]) -> Work:
+    """What `pretrain` does to a pool of n: every epoch draws n images, however it samples."""
+    own = settings["deepcluster"]
+    steps = epochs_of(n, own["batch_size"], own["drop_last"], own["epochs"])
+    since, from_pixels = float("inf"), False
+    runs: Counter[str] = Counter()
+    for epoch in range(own["epochs"]):
+        use_pixels = epoch < own["pixel_epochs"]
+        if not use_pixels if from_pixels else since >= own["reassign_steps"]:
+            runs["pixels" if use_pixels else "embeddings"] += 1
+            since, from_pixels = 0, use_pixels
+        since += steps.total() // own["epochs"]
+    how = min(own["clusters_per_class"] * classes, n), own["kmeans_iterations"] + 1
+    clusterings = tuple(Clustering(points, count, *how) for points, count in runs.items())
+    return Work(steps, embedded=runs["embeddings"] * n, clusterings=clusterings)
 
 
 class DeepCluster(Phase):

@@ -1,0 +1,272 @@
+"""From one row per run to the accuracy of every cell: mean and spread over seeds.
+
+Accuracy is in percent of the test set at the last epoch, and empty where there is no test set. A
+spread is always the sample standard deviation over seeds (see `wholepool.report.statistics`); with
+one seed there is none.
+
+`grid` is the plan, as plain JSON:
+    {"experiments": {name: {"dataset", "budget", "initial", "cycles", "seeds", "batch_size",
+                            "semi_batch_size", "published_accuracy",
+                            "methods": {method: {"labels", "pre", "semi", "strategies"}}}},
+     "ablation_strategies": [strategy, ...]}
+"cycles" counts trainings, the first on the initial labels alone: cycles 0 ... cycles - 1.
+A method whose "labels" is "all" (full supervision) is one run per seed: cycle 0, strategy "all".
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wholepool.grid.cells import ALL, INITIAL, is_full
+from wholepool.job.errors import ANEW, UserError
+from wholepool.report import statistics
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = (
+    *("experiment", "dataset", "budget", "cycle", "n_labels", "method", "strategy"),
+    *("mean", "std", "n_seeds"),
+)
+RUN_COLUMNS = (
+    *("experiment", "dataset", "budget", "method", "strategy", "seed", "cycle", "n_labels"),
+    "accuracy",
+)
+_TEXT = ("experiment", "dataset", "method", "strategy", "settings_digest")
+_MAY_BE_EMPTY = ("mean", "std", "accuracy")
+_WHOLE = ("budget", "cycle", "n_labels", "n_seeds")
+# Rounded once, so that accuracy.csv holds the very numbers the tables and figures are made of.
+_DECIMALS = 6
+
+# (experiment, method, strategy, cycle) -> {seed: accuracy in percent}
+_Cells = dict[tuple[str, str, str, int], dict[int, float]]
+
+
+def accuracy_table(runs: pd.DataFrame, grid: Mapping[str, Any]) -> pd.DataFrame:
+    """Mean and sample standard deviation over seeds of every cell that was run, tidy.
+
+    `runs` has one row per experiment, method, strategy, seed and cycle, with at least RUN_COLUMNS,
+    accuracy in percent; others are ignored. Cycle 0 stands there once per method and seed, with
+    strategy "initial"; it is repeated here for every strategy of the method, which all grew out of
+    it. Full supervision keeps its one row, with strategy "all".
+
+    Returns COLUMNS: names as str; budget, cycle, n_labels, n_seeds int64; mean and std float64 in
+    percent, to six decimals, std NaN where there is one seed, both where no seed has an accuracy.
+    Rows in the order of the grid (experiment, method, strategy), then by cycle. Cells without a run
+    are left out.
+
+    Raises UserError for a missing column, an accuracy outside 0 ... 100, a cell of which some
+    seeds have an accuracy and others none, a cell that stands twice, a cell the grid does not know,
+    and numbers of labels that disagree within one cycle of an experiment.
+    """
+    import pandas as pd
+
+    cells, n_labels = _collect(runs, grid)
+    rows = []
+    for experiment, method, strategy, cycle in _planned(grid):
+        full = strategy == ALL
+        filed = INITIAL if cycle == 0 and not full else strategy
+        by_seed = cells.get((experiment, method, filed, cycle))
+        if by_seed is None:
+            continue
+        plan, spread = grid["experiments"][experiment], (math.nan, math.nan)
+        values = [value for value in by_seed.values() if value == value]
+        if values:
+            spread = (statistics.mean(values), statistics.sample_std(values))
+        where = (experiment, plan["dataset"], plan["budget"], cycle)
+        rows.append(
+            (*where, n_labels[experiment, cycle, full], method, strategy, *spread, len(by_seed))
+        )
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    # Types are stated, so that a table without rows has them too.
+    types = dict.fromkeys(_WHOLE, "int64") | {"mean": "float64", "std": "float64"}
+    return table.astype(types).round({"mean": _DECIMALS, "std": _DECIMALS})
+
+
+def _planned(grid: Mapping[str, Any]) -> Iterator[tuple[str, str, str, int]]:
+    """Experiment, method, strategy and cycle of every row, in the order of the grid."""
+    for experiment, plan in grid["experiments"].items():
+        for method, words in plan["methods"].items():
+            for strategy in [ALL] if is_full(words) else words["strategies"]:
+                for cycle in range(1 if is_full(words) else plan["cycles"]):
+                    yield experiment, method, strategy, cycle
+
+
+def _collect(
+    runs: pd.DataFrame, grid: Mapping[str, Any]
+) -> tuple[_Cells, dict[tuple[str, int, bool], int]]:
+    """The accuracies per cell and the number of labels per (experiment, cycle, full), checked."""
+    missing = [column for column in RUN_COLUMNS if column not in runs.columns]
+    if missing:
+        raise UserError(
+            f"The runs lack the column(s) {', '.join(missing)}; they have "
+            f"{', '.join(map(str, runs.columns))}."
+        )
+    for column in ("budget", "seed", "cycle", "n_labels"):
+        if runs[column].isna().any():
+            raise UserError(f"The column {column} of the runs has an empty cell; it must be whole.")
+    cells: _Cells = {}
+    n_labels: dict[tuple[str, int, bool], int] = {}
+    labels_from: dict[tuple[str, int, bool], str] = {}
+    for row in runs[list(RUN_COLUMNS)].itertuples(index=False):
+        cycle, seed, accuracy = int(row.cycle), int(row.seed), float(row.accuracy)
+        where = (
+            f"experiment {row.experiment}, method {row.method}, strategy {row.strategy}, "
+            f"seed {seed}, cycle {cycle}"
+        )
+        reason = _not_planned(row, seed, cycle, grid)
+        if reason:
+            raise UserError(
+                f"The runs hold a cell that the grid does not know ({where}): {reason}. "
+                "Results of another grid must not be mixed in: give this grid a results folder "
+                "of its own, or remove the rows that do not belong to it."
+            )
+        if not (math.isnan(accuracy) or 0.0 <= accuracy <= 100.0):
+            raise UserError(
+                f"The accuracy of {where} is {accuracy}; it must be a percentage between "
+                "0 and 100. Make this run's metrics again."
+            )
+        by_seed = cells.setdefault((row.experiment, row.method, row.strategy, cycle), {})
+        if seed in by_seed:
+            raise UserError(
+                f"The runs hold the same cell twice ({where}). A mean over seeds would count it "
+                "double: keep one row per experiment, method, strategy, seed and cycle."
+            )
+        by_seed[seed] = accuracy
+        # a data set without a test set has no accuracy at all: a lone empty one is a failed run
+        if len({math.isnan(value) for value in by_seed.values()}) > 1:
+            raise UserError(
+                f"Some seeds have an accuracy between 0 and 100 and others none at {where}: "
+                "make the metrics of those without again."
+            )
+        # Every strategy acquires exactly the budget, so within one cycle all runs of an
+        # experiment have the same number of labels; else accuracies are not comparable.
+        key = (row.experiment, cycle, row.strategy == ALL)
+        if n_labels.setdefault(key, int(row.n_labels)) != int(row.n_labels):
+            raise UserError(
+                f"The number of labels is not the same in one cycle: {int(row.n_labels)} in "
+                f"{where}, but {n_labels[key]} in {labels_from[key]}. Their accuracies cannot be "
+                "averaged or compared: run one of them again."
+            )
+        labels_from.setdefault(key, where)
+    return cells, n_labels
+
+
+def _not_planned(row: Any, seed: int, cycle: int, grid: Mapping[str, Any]) -> str:
+    """Why the grid does not know the cell of this run; empty where it does."""
+    if row.experiment not in grid["experiments"]:
+        return f"its experiments are {', '.join(grid['experiments'])}"
+    plan = grid["experiments"][row.experiment]
+    if row.method not in plan["methods"]:
+        return f"the methods of this experiment are {', '.join(plan['methods'])}"
+    if (row.strategy == ALL) != is_full(plan["methods"][row.method]):
+        return f'full supervision, and nothing else, has the strategy "{ALL}"'
+    if row.strategy == ALL:
+        return "" if cycle == 0 and seed in plan["seeds"] else "full supervision has cycle 0 only"
+    strategies = plan["methods"][row.method]["strategies"]
+    if row.strategy != INITIAL and row.strategy not in strategies:
+        return f"the strategies of this method are {', '.join(strategies)}"
+    if (row.strategy == INITIAL) != (cycle == 0):
+        return f'cycle 0, and only cycle 0, has the strategy "{INITIAL}"'
+    if not 0 <= cycle < plan["cycles"]:
+        return f"the cycles of this experiment are 0 to {plan['cycles'] - 1}"
+    if seed not in plan["seeds"]:
+        return f"the seeds of this experiment are {', '.join(map(str, plan['seeds']))}"
+    if row.dataset != plan["dataset"] or int(row.budget) != plan["budget"]:
+        return (
+            f"this experiment has data set {plan['dataset']} and budget {plan['budget']}, the row "
+            f"has {row.dataset} and {row.budget}"
+        )
+    return ""
+
+
+def planned_labels(plan: Mapping[str, Any], cycle: int) -> int:
+    """How many labels an experiment has in a cycle."""
+    return int(plan["initial"]) + cycle * int(plan["budget"])
+
+
+def full_supervision(accuracy: pd.DataFrame, experiment: str) -> pd.DataFrame:
+    """The rows of an experiment's methods that train on all labels."""
+    return accuracy[(accuracy["experiment"] == experiment) & (accuracy["strategy"] == ALL)]
+
+
+# ---------------------------------------------------------------------------------------------
+# Files
+# ---------------------------------------------------------------------------------------------
+
+
+def read_runs(path: Path) -> pd.DataFrame:
+    """runs.csv with all its columns. Raises UserError as `check_one_setting` does, and where one of
+    RUN_COLUMNS is missing.
+    """
+    runs = _read(path, RUN_COLUMNS)
+    check_one_setting(path, runs)
+    return runs
+
+
+def check_one_setting(path: Path, runs: pd.DataFrame) -> None:
+    """Raise UserError if a method of an experiment has runs of more than one settings digest.
+
+    Runs without one were made by an earlier version, and are taken as they are.
+    """
+    if "settings_digest" not in runs.columns:
+        return
+    made = runs[runs["settings_digest"] != ""]
+    for (experiment, method), group in made.groupby(["experiment", "method"], sort=False):
+        found = {
+            digest: f"{digest} (strategy {row.strategy}, seed {row.seed}, cycle {row.cycle})"
+            for digest, part in group.groupby("settings_digest", sort=False)
+            for row in part.head(1).itertuples()
+        }
+        if len(found) > 1:
+            one, other = list(found.values())[:2]
+            raise UserError(
+                f"{path} has runs of {len(found)} different settings for experiment {experiment}, "
+                f"method {method}: {one} and {other}. Their history.parquet hold the settings "
+                "themselves. Make the runs of one of them again, or give each an experiment of its "
+                "own"
+            )
+
+
+def read_accuracy(path: Path) -> pd.DataFrame:
+    """accuracy.csv as `accuracy_table` returns it. Raises UserError where a column is missing."""
+    return _read(path, COLUMNS)[list(COLUMNS)]
+
+
+def to_csv(accuracy: pd.DataFrame) -> str:
+    """The text of accuracy.csv."""
+    digits = f"%.{_DECIMALS}f"
+    return accuracy.to_csv(index=False, float_format=digits, lineterminator="\n")
+
+
+def _read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    import pandas as pd
+
+    # Text stays text: by default pandas takes names such as "None" or "NA" for missing values.
+    try:
+        others = [name for name in pd.read_csv(path, nrows=0).columns if name not in _TEXT]
+        table = pd.read_csv(
+            path,
+            dtype=dict.fromkeys(_TEXT, str),
+            keep_default_na=False,
+            na_values={name: ["", "nan", "NaN"] for name in others},
+        )
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing: run snakemake all_tables, which makes it") from None
+    except (ValueError, UnicodeDecodeError) as error:  # pandas' own are ValueErrors
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path} is not a CSV file ({reason}): {ANEW}") from error
+    missing = [column for column in columns if column not in table.columns]
+    if missing:
+        raise UserError(f"{path} lacks the column(s) {', '.join(missing)}: {ANEW}")
+    for column in columns:
+        if column not in _MAY_BE_EMPTY and table[column].isna().any():  # as in a file cut short
+            raise UserError(f"{path}: {column} is empty in a row: {ANEW}")
+        if column not in _TEXT and not pd.api.types.is_numeric_dtype(table[column]):
+            number = pd.to_numeric(table[column], errors="coerce")
+            bad = table[column][number.isna() & table[column].notna()]
+            raise UserError(f"{path}: {column} is {bad.iloc[0]!r} in a row, not a number: {ANEW}")
+    return table

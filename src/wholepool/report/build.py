@@ -1,0 +1,100 @@
+"""The pages that stand in tables/ and in figures/: found, checked and made.
+
+A page is a plug-in of the kind `page`, in `wholepool.report.pages` or in another installed package.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from wholepool.job.errors import UserError
+from wholepool.job.files import write_text
+from wholepool.job.registry import Plugin, plugins
+from wholepool.report.accuracy import to_csv
+from wholepool.report.results import ACCURACY, RUNS, Grid, Pools, Results
+
+FOLDERS = ("tables", "figures")
+#: files that a stage of ours writes there
+OURS = (
+    *(ACCURACY, RUNS, "tables/settings.json", "tables/pretraining.csv"),
+    *(f"tables/compare_with_paper.{kind}" for kind in ("csv", "md")),
+    *(f"figures/compare_with_paper.{kind}" for kind in ("png", "svg", "pdf")),
+)
+
+
+def pages(folder: str) -> dict[Plugin, list[str]]:
+    """The pages whose FILES stand in a folder of FOLDERS, with these, by name; imports none.
+
+    Raises UserError, with the page's module, for one that declares no file, a file that stands
+    elsewhere, files in both folders, or a file that another page or a stage writes.
+    """
+    found = {}
+    writers = dict.fromkeys(OURS, "a stage of wholepool")
+    for page in plugins("page").values():
+        where = f"{page.path}: the page {page.name}"
+        if not page["FILES"]:
+            raise UserError(f"{where} declares no FILES: name what it writes")
+        for name in page["FILES"]:
+            parts = str(name).split("/")
+            if parts[0] not in FOLDERS or len(parts) != 2 or not parts[1]:
+                raise UserError(
+                    f"{where} has {name!r} in FILES, but must write to tables/NAME or figures/NAME"
+                )
+            if name in writers:
+                raise UserError(
+                    f"{where} declares {name}, which {writers[name]} writes: rename it, or "
+                    "uninstall one of the two"
+                )
+            writers[name] = f"the page {page.name} ({page.path})"
+        folders = {name.split("/")[0] for name in page["FILES"]}
+        if len(folders) > 1:
+            raise UserError(
+                f"{where} has FILES in tables/ and in figures/, which two stages make: split it"
+            )
+        if folders == {folder}:
+            found[page] = list(page["FILES"])
+    return found
+
+
+def files(folder: str) -> list[str]:
+    """What the stage of this name writes, below the results folder, for the workflow."""
+    first = [ACCURACY] if folder == "tables" else []
+    return [*first, *(name for names in pages(folder).values() for name in names)]
+
+
+def write_tables(folder: Path, grid: Grid, pools: Pools) -> None:
+    """Write accuracy.csv, and make all pages that stand in tables/, of a results folder's runs.csv.
+
+    The same runs, in any order, and the same grid give the same bytes. Each file appears whole or
+    not at all. Raises UserError as `Results.made`, `pages` and the pages do.
+    """
+    results = Results(folder, grid, pools)
+    write_text(folder / ACCURACY, to_csv(results.made()))
+    _make(results, "tables")
+
+
+def write_figures(folder: Path, grid: Grid, pools: Pools) -> None:
+    """Make all pages that stand in figures/, of a results folder's accuracy.csv and runs.csv.
+
+    Raises UserError as `Results`, `pages` and the pages do.
+    """
+    _make(Results(folder, grid, pools), "figures")
+
+
+def _make(results: Results, folder: str) -> None:
+    for page, names in pages(folder).items():
+        before = {name: _state(results.folder / name) for name in names}
+        page.load().make(results)
+        for name, state in before.items():
+            if _state(results.folder / name) in (None, state):
+                raise UserError(
+                    f"{page.path}: the page {page.name} declares {name}, but did not write it: "
+                    "write it, or take it out of FILES"
+                )
+
+
+def _state(path: Path) -> tuple[int, int] | None:
+    if not path.is_file():
+        return None
+    status = path.stat()
+    return status.st_ino, status.st_mtime_ns

@@ -1,0 +1,13 @@
+"""The paper's Figure 2: accuracy against cycle with PRE alone."""
+
+from wholepool.report.curves import curves, methods_of
+from wholepool.report.results import Results
+from wholepool.report.style import save
+
+FILES = ("figures/figure2.png", "figures/figure2.svg", "figures/figure2.pdf")
+
+
+def make(results: Results) -> None:
+    """One panel per experiment."""
+    methods = methods_of(results.grid, (True, False))
+    save(curves(results.accuracy, results.grid, methods), results.folder / "figures/figure2")

@@ -1,0 +1,168 @@
+"""How figures look, and how they are saved: the same bytes everywhere.
+
+Color and marker are the strategy's, the line's dashes are the method's, so that a figure also reads
+without color. seaborn and matplotlib are imported where they are used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from wholepool.job.files import atomic
+from wholepool.report.names import PAPER_STRATEGIES, methods_in_order, strategies_in_order
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Offset and lengths of dashes and gaps, in line widths; (0, None) is solid.
+Dash = Any
+
+GRAY = "#666666"
+SOLID: Dash = (0.0, None)
+# The first five are of Okabe and Ito. Each of the others is the color farthest from all before it,
+# for normal sight and for the three kinds of color blindness (Machado et al. 2009): the closest
+# two of the sixteen are 17 apart (CIE 1976), in the eyes that tell them apart least.
+COLORS = (
+    *("#000000", "#E69F00", "#009E73", "#0072B2", "#D55E00", "#9900FF", "#663311", "#331199"),
+    *("#554455", "#99AACC", "#FF55FF", "#BBAA55", "#550066", "#DD0044", "#777788", "#7744CC"),
+)
+_MARKERS = ("o", "s", "D", "^", "v", "P", "X", "p", "<", "h", ">", "d", "8", "*", "H")
+_DASHES: dict[str, Dash] = {
+    "baseline": (0.0, (1.0, 1.3)),
+    "pre": (0.0, (3.6, 1.6)),
+    "semi": (0.0, (5.0, 1.3, 1.0, 1.3)),
+    "pre+semi": SOLID,
+}
+
+RC: Any = {
+    **dict.fromkeys(("font.size", "axes.titlesize", "axes.labelsize"), 8),
+    **dict.fromkeys(("xtick.labelsize", "ytick.labelsize"), 7),
+    **dict.fromkeys(("legend.fontsize", "legend.title_fontsize"), 7),
+    **dict.fromkeys(("axes.linewidth", "xtick.major.width", "ytick.major.width"), 0.6),
+    **dict.fromkeys(("xtick.major.size", "ytick.major.size"), 2.5),
+    **dict.fromkeys(("axes.spines.top", "axes.spines.right", "legend.frameon"), False),
+    **{"axes.titlepad": 4, "axes.grid": True, "axes.grid.axis": "y", "axes.axisbelow": True},
+    **{"grid.color": "#E5E5E5", "grid.linewidth": 0.5},
+    **{"lines.linewidth": 1.1, "lines.markeredgewidth": 0.3},
+    **{"legend.borderpad": 0.0, "legend.labelspacing": 0.3, "legend.handlelength": 3.0},
+    **{"legend.handletextpad": 0.5, "legend.columnspacing": 1.4},
+    # Fonts: outlines in SVG, so that it looks the same everywhere; TrueType in PDF, which
+    # publishers ask for.
+    **{"svg.fonttype": "path", "svg.hashsalt": "wholepool", "pdf.fonttype": 42},
+}
+_DPI = 200
+_UNDATED: dict[str, Any] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
+
+
+def looks(grid: Mapping[str, Any]) -> dict[str, tuple[str, str, float]]:
+    """Strategy → color, marker and its size in points, the same in all figures of a grid.
+
+    The paper's strategies look the same in all grids.
+    """
+    order = strategies_in_order(grid)
+    others = [name for name in order if name not in PAPER_STRATEGIES]
+    places = {name: number for number, name in enumerate((*PAPER_STRATEGIES, *others))}
+    return {
+        # where points coincide, the ones below are larger
+        name: (
+            COLORS[places[name] % len(COLORS)],
+            _MARKERS[places[name] % len(_MARKERS)],
+            max(5.0 - 0.35 * position, 3.4),
+        )
+        for position, name in enumerate(order)
+    }
+
+
+def dashes(grid: Mapping[str, Any]) -> dict[str, Dash]:
+    """Method → dashes of its lines, the same in all figures of a grid."""
+    found = dict(_DASHES)
+    for method in methods_in_order(grid):
+        # a dash and two dots, a dash and three dots, ...
+        found.setdefault(method, (0.0, (6.0, 1.3) + (1.0, 1.3) * (len(found) - 2)))
+    return found
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """matplotlib's own defaults, whatever the user's are, with this module's changes."""
+    import matplotlib
+
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(RC)
+        yield
+
+
+def theme() -> dict[str, Any]:
+    """`style` for a seaborn Plot, which would set a look of its own."""
+    import matplotlib
+    from seaborn import objects
+
+    defaults = {name: matplotlib.rcParamsDefault[name] for name in objects.Plot.config.theme}
+    return defaults | RC
+
+
+def limits(axes: Axes, levels: Sequence[float], least: float = 0.5) -> None:
+    """Limits and ticks of an axis of percents that shows `levels`, `least` points around them."""
+    from matplotlib.ticker import MaxNLocator
+
+    known = [level for level in levels if level == level]  # no NaN
+    low, high = min(known), max(known)
+    margin = max(0.04 * (high - low), least)
+    axes.set_ylim(max(low - margin, 0.0), min(high + margin, 101.0))
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=7, steps=[1, 2, 5, 10]))
+
+
+def line_text(axes: Axes, text: str, level: float, side: Literal["left", "right"] = "left") -> None:
+    """Small gray text under the level of a line across a panel."""
+    at = (0.015 if side == "left" else 0.985, level)
+    place: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
+    axes.annotate(text, at, xytext=(0, -2), ha=side, va="top", fontsize=6, color=GRAY, **place)
+
+
+def entry(label: str, color: str, **look: Any) -> Any:
+    """A legend's marker, or line, with its text."""
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], label=label, color=color, **{"linestyle": "none", **look})
+
+
+def legend_below(
+    figure: Figure, groups: Sequence[tuple[str, Sequence[Any]]], columns: int, note: str
+) -> None:
+    """Legends of (title, handles) below one another and below the panels, then a note in gray.
+
+    For a figure with constrained layout, which makes room for them.
+    """
+    from matplotlib.legend import Legend
+    from matplotlib.offsetbox import TextArea
+
+    boxes: list[Any] = []
+    for title, handles in groups:
+        ncols = min(len(handles), columns)
+        labels = [handle.get_label() for handle in handles]
+        legend = Legend(figure, handles, labels, ncols=ncols, title=title or None)
+        boxes += legend.get_children()[0].get_children()
+    # A legend outside of the panels is all that constrained layout makes room for, and only for
+    # one: as in seaborn, it takes up the others' boxes.
+    whole = figure.legend(handles=[], loc="outside lower center", alignment="center")
+    text = {"fontsize": 6, "color": GRAY, "ha": "center", "multialignment": "center"}
+    box: Any = whole.get_children()[0]
+    box.sep = 4
+    box.get_children()[:] = [*boxes, TextArea(note, textprops=text)]
+    box.set_figure(figure)
+
+
+def save(figure: Figure, out: Path) -> None:
+    """Write a figure to `out` with the endings .png (200 dots per inch), .svg and .pdf.
+
+    Under one version of matplotlib the same figure gives the same bytes: no dates, fixed ids, and
+    no setting of the user's own. Each file appears whole or not at all.
+    """
+    for kind, metadata in _UNDATED.items():
+        with style(), atomic(out.with_suffix(f".{kind}")) as temporary:
+            figure.savefig(temporary, format=kind, dpi=_DPI, metadata=metadata)

@@ -1,0 +1,107 @@
+"""What `wholepool show` prints: the accuracies, what the unlabeled images gain, where they lose."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from wholepool.grid.cells import ALL
+from wholepool.report.accuracy import full_supervision
+from wholepool.report.names import NOT_RUN, block_name, method_name, strategy_name
+from wholepool.report.render import cell_texts, mean_and_std, seeds_phrase
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_WIDTH = 110
+
+
+def summary(accuracy: pd.DataFrame) -> str:
+    """The accuracy table as text for a terminal, at most 110 characters wide.
+
+    One block per experiment: rows method × strategy, columns the cycles with their number of
+    labels, cells mean±std in percent. Many cycles are continued in further blocks.
+    """
+    import pandas as pd
+
+    texts = cell_texts(accuracy)
+    blocks = []
+    for experiment in dict.fromkeys(accuracy["experiment"]):
+        part = accuracy[(accuracy["experiment"] == experiment) & (accuracy["strategy"] != ALL)]
+        if part.empty:
+            continue
+        first = next(part.itertuples())
+        block = (
+            f"{experiment} ({block_name(first.dataset, first.budget)}): "
+            f"test accuracy (%), mean±sample std {seeds_phrase(part)}"
+        )
+        pairs = list(dict.fromkeys(zip(part["method"], part["strategy"], strict=True)))
+        n_labels = {int(row.cycle): int(row.n_labels) for row in part.itertuples()}
+        names = [(method_name(method), strategy_name(strategy)) for method, strategy in pairs]
+        table = pd.DataFrame(
+            {
+                f"cycle {c} ({n_labels[c]})": [
+                    texts.get((experiment, m, s, c), NOT_RUN) for m, s in pairs
+                ]
+                for c in sorted(n_labels)
+            },
+            index=pd.MultiIndex.from_tuples(names, names=["method", "strategy"]),
+        )
+        wrapped = table.to_string(line_width=_WIDTH).splitlines()
+        block += "".join("\n" + line.rstrip(" \\") for line in wrapped)
+        for row in full_supervision(accuracy, experiment).itertuples():
+            reached = mean_and_std(row.mean, row.std)
+            block += f"\n{method_name(row.method)} (all labels): {reached}"
+        blocks.append(block)
+    return "\n\n".join(blocks) or "no runs"
+
+
+def first_gains(accuracy: pd.DataFrame, methods: Iterable[str] = ("semi", "pre+semi")) -> str:
+    """What training on the whole pool gains at cycle 0: a sentence per experiment.
+
+    The better of `methods` against the method "baseline", in percentage points of the mean
+    test accuracy. Experiments that lack either are left out.
+    """
+    first = accuracy[(accuracy["cycle"] == 0) & accuracy["mean"].notna()]
+    lines = []
+    for experiment in dict.fromkeys(first["experiment"]):
+        part = first[first["experiment"] == experiment]
+        means = dict(zip(part["method"], part["mean"].astype(float), strict=True))
+        ours = [method for method in methods if method in means]
+        if "baseline" in means and ours:
+            best = max(ours, key=means.__getitem__)
+            gain = means[best] - means["baseline"]
+            lines.append(
+                f"{experiment}, cycle 0: {method_name(best)} {means[best]:.1f} %, "
+                f"Baseline {means['baseline']:.1f} %: {gain:+.1f} points from the unlabeled images"
+            )
+    return "\n".join(lines)
+
+
+def losses(accuracy: pd.DataFrame, methods: Iterable[str] = ("semi", "pre+semi")) -> str:
+    """Where training on the whole pool does worse: a sentence.
+
+    A cell counts if its mean is below the baseline's of the same strategy and cycle by more than
+    its own standard error over seeds. Cells with one seed have none and are not judged.
+    """
+    keys = ["experiment", "strategy", "cycle"]
+    known = accuracy[accuracy["mean"].notna()]
+    baseline = known[known["method"] == "baseline"][[*keys, "mean"]]
+    ours = known[known["method"].isin(list(methods)) & (known["n_seeds"] > 1)]
+    judged = ours.merge(baseline, on=keys, suffixes=("", "_baseline"))
+    if judged.empty:
+        return ""
+    worse = []
+    for row in judged.itertuples():
+        error = row.std / math.sqrt(row.n_seeds)
+        if row.mean < row.mean_baseline - error:
+            worse.append(
+                f"{row.experiment} {method_name(row.method)} {strategy_name(row.strategy)} "
+                f"cycle {row.cycle} ({row.mean:.1f} against {row.mean_baseline:.1f}, "
+                f"standard error {error:.1f})"
+            )
+    if worse:
+        return "below the baseline by more than the standard error: " + "; ".join(worse)
+    n = len(judged)
+    return f"none of {n} cells with SEMI is below the baseline by more than its standard error"

@@ -1,0 +1,164 @@
+"""What can be wrong with weights and arrays."""
+
+import shutil
+
+import numpy as np
+import scipy.sparse
+from commands import with_settings
+from spoiling import (
+    PICKLED,
+    array,
+    case,
+    gone,
+    is_folder,
+    not_finite,
+    nothing,
+    text,
+    torn,
+    weights,
+    with_cell,
+)
+
+WEIGHTS = [
+    case("no weights", "embed", gone("model.safetensors")).says(
+        "model.safetensors", "is missing", "makes it"
+    ),
+    case("truncated weights", "embed", torn("model.safetensors")).says(
+        "model.safetensors", "not a complete safetensors file", "delete it"
+    ),
+    case("pickle for weights", "train", text("theta.safetensors", PICKLED)).says(
+        "theta.safetensors", "not a complete safetensors file", "delete it"
+    ),
+    case("wider network", "embed", weights("model.safetensors", width=0.125)).says(
+        "model.safetensors", "width", "delete it"
+    ),
+    case(
+        "network without weight norm", "train", weights("theta.safetensors", weight_norm=False)
+    ).says("theta.safetensors", "weight_norm", "delete it"),
+    case("weights that are no numbers", "embed", not_finite("model.safetensors")).says(
+        "model.safetensors", "not finite", "delete it"
+    ),
+    case("pre-training that is no numbers", "train", not_finite("theta.safetensors")).says(
+        "theta.safetensors", "not finite", "delete it"
+    ),
+    case("folder for weights", "embed", is_folder("model.safetensors")).says(
+        "model.safetensors", "Is a directory", "move it away"
+    ),
+]
+
+ARRAYS = [
+    case("no test images", "embed", gone("test_images.npy")).says(
+        "test_images.npy", "is missing", "anew"
+    ),
+    case(
+        "larger test images",
+        "embed",
+        array("test_images.npy", lambda found: np.repeat(np.repeat(found, 2, 1), 2, 2)),
+    ).says("test_images.npy", "(500, 32, 32, 1)", "anew"),
+    case(
+        "test images of floats", "embed", array("test_images.npy", lambda found: found / 255)
+    ).says("test_images.npy", "float64", "anew"),
+    case("no embeddings", "propagate", gone("embeddings.npy")).says(
+        "embeddings.npy", "is missing", "anew"
+    ),
+    case("NaN in the embeddings", "propagate", array("embeddings.npy", with_cell(3, np.nan))).says(
+        "embeddings.npy", "image 3", "sup.lr or semi.lr smaller"
+    ),
+    case("NaN for CoreSet", "acquire", array("embeddings.npy", with_cell(3, np.nan))).says(
+        "embeddings.npy", "image 3", "sup.lr or semi.lr smaller"
+    ),
+    case("infinite embedding", "acquire", array("embeddings.npy", with_cell(4, np.inf))).says(
+        "embeddings.npy", "image 4", "sup.lr or semi.lr smaller"
+    ),
+    case("all-zero embeddings", "propagate", array("embeddings.npy", lambda found: found * 0)).says(
+        "embeddings.npy", "image 0 (and 59 more)", "sup.lr or semi.lr smaller"
+    ),
+    case(
+        "embeddings of too few images", "acquire", array("embeddings.npy", lambda found: found[:50])
+    ).says("embeddings.npy", "(50, 8)", "anew"),
+    case("flat embeddings", "propagate", array("embeddings.npy", lambda found: found.ravel())).says(
+        "embeddings.npy", "(480,)", "anew"
+    ),
+    case(
+        "embeddings of another type",
+        "propagate",
+        array("embeddings.npy", lambda found: found.astype(np.float64)),
+    ).says("embeddings.npy", "float64", "anew"),
+    case("half the embeddings", "acquire", torn("embeddings.npy")).says(
+        "embeddings.npy", "not a complete", "anew"
+    ),
+    case(
+        "embeddings of pickles",
+        "acquire",
+        array("embeddings.npy", lambda found: np.array([None, PICKLED], dtype=object)),
+    ).says("embeddings.npy", "pickle", "anew"),
+    case(
+        "k of all images", "propagate", nothing, settings=with_settings(propagation={"k": 60})
+    ).says("propagation.k", "60", "below"),
+    case(
+        "probabilities of other classes",
+        "acquire",
+        array("probabilities.npy", lambda found: found[:, :9]),
+        strategy="uncertainty",
+        probabilities="probabilities.npy",
+    ).says("probabilities.npy", "(60, 9)", "anew"),
+    case(
+        "probabilities that are no numbers",
+        "acquire",
+        array("probabilities.npy", with_cell(2, np.nan)),
+        strategy="uncertainty",
+        probabilities="probabilities.npy",
+    ).says("probabilities.npy", "row 2", "anew"),
+    case(
+        "probabilities that are logits",
+        "evaluate",
+        array("test_probabilities.npy", lambda found: np.log(found)),
+    ).says("test_probabilities.npy", "row 0", "anew"),
+    case(
+        "predictions of too few images",
+        "evaluate",
+        array("test_probabilities.npy", lambda found: found[:499]),
+    ).says("test_probabilities.npy", "(499, 10)", "anew"),
+    case(
+        "test label that is no class", "evaluate", array("test_labels.npy", with_cell(0, 10))
+    ).says("test_labels.npy", "label 10", "anew"),
+    case("no test labels", "evaluate", gone("test_labels.npy")).says(
+        "test_labels.npy", "is missing", "anew"
+    ),
+    case("torn graph", "acquire", torn("graph.npz"), strategy="jlp", graph="graph.npz").says(
+        "graph.npz", "not a complete", "anew"
+    ),
+    case(
+        "graph of another pool",
+        "acquire",
+        lambda folder: scipy.sparse.save_npz(
+            folder / "graph.npz", scipy.sparse.eye_array(50, format="csr")
+        ),
+        strategy="jlp",
+        graph="graph.npz",
+    ).says("graph.npz", "50", "anew"),
+    case(
+        "graph that is no graph",
+        "acquire",
+        lambda folder: np.savez(folder / "graph.npz", anything=np.zeros(3)),
+        strategy="jlp",
+        graph="graph.npz",
+    ).says("graph.npz", "not a complete", "anew"),
+    case(
+        "clusters of too few images", "diagnose", array("clusters.npy", lambda found: found[:, :50])
+    ).says("clusters.npy", "(1, 50)", "anew"),
+    case("torn list of epochs", "diagnose", text("cluster_epochs.json", "[0,")).says(
+        "cluster_epochs.json", "complete", "anew"
+    ),
+    case("epochs of other clusters", "diagnose", text("cluster_epochs.json", "[0, 1]")).says(
+        "cluster_epochs.json", "[0, 1]", "anew"
+    ),
+    case("torn history", "evaluate", torn("history.parquet")).says(
+        "history.parquet", "not a complete Parquet file", "anew"
+    ),
+    case(
+        "history of another table",
+        "evaluate",
+        lambda folder: shutil.copy(folder / "queries.parquet", folder / "history.parquet"),
+    ).says("history.parquet", "device", "anew"),
+]
