@@ -4,11 +4,11 @@ FIGURES = f"{RESULTS}/figures"
 
 use rule stage as figures with:
     input:
+        runs=f"{TABLES}/runs.csv",
         accuracy=f"{TABLES}/accuracy.csv",
         info=dataset_infos().values(),
     output:
-        item([f"{FIGURES}/figure{n}.png" for n in (1, 2, 3, 4)], "figures", "Figures"),
-        [f"{FIGURES}/figure{n}.{kind}" for n in (1, 2, 3, 4) for kind in ("svg", "pdf")],
+        pages("figures"),
     log:
         f"{LOGS}/figures.log",
     benchmark:
@@ -17,10 +17,15 @@ use rule stage as figures with:
         **needs(mem_mb=2000, hours=1 / 6),
     params:
         command=command(
-            "figures", accuracy=f"{TABLES}/accuracy.csv", grid=PLAN, info=INFOS, out=FIGURES
+            "figures",
+            runs=f"{TABLES}/runs.csv",
+            accuracy=f"{TABLES}/accuracy.csv",
+            grid=PLAN,
+            info=INFOS,
+            out=FIGURES,
         ),
         files="",
-        version=version("figures"),
+        version=page_versions("figures"),
 
 
 rule all_figures:

@@ -4,6 +4,32 @@ TABLES = f"{RESULTS}/tables"
 GIVEN = json.dumps(config, separators=(",", ":"))
 
 
+<<<<<<< HEAD
+=======
+def item(name, label, category="Tables"):
+    """An output that Snakemake's report shows."""
+    return report(name, caption=f"../workflow/report/{label}.rst", category=category)
+
+
+def pages(folder):
+    """What the pages of a folder make, see wholepool/report/pages; Snakemake's report shows some."""
+    shown = {"tables/accuracy.csv": ("accuracy", "Tables")}
+    shown |= {
+        name: ("figures", "Figures") for name in build.files("figures") if name.endswith("png")
+    }
+    return [
+        item(f"{RESULTS}/{name}", *shown[name]) if name in shown else f"{RESULTS}/{name}"
+        for name in build.files(folder)
+    ]
+
+
+def page_versions(folder):
+    """The version of a stage that makes pages: its own, and each page's."""
+    made = [version(folder), *(f"{page.name} {page['VERSION']}" for page in build.pages(folder))]
+    return ", ".join(made)
+
+
+>>>>>>> main
 use rule stage as runs with:
     input:
         metrics=all_metrics,
@@ -29,10 +55,7 @@ use rule stage as tables with:
         runs=f"{TABLES}/runs.csv",
         info=dataset_infos().values(),
     output:
-        accuracy=item(f"{TABLES}/accuracy.csv", "accuracy"),
-        paper=multiext(
-            f"{TABLES}/table", *(f"{n}.{kind}" for n in (1, 2, 3) for kind in ("csv", "md", "tex"))
-        ),
+        pages("tables"),
     log:
         f"{LOGS}/tables.log",
     benchmark:
@@ -42,7 +65,7 @@ use rule stage as tables with:
     params:
         command=command("tables", runs=f"{TABLES}/runs.csv", grid=PLAN, info=INFOS, out=TABLES),
         files="",
-        version=version("tables"),
+        version=page_versions("tables"),
 
 
 use rule stage as pretraining with:

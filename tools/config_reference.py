@@ -99,7 +99,8 @@ def kind_in_words(kind: str, key: dict[str, Any]) -> str:
     if kind == "string":
         return "text"
     if kind == "object":
-        return "table"
+        inside = [f"{name}: {values(own)}" for name, own in key.get("properties", {}).items()]
+        return f"table {{{', '.join(inside)}}}" if inside else "table"
     if kind == "array":
         size = f" of 1 to {key['maxItems']}" if "maxItems" in key else ""
         return f"list{size}: {values(key['items'])}"
@@ -138,6 +139,9 @@ def rows(properties: dict[str, Any], definitions: dict[str, Any], required: list
         if len(default) > 80:
             default = "see below"
         description = " ".join(full.get("description", "").split())
+        for other in full.get("oneOf", ()):
+            for inner, own in other.get("properties", {}).items():
+                description += f" `{inner}`: {' '.join(own['description'].split())}"
         cells = (f"`{name}`", told, default, description)
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return lines

@@ -293,7 +293,7 @@ def test_seconds_of_a_training_by_hand():
     assert seconds_of(job, rates) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize(("search", "growth"), [("exact", 4), ("approximate", 2)])
+@pytest.mark.parametrize(("search", "growth"), [("exact", 4), ("approximate", 2**1.4)])
 def test_only_an_exact_search_grows_by_the_square(search, growth):
     config = grid(propagation={"search": search})
     job = next(job for job in jobs(config) if job.rule == "propagate")
@@ -310,6 +310,9 @@ def test_a_large_pool_is_searched_approximately(tmp_path, monkeypatch):
         job = next(job for job in jobs(config) if job.rule == "propagate")
         found[source] = next(facts for _, facts, _ in facts_of(job))["search"]
     assert found == {"large": "approximate", "small": "exact"}
+    config = grid(propagation={"search": {"faiss": "IVF16,Flat"}})
+    job = next(job for job in jobs(config) if job.rule == "propagate")
+    assert next(facts for _, facts, _ in facts_of(job))["search"] == "approximate"
 
 
 KNOWN = """

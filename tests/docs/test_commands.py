@@ -17,6 +17,8 @@ from pages import FENCE, PAGES, ROOT, blocks
 
 from wholepool.__main__ import parser
 
+pytestmark = pytest.mark.jobs  # Snakemake plans, pytest collects
+
 LANGUAGES = {"bash", "text", "yaml", "python", "toml"}
 #: in running text, what stands between ticks and begins so is a command
 INLINE = re.compile(r"`((?:[A-Z_]+=\S+ )?(?:make|snakemake|python|pytest) [^`]*)`")
@@ -100,9 +102,9 @@ def read_options(words, folder):
         return
     script = ROOT / words[0]
     if "argparse" not in script.read_text():
-        if len(words) > 1:  # it reads a file of evidence: done in a second
+        if len(words) > 1 and all((ROOT / word).exists() for word in words):  # evidence: a second
             call(ROOT, sys.executable, *words)
-        else:  # it computes for minutes: see that all it imports is there
+        else:  # it computes for minutes, or reads what a run has made: is all there that it imports?
             load = f"import runpy; runpy.run_path({str(script)!r}, run_name='read')"
             call(folder, sys.executable, "-c", load)
         return

@@ -109,6 +109,7 @@ def test_they_pass_the_linter(lab):
     run(lab, "-m", "ruff", "format", "--check", *config, "my_lab")
 
 
+@pytest.mark.jobs
 def test_they_pass_mypy(lab):
     run(lab, "-m", "mypy", "--config-file", ROOT / "pyproject.toml", lab / "my_lab", cwd=ROOT)
 
@@ -153,6 +154,7 @@ def data(folder):
     return folder
 
 
+@pytest.mark.jobs
 def test_they_are_found_loaded_and_used(lab, tmp_path):
     run(lab, "-c", USE, json.dumps(KINDS), data(tmp_path / "data"))
 
@@ -167,6 +169,7 @@ def grid(folder):
     )
 
 
+@pytest.mark.jobs
 def test_a_grid_with_them_all_is_planned(lab, tmp_path):
     told = run(lab, *grid(tmp_path), "--dry-run", "--quiet", "reason")
     assert re.search(r"^features +1$", told, flags=re.MULTILINE)

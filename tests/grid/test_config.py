@@ -530,7 +530,7 @@ def test_bad_configuration_is_explained(path, value, words):
 
 @pytest.mark.parametrize("factory", ["Flat", "IVF4096,PQ32x8,RFlat", "IVF64(IVF8,PQ4x4fs),SQ8"])
 def test_a_factory_string_of_faiss_is_a_search(factory):
-    result = resolve(changed("propagation/search", {"faiss": factory}), SCHEMA_PATH)
+    result = resolve(changed("propagation/search", {"faiss": factory}))
     assert result["experiments"]["demo"]["propagation"]["search"] == {"faiss": factory}
 
 

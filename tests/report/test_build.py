@@ -1,5 +1,6 @@
 """Pages are found, checked and made; their files are whole, and the same bytes twice."""
 
+import importlib
 import os
 import re
 import subprocess
@@ -11,7 +12,6 @@ from grids_of_results import POOLS, plan, runs_of, small_grid
 
 from wholepool.job import registry
 from wholepool.job.errors import UserError
-from wholepool.job.registry import Plugin
 from wholepool.report import build
 from wholepool.report.accuracy import COLUMNS, accuracy_table, read_accuracy, read_runs
 from wholepool.report.results import Results
@@ -34,12 +34,21 @@ def folder_of(path, runs):
     return path
 
 
+def write_tables(folder, grid, pools):
+    build.write_tables(folder / "tables/runs.csv", folder, grid, pools)
+
+
+def write_figures(folder, grid, pools):
+    runs, accuracy = folder / "tables/runs.csv", folder / "tables/accuracy.csv"
+    build.write_figures(runs, accuracy, folder, grid, pools)
+
+
 def test_files_are_complete_and_the_same_bytes_whatever_the_order_of_runs(grid, tmp_path):
     runs = runs_of(grid)
     folder_of(tmp_path / "a", runs)
     folder_of(tmp_path / "b", runs.sample(frac=1, random_state=3))
     for name in ("a", "b"):
-        build.write_tables(tmp_path / name, grid, POOLS)
+        write_tables(tmp_path / name, grid, POOLS)
     # Nothing temporary is left behind.
     assert sorted(os.listdir(tmp_path / "a/tables")) == sorted([*TABLES, "runs.csv"])
     for name in TABLES:
@@ -61,7 +70,7 @@ def test_files_are_complete_and_the_same_bytes_whatever_the_order_of_runs(grid, 
 
 def test_accuracy_csv_reads_back_as_the_table(grid, tmp_path):
     runs = runs_of(grid, lambda **c: not (c["strategy"] == "ceal" and c["seed"] == 1))
-    build.write_tables(folder_of(tmp_path, runs), grid, POOLS)
+    write_tables(folder_of(tmp_path, runs), grid, POOLS)
     expected = accuracy_table(runs, grid)
     got = read_accuracy(tmp_path / "tables/accuracy.csv")
     for column in COLUMNS:
@@ -82,7 +91,7 @@ def test_names_that_look_like_missing_values_stay_names(tmp_path):
 
 
 def test_a_file_cut_short_is_refused(grid, tmp_path):
-    build.write_tables(folder_of(tmp_path, runs_of(grid)), grid, POOLS)
+    write_tables(folder_of(tmp_path, runs_of(grid)), grid, POOLS)
     for name, read in (("accuracy", read_accuracy), ("runs", read_runs)):
         path = tmp_path / f"tables/{name}.csv"
         lines = path.read_text().splitlines()
@@ -95,7 +104,7 @@ def test_refused_runs_leave_no_file(grid, tmp_path):
     runs = runs_of(grid)
     folder_of(tmp_path, pd.concat([runs, runs]))
     with pytest.raises(ValueError, match=r"runs\.csv: .*twice"):
-        build.write_tables(tmp_path, grid, POOLS)
+        write_tables(tmp_path, grid, POOLS)
     assert os.listdir(tmp_path / "tables") == ["runs.csv"]
 
 
@@ -103,11 +112,11 @@ def test_runs_of_two_settings_under_one_name_are_refused(grid, tmp_path):
     runs = runs_of(grid)
     runs["settings_digest"] = [f"of-{name}" for name in runs["experiment"] + runs["method"]]
     runs.loc[3, "settings_digest"] = ""  # made before runs said it
-    build.write_tables(folder_of(tmp_path / "one", runs), grid, POOLS)
+    write_tables(folder_of(tmp_path / "one", runs), grid, POOLS)
     runs.loc[5, "settings_digest"] = "other"
     row, kept = runs.loc[5], runs.loc[0]
     with pytest.raises(UserError, match="2 different settings") as caught:
-        build.write_tables(folder_of(tmp_path / "two", runs), grid, POOLS)
+        write_tables(folder_of(tmp_path / "two", runs), grid, POOLS)
     for part in (row, kept):
         cell = f"(strategy {part.strategy}, seed {part.seed}, cycle {part.cycle})"
         assert f"{part.settings_digest} {cell}" in str(caught.value)
@@ -129,7 +138,7 @@ def blind(grid, tmp_path):
 
 
 def test_without_a_test_set_accuracies_are_empty_and_tables_have_dashes(grid, blind):
-    build.write_tables(blind, grid, POOLS | {"mnist": {**POOLS["mnist"], "n_test": None}})
+    write_tables(blind, grid, POOLS | {"mnist": {**POOLS["mnist"], "n_test": None}})
     accuracy = read_accuracy(blind / "tables/accuracy.csv")
     unknown = accuracy["experiment"] == "mnist"
     assert accuracy[unknown][["mean", "std"]].isna().all(axis=None)
@@ -145,8 +154,8 @@ def test_without_a_test_set_accuracies_are_empty_and_tables_have_dashes(grid, bl
 
 
 def test_figures_are_made_without_a_test_set(grid, blind):
-    build.write_tables(blind, grid, POOLS)
-    build.write_figures(blind, grid, POOLS)
+    write_tables(blind, grid, POOLS)
+    write_figures(blind, grid, POOLS)
     assert sorted(os.listdir(blind / "figures")) == FIGURES
 
 
@@ -163,19 +172,25 @@ def make(results):
 
 @pytest.fixture
 def page(tmp_path, monkeypatch):
-    """Add a page as another package would: `page(text, name)`."""
-    monkeypatch.syspath_prepend(tmp_path)
-    found = dict(registry.plugins("page"))
-    monkeypatch.setattr(build, "plugins", lambda kind: found)
-    registry.declarations.cache_clear()
+    """Add a page as another installed package does, by an entry point: `page(text, name)`."""
+    site = tmp_path / "site-packages"
+    monkeypatch.syspath_prepend(site)
 
     def add(text, name):
-        path = tmp_path / f"lab_{name}.py"
-        path.write_text(text)
-        found[name] = Plugin("page", name, path.stem, path)
+        about = site / f"lab_{name}-1.0.dist-info"
+        about.mkdir(parents=True)
+        (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: lab-{name}\nVersion: 1.0\n")
+        (about / "entry_points.txt").write_text(f"[wholepool.page]\n{name} = lab_{name}\n")
+        (site / f"lab_{name}.py").write_text(text)
+        importlib.invalidate_caches()
+        for cached in (registry.plugins, registry.declarations):
+            cached.cache_clear()
 
     yield add
-    registry.declarations.cache_clear()
+    for cached in (registry.plugins, registry.declarations):
+        cached.cache_clear()
+    for name in [name for name in sys.modules if name.startswith("lab_")]:
+        del sys.modules[name]
 
 
 def test_files_are_known_without_making_them():
@@ -192,7 +207,7 @@ def test_files_are_known_without_making_them():
 def test_a_page_of_another_package_is_made_with_ours(grid, page, tmp_path):
     page(TOY.format(n=2), "toy")
     folder = folder_of(tmp_path / "results", runs_of(grid))
-    build.write_tables(folder, grid, POOLS)
+    write_tables(folder, grid, POOLS)
     n_runs, n_cells = len(runs_of(grid)), len(accuracy_table(runs_of(grid), grid))
     assert (folder / "tables/toy.csv").read_text() == f"{n_runs} {n_cells}"
     assert build.files("tables")[-2:] == ["tables/toy.txt", "tables/toy.csv"]
@@ -204,11 +219,11 @@ def test_a_page_that_leaves_out_a_file_is_named(grid, page, tmp_path):
     folder = folder_of(tmp_path / "results", runs_of(grid))
     wanted = r"lab_lazy\.py: the page lazy declares tables/toy\.csv, but did not write it"
     with pytest.raises(UserError, match=wanted):
-        build.write_tables(folder, grid, POOLS)
+        write_tables(folder, grid, POOLS)
     # nor is an old file taken for a new one
     (folder / "tables/toy.csv").write_text("old")
     with pytest.raises(UserError, match=wanted):
-        build.write_tables(folder, grid, POOLS)
+        write_tables(folder, grid, POOLS)
 
 
 @pytest.mark.parametrize(
@@ -234,7 +249,8 @@ def test_files_that_a_page_cannot_have_are_refused(page, declared, says):
 
 
 def test_results_name_the_file_that_is_missing(grid, tmp_path):
-    results = Results(tmp_path, grid, POOLS)
+    paths = [tmp_path / f"tables/{name}.csv" for name in ("runs", "accuracy")]
+    results = Results(tmp_path, grid, POOLS, *paths)
     for name in ("runs", "accuracy"):
         with pytest.raises(UserError, match=rf"tables/{name}\.csv is missing"):
             getattr(results, name)

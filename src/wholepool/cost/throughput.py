@@ -25,6 +25,7 @@ from wholepool.graph.affinity import normalized_graph
 from wholepool.graph.kmeans import kmeans
 from wholepool.graph.neighbors import nearest_neighbors
 from wholepool.graph.propagation import propagate
+from wholepool.grid.pools import Pool
 from wholepool.job import registry
 from wholepool.job.hardware import processor
 from wholepool.job.log import logger
@@ -69,22 +70,27 @@ def facts_of(job: Job) -> Iterator[tuple[str, Facts, int]]:
     pool, work = job.pool, job.work
     if pool is None:
         return
-    points: Facts = {"n": pool.n, "dimensions": pool.network["dimensions"]}
     if work.steps or work.embedded:
         shape = "x".join(map(str, pool.shape))
         facts = {"flops": pool.network["flops"], "shape": shape, **pool.settings["network"]}
         yield "networks", facts, 1
     if work.propagations:
         graph = {name: job.propagation[name] for name in ("k", "search")}
-        graph |= {"classes": pool.classes, "settings": job.propagation}
-        yield "graphs", points | graph, work.propagations
+        graph |= {"settings": job.propagation, **embeddings(pool)}
+        yield "graphs", graph, work.propagations
     for one in work.clusterings:
-        d = math.prod(pool.shape) if one.points == "pixels" else points["dimensions"]
+        pixels = one.points == "pixels"
+        d = math.prod(pool.shape) if pixels else pool.network["dimensions"]
         facts = {"n": pool.n, "dimensions": d, "clusters": one.clusters}
         yield "kmeans", facts, one.runs * one.assignments
     if job.strategy:
-        own = {"strategy": job.strategy, "options": job.options, "classes": pool.classes}
-        yield "strategies", points | own | {"k": job.propagation["k"]}, 1
+        own = {"strategy": job.strategy, "options": job.options, "k": job.propagation["k"]}
+        yield "strategies", own | embeddings(pool), 1
+
+
+def embeddings(pool: Pool) -> Facts:
+    """Of a pool's embeddings."""
+    return {"n": pool.n, "dimensions": pool.network["dimensions"], "classes": pool.classes}
 
 
 #: how unlike what was measured is to what is asked for, if it is the same
@@ -124,7 +130,8 @@ def measure(plan: Iterable[Job], choice: str, threads: int) -> dict[str, Any]:
     wanted = [(job, kind, facts) for job in plan for kind, facts, _ in facts_of(job)]
     for job, kind, facts in sorted(wanted, key=lambda one: -one[-1].get("n", 0)):
         if not any(unlike(row, facts) == SAME for row in result[kind]):
-            logger.info("measuring %s: %s", kind, facts)
+            told = {name: fact for name, fact in facts.items() if not isinstance(fact, dict)}
+            logger.info("measuring %s: %s", kind, told)
             result[kind].append(facts | MEASURED[kind](job, facts, device))
     return result
 
@@ -196,20 +203,11 @@ def toy_embeddings(n: int, dimensions: int, classes: int) -> tuple[np.ndarray, n
     return points.astype(np.float32), labels
 
 
-def timed(propagation: Mapping[str, Any]) -> Facts:
-    """A section `propagation` for few points: an index of faiss may need more to be trained.
-
-    In its place our own approximate search is timed.
-    """
-    by_faiss = isinstance(propagation["search"], Mapping)
-    return {**propagation, **({"search": "approximate"} if by_faiss else {})}
-
-
 def graph_rates(job: Job, facts: Facts, device: torch.device) -> Facts:
     """Of a search for neighbors, and of the rest of a propagation, at `n` points."""
     n, classes, where = min(facts["n"], POINTS[device.type]), facts["classes"], device.type
     points, labels = toy_embeddings(n, facts["dimensions"], classes)
-    settings = timed(job.propagation)
+    settings = dict(job.propagation)
     how = settings["k"], where, settings["search"], settings["recall"]
     searched = repeated(lambda: nearest_neighbors(points, *how))
     known = np.arange(classes), labels[:classes], classes, settings, where
@@ -236,7 +234,7 @@ def strategy_rates(job: Job, facts: Facts, device: torch.device) -> Facts:
     probabilities[np.arange(n), labels] = 0.9
     made: dict[str, Any] = {"embeddings": points, "probabilities": probabilities}
     if "graph" in plugin["NEEDS"]:
-        made["graph"] = normalized_graph(points, timed(job.propagation), "cpu")[0]
+        made["graph"] = normalized_graph(points, job.propagation, "cpu")[0]
     arrays = {name: made[name] for name in plugin["NEEDS"]}
 
     def ask(budget: int) -> None:

@@ -83,8 +83,10 @@ def job_of(planned: plan.Job, config: Settings, words: Settings, pool: Pool) -> 
         experiment = config["experiments"][cell.experiment]
         own |= {"group": cell.experiment, "method": cell.method, "budget": experiment["budget"]}
         own["propagation"] = propagation = dict(experiment["propagation"])
-        if propagation["search"] == "auto":
-            propagation["search"] = "exact" if pool.n <= EXACT_UP_TO else "approximate"
+        search = propagation["search"]
+        exact = search == "exact" or (search == "auto" and pool.n <= EXACT_UP_TO)
+        # an index of faiss counts as our own: to be trained it may need more points than are timed
+        propagation["search"] = "exact" if exact else "approximate"
         if cell.strategy != ALL:
             own["labels"] = experiment["initial"] + cell.cycle * experiment["budget"]
     if rule == "pretrain":

@@ -23,6 +23,7 @@ from wholepool.grid.cells import is_full
 from wholepool.job import registry
 from wholepool.job.errors import ANEW, UserError
 from wholepool.job.files import atomic, read_object, write_json
+from wholepool.job.hardware import processor
 from wholepool.job.provenance import checkout
 
 if TYPE_CHECKING:
@@ -252,7 +253,7 @@ def provenance_of(results: Path, command: str, commit: str | None = None) -> dic
             "wholepool": columns["wholepool"],
             "python": platform.python_version(),
         },
-        "cpu": cpu_model(),
+        "cpu": processor(),
         "job_seconds": {rule: round(total, 1) for rule, total in sorted(seconds.items())},
         "job_seconds_total": round(sum(seconds.values()), 1) if seconds else None,
         "wall_seconds": None if wall is None else round(wall, 1),
@@ -285,17 +286,6 @@ def benchmarks(results: Path) -> tuple[dict[str, float], list[tuple[float, float
             end = path.stat().st_mtime
             spans.append((end - took, end))
     return seconds, spans
-
-
-def cpu_model() -> str:
-    """The processor's name, as the machine gives it."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
 
 
 def _distinct(path: Path, column: str) -> list[str]:

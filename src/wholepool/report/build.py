@@ -10,13 +10,14 @@ from pathlib import Path
 from wholepool.job.errors import UserError
 from wholepool.job.files import write_text
 from wholepool.job.registry import Plugin, plugins
-from wholepool.report.accuracy import to_csv
-from wholepool.report.results import ACCURACY, RUNS, Grid, Pools, Results
+from wholepool.report.accuracy import accuracy_table, to_csv
+from wholepool.report.results import Grid, Pools, Results
 
 FOLDERS = ("tables", "figures")
+ACCURACY = "tables/accuracy.csv"
 #: files that a stage of ours writes there
 OURS = (
-    *(ACCURACY, RUNS, "tables/settings.json", "tables/pretraining.csv"),
+    *(ACCURACY, "tables/runs.csv", "tables/settings.json", "tables/pretraining.csv"),
     *(f"tables/compare_with_paper.{kind}" for kind in ("csv", "md")),
     *(f"figures/compare_with_paper.{kind}" for kind in ("png", "svg", "pdf")),
 )
@@ -62,23 +63,28 @@ def files(folder: str) -> list[str]:
     return [*first, *(name for names in pages(folder).values() for name in names)]
 
 
-def write_tables(folder: Path, grid: Grid, pools: Pools) -> None:
-    """Write accuracy.csv, and make all pages that stand in tables/, of a results folder's runs.csv.
+def write_tables(runs: Path, folder: Path, grid: Grid, pools: Pools) -> None:
+    """Write accuracy.csv, and make all pages that stand in tables/, below a results folder.
 
-    The same runs, in any order, and the same grid give the same bytes. Each file appears whole or
-    not at all. Raises UserError as `Results.made`, `pages` and the pages do.
+    The same runs (a runs.csv), in any order, and the same grid give the same bytes. Each file
+    appears whole or not at all. Raises UserError as `accuracy_table`, `read_runs`, `pages` and the
+    pages do.
     """
-    results = Results(folder, grid, pools)
-    write_text(folder / ACCURACY, to_csv(results.made()))
+    results = Results(folder, grid, pools, runs, folder / ACCURACY)
+    try:
+        accuracy = accuracy_table(results.runs, grid)
+    except UserError as error:
+        raise UserError(f"{runs}: {error}") from error
+    write_text(results.accuracy_csv, to_csv(accuracy))
     _make(results, "tables")
 
 
-def write_figures(folder: Path, grid: Grid, pools: Pools) -> None:
-    """Make all pages that stand in figures/, of a results folder's accuracy.csv and runs.csv.
+def write_figures(runs: Path, accuracy: Path, folder: Path, grid: Grid, pools: Pools) -> None:
+    """Make all pages that stand in figures/, below a results folder, of runs.csv and accuracy.csv.
 
-    Raises UserError as `Results`, `pages` and the pages do.
+    Raises UserError as `read_runs`, `read_accuracy`, `pages` and the pages do.
     """
-    _make(Results(folder, grid, pools), "figures")
+    _make(Results(folder, grid, pools, runs, accuracy), "figures")
 
 
 def _make(results: Results, folder: str) -> None:

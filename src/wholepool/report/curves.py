@@ -27,6 +27,7 @@ from wholepool.report.style import (
     GRAY,
     SOLID,
     Dash,
+    Look,
     dashes,
     entry,
     legend_below,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from seaborn.objects import Plot
 
 # Inches: a text's width and a column's, a row of panels and a row of the legend.
 _PAGE, _COLUMN = 7.16, 3.5
@@ -95,18 +97,15 @@ def curves(
     """
     import pandas as pd
     from matplotlib.figure import Figure
-    from seaborn import objects
 
     of_figure = [(e, m) for e, names in methods.items() for m in names]
     keys = pd.MultiIndex.from_frame(accuracy[["experiment", "method"]])
     shown = accuracy[keys.isin(of_figure)]
     strategies = [s for s in strategies_in_order(grid) if s in set(shown["strategy"])]
     drawn = [m for m in methods_in_order(grid) if m in set(shown["method"])]
-    look = looks(grid)
-    dash = dict.fromkeys(drawn, SOLID) if len(drawn) == 1 else dashes(grid)
+    dash = {m: SOLID if len(drawn) == 1 else dashes(grid)[m] for m in drawn}
 
-    experiments, labels = list(methods), experiment_labels(grid)
-    n = len(experiments)
+    experiments, labels, n = list(methods), experiment_labels(grid), len(methods)
     n_columns = {1: 1, 2: 2, 4: 2}.get(n, 3)
     width = _COLUMN if n == 1 else _PAGE
     texts = [*map(strategy_name, strategies), *map(method_name, drawn)]
@@ -117,23 +116,10 @@ def curves(
     with style():
         figure = Figure(figsize=(width, height), layout="constrained")
         cells = _with_gaps(shown, grid)
-        plot = objects.Plot(cells, x="cycle", y="mean", linestyle="method")
-        plot = plot.facet("experiment", order=experiments, wrap=n_columns).share(x=False, y=False)
-        plot = plot.scale(linestyle=objects.Nominal({m: dash[m] for m in drawn}, order=drawn))
-        # Many bands on top of each other must still let the lines through.
-        alpha = 0.1 if len(drawn) == 1 else 0.06
-        # A layer per strategy: seaborn would try all combinations of color, marker and size.
-        for strategy in strategies:
-            color, marker, size = look[strategy]
-            own = cells[cells["strategy"] == strategy]
-            band = objects.Band(color=color, alpha=alpha)
-            plot = plot.add(band, data=own, ymin="low", ymax="high", group="piece", legend=False)
-            # No strategy is moved sideways to uncover another: on a steep curve that reads as a
-            # difference in accuracy.
-            line = objects.Path(color=color, marker=marker, pointsize=size, edgecolor="white")
-            plot = plot.add(line, data=own, legend=False)
         if experiments:
-            plot.theme(theme()).on(figure).plot()
+            plot = _plot(cells, {s: looks(grid)[s] for s in strategies}, dash)
+            plot = plot.facet("experiment", order=experiments, wrap=n_columns)
+            plot.share(x=False, y=False).theme(theme()).on(figure).plot()
         for number, (experiment, axes) in enumerate(zip(experiments, figure.axes, strict=True)):
             part = cells[cells["experiment"] == experiment]
             plan = grid["experiments"][experiment]
@@ -145,6 +131,26 @@ def curves(
             axes.set_xlabel("cycle / number of labels" if number + n_columns >= n else "")
         legend_below(figure, _legend(strategies, drawn, grid), per_row, _note(shown))
     return figure
+
+
+def _plot(cells: pd.DataFrame, look: Mapping[str, Look], dash: Mapping[str, Dash]) -> Plot:
+    """A line and a band per method and strategy, each strategy above those before it."""
+    from seaborn import objects
+
+    plot = objects.Plot(cells, x="cycle", y="mean", linestyle="method")
+    plot = plot.scale(linestyle=objects.Nominal(dash, order=list(dash)))
+    # Many bands on top of each other must still let the lines through.
+    alpha = 0.1 if len(dash) == 1 else 0.06
+    # A layer per strategy: seaborn would try all combinations of color, marker and size.
+    for strategy, (color, marker, size) in look.items():
+        own = cells[cells["strategy"] == strategy]
+        band = objects.Band(color=color, alpha=alpha)
+        plot = plot.add(band, data=own, ymin="low", ymax="high", group="piece", legend=False)
+        # No strategy is moved sideways to uncover another: on a steep curve that reads as a
+        # difference in accuracy.
+        line = objects.Path(color=color, marker=marker, pointsize=size, edgecolor="white")
+        plot = plot.add(line, data=own, legend=False)
+    return plot
 
 
 def _with_gaps(shown: pd.DataFrame, grid: Grid) -> pd.DataFrame:

@@ -8,8 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wholepool.job.errors import UserError
-from wholepool.report.accuracy import accuracy_table, read_accuracy, read_runs
+from wholepool.report.accuracy import read_accuracy, read_runs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,20 +16,21 @@ if TYPE_CHECKING:
 Grid = Mapping[str, Any]
 Pools = Mapping[str, Mapping[str, Any]]
 
-RUNS, ACCURACY = "tables/runs.csv", "tables/accuracy.csv"
-
 
 @dataclass(frozen=True)
 class Results:
     """The results of a grid.
 
-    `folder` is the results folder, `grid` the plan (see `wholepool.report.accuracy`), and `pools`
-    {data set: content of its pool.json}: n, n_test, height, width, channels, classes and more.
+    `folder` is the results folder, below which a page writes its FILES; `grid` the plan (see
+    `wholepool.report.accuracy`), and `pools` {data set: content of its pool.json}: n, n_test,
+    height, width, channels, classes and more. The two tables are read when a page asks for them.
     """
 
     folder: Path
     grid: Grid
     pools: Pools
+    runs_csv: Path
+    accuracy_csv: Path
 
     @cached_property
     def runs(self) -> pd.DataFrame:
@@ -38,16 +38,12 @@ class Results:
 
         Raises UserError where a column is missing or two settings stand under one name.
         """
-        return read_runs(self.folder / RUNS)
+        return read_runs(self.runs_csv)
 
     @cached_property
     def accuracy(self) -> pd.DataFrame:
-        """accuracy.csv: one row per cell, mean and std over seeds in percent; see `made`."""
-        return read_accuracy(self.folder / ACCURACY)
+        """accuracy.csv: one row per cell, mean and std over seeds in percent.
 
-    def made(self) -> pd.DataFrame:
-        """The accuracy of all cells, made of `runs`. Raises UserError as `accuracy_table` does."""
-        try:
-            return accuracy_table(self.runs, self.grid)
-        except UserError as error:
-            raise UserError(f"{self.folder / RUNS}: {error}") from error
+        See `accuracy.accuracy_table`. Raises UserError where a column is missing.
+        """
+        return read_accuracy(self.accuracy_csv)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # Offset and lengths of dashes and gaps, in line widths; (0, None) is solid.
 Dash = Any
+# Color, marker, and size of the marker in points.
+Look = tuple[str, str, float]
 
 GRAY = "#666666"
 SOLID: Dash = (0.0, None)
@@ -58,7 +60,7 @@ _DPI = 200
 _UNDATED: dict[str, Any] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 
-def looks(grid: Mapping[str, Any]) -> dict[str, tuple[str, str, float]]:
+def looks(grid: Mapping[str, Any]) -> dict[str, Look]:
     """Strategy → color, marker and its size in points, the same in all figures of a grid.
 
     The paper's strategies look the same in all grids.

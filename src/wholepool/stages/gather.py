@@ -49,16 +49,17 @@ def tables(args: Arguments) -> None:
     from wholepool.report.build import write_tables
 
     require("--grid", args.grid, "experiments", "ablation_strategies")
-    write_tables(Path(args.out).parent, args.grid, pool_infos(args))
+    write_tables(Path(args.runs), Path(args.out).parent, args.grid, pool_infos(args))
 
 
-@stage(files("accuracy", "out"), INFOS, GRID, into=True)
+@stage(files("runs", "accuracy", "out"), INFOS, GRID, into=True)
 def figures(args: Arguments) -> None:
     """Make the pages that stand in figures/: the paper's Figures 1 to 4."""
     from wholepool.report.build import write_figures
 
     require("--grid", args.grid, "experiments", "ablation_strategies")
-    write_figures(Path(args.out).parent, args.grid, pool_infos(args))
+    runs, accuracy, folder = Path(args.runs), Path(args.accuracy), Path(args.out).parent
+    write_figures(runs, accuracy, folder, args.grid, pool_infos(args))
 
 
 @stage(

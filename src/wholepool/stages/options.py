@@ -53,7 +53,11 @@ def option(name: str, **how: Any) -> Option:
     """An option that must be given, unless `how` (as argparse has it) says otherwise."""
     if "default" not in how:
         how["required"] = True
-    return lambda parser: parser.add_argument(f"--{name}", **how) and None
+
+    def add(parser: argparse.ArgumentParser) -> None:
+        parser.add_argument(f"--{name}", **how)
+
+    return add
 
 
 def files(*names: str) -> Option:

@@ -43,9 +43,9 @@ def data(args: Arguments) -> None:
     source, wanted = word_of(args.settings["source"]), args.settings["pool"]
     logger.info("reading %s", source)
     images = load(source, own_of(args.settings["source"]), Path(args.data_dir))
-    assert images.test is not None
     if images.train.shape[3] == 1:
         images = with_channels(images, wanted["grey_channels"])
+    assert images.test is not None
     rng = generator(source, "pool", wanted["seed"])
     labels = images.train_labels
     keep = subset(len(images.train), labels, wanted["size"], wanted["sampling"], rng)
@@ -64,8 +64,8 @@ def data(args: Arguments) -> None:
     hidden = {"index": known, "label": known if labels is None else labels[keep]}
     write_index_set(args.oracle, "oracle", hidden, pool)
     write_array(args.test_images, images.test)
-    truth = [] if images.test_labels is None else images.test_labels
-    write_array(args.test_labels, np.asarray(truth, dtype=np.int32))
+    truth = np.empty(0) if images.test_labels is None else images.test_labels
+    write_array(args.test_labels, truth.astype(np.int32))
     logger.info("%s: a pool of %d images and %d to test on", args.name, pool.n, len(images.test))
 
 
@@ -160,12 +160,8 @@ def evaluate(args: Arguments) -> None:
 
     pool = open_pool(args)
     truth = read_test_labels(args.test_labels, pool.classes)
-    probabilities = read_probabilities(args.test_probabilities, None, pool.classes)
-    if len(truth) not in (0, len(probabilities)):
-        raise UserError(
-            f"{args.test_probabilities} has {len(probabilities)} rows for {len(truth)} test "
-            f"labels: {ANEW}"
-        )
+    images = len(truth) or None  # of a test set without labels any number
+    probabilities = read_probabilities(args.test_probabilities, images, pool.classes)
     labeled = labeled_set(args, pool)
     require_answers(args.labeled, labeled, oracle_of(args, pool)(labeled["index"]))
     counts, balance = measures.class_balance(labeled["label"], pool.classes)

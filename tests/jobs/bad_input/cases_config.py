@@ -133,7 +133,7 @@ GRID = [
         "rates.json", "no file of measured rates", "make one"
     ),
     case("rates without networks", "cost", nothing).says(
-        "width 0.0625", "no network", "measure with"
+        "the rates of toy", "no networks", "measure with"
     ),
     case("no jobs at a time", "cost", nothing, jobs=0).says("--jobs", "0", "at least 1"),
 ]

@@ -37,6 +37,7 @@ PLACES = {
     "pretrain.parquet": "results/datasets/digits/pretrain/deepcluster/history.parquet",
 }
 RATES = {
+    "format": 2,
     "device": "toy",
     "kind": "cpu",
     "networks": [],
@@ -128,8 +129,8 @@ COMMANDS: dict[str, dict[str, Any]] = {
         "out": ">results/tables",
     },
     "figures": {
-        **{"accuracy": "results/tables/accuracy.csv", "grid": json.dumps(PLAN), "info": INFO},
-        "out": ">results/figures",
+        **{"runs": "results/tables/runs.csv", "accuracy": "results/tables/accuracy.csv"},
+        **{"grid": json.dumps(PLAN), "info": INFO, "out": ">results/figures"},
     },
     "show": {"results": "results"},
     "land": {"results": "results", "command": "snakemake", "out": ">landed", "commit": "abc"},

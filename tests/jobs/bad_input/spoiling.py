@@ -177,10 +177,11 @@ def weights(name: str, **settings: Any) -> Spoil:
     """The weights of a network with other settings."""
 
     def spoil(folder: Path) -> None:
+        from wholepool.grid.sections import own_of
         from wholepool.learn.networks.conv13 import Network
         from wholepool.learn.weights import save_weights
 
-        network = Network(1, 10, **SETTINGS["network"] | settings)
+        network = Network(1, 10, **own_of(SETTINGS["network"]) | settings)
         save_weights(folder / name, network.state_dict())
 
     return spoil

@@ -92,6 +92,6 @@ def read_hidden(path: str | Path, pool: Pool) -> np.ndarray:
     if not np.array_equal(columns["index"], np.arange(pool.n)):
         raise UserError(
             f"{path} must hold all {pool.n} images of the pool, in order, but has "
-            f"{len(columns['index'])} others: delete it and run the same command again"
+            f"{len(columns['index'])} others: {ANEW}"
         )
     return columns["label"]
