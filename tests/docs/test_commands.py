@@ -104,7 +104,7 @@ def read_options(words, folder):
     if "argparse" not in script.read_text():
         if len(words) > 1 and all((ROOT / word).exists() for word in words):  # evidence: a second
             call(ROOT, sys.executable, *words)
-        else:  # it computes for minutes, or reads what a run has made: is all there that it imports?
+        else:  # it computes for minutes, or reads what a run has made: see that it loads
             load = f"import runpy; runpy.run_path({str(script)!r}, run_name='read')"
             call(folder, sys.executable, "-c", load)
         return
