@@ -85,6 +85,7 @@ def call(folder, *line):
 
 def plan(words, folder):
     """`snakemake`: planned. A report is of what has run, so its target is planned."""
+    words = [word.replace("RESULTS", "results").replace("NAME", "digits") for word in words]
     if "--report" in words:
         del words[words.index("--report") : words.index("--report") + 2]
     if "--unlock" not in words:
