@@ -4,6 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from wholepool.grid.sections import word_of
+from wholepool.job import registry
+
 #: the strategy part of cycle 0's path: no acquisition has happened yet, so all strategies share it
 INITIAL = "initial"
 #: the strategy part of a cell that trains on every label of the pool: nothing is left to acquire
@@ -61,6 +64,11 @@ def sup_of(experiment: Mapping[str, Any], words: Mapping[str, Any]) -> dict[str,
     return {**experiment["sup"], **words.get("sup", {})}
 
 
+def answers_of(dataset: Mapping[str, Any]) -> str:
+    """Whether the oracle of a data set answers "all" queries, or "some" so far."""
+    return str(registry.get("oracle", word_of(dataset["oracle"]))["KNOWS"])
+
+
 def summary(config: dict[str, Any]) -> dict[str, Any]:
     """What tables and figures need to know of a resolved config: the plan, not the settings."""
     experiments = {
@@ -72,6 +80,7 @@ def summary(config: dict[str, Any]) -> dict[str, Any]:
             "seeds": experiment["seeds"],
             "batch_size": experiment["sup"]["batch_size"],
             "semi_batch_size": experiment["semi"]["batch_size"],
+            "answers": answers_of(config["datasets"][experiment["dataset"]]),
             "published_accuracy": experiment["published_accuracy"],
             "methods": experiment["methods"],
         }

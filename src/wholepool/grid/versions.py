@@ -24,8 +24,8 @@ VERSIONS = {
     "runs": 3,
     "pretraining": 1,
     "tables": 1,
-    "figures": 1,
-    "compare_with_paper": 1,
+    "figures": 2,
+    "compare_with_paper": 2,
 }
 
 

@@ -44,7 +44,13 @@ class Kind:
 KINDS = {
     # KNOWN: n, n_test, size, channels, classes, as far as they are known before the data are there
     "source": Kind("data/sources", ("read",), {"VERSION": 1, "TITLE": "", "KNOWN": {}}),
-    "oracle": Kind("data/oracles", ("answer",), {"VERSION": 1}),
+    # KNOWS: all labels, or some of them so far
+    "oracle": Kind(
+        "data/oracles",
+        ("answer",),
+        {"VERSION": 1, "KNOWS": "all"},
+        {"KNOWS": ("all", "some")},
+    ),
     "network": Kind(
         "learn/networks",
         ("build",),

@@ -37,6 +37,9 @@ def embed(
                 probabilities.append(network.classify(batch).softmax(dim=1).cpu().numpy())
     finally:
         network.train(mode)
+    if not embeddings:  # a data set without a test set
+        shapes = (0, network.embedding_dim), (0, views.classes)
+        return np.empty(shapes[0], np.float32), np.empty(shapes[1], np.float32)
     found = np.concatenate(embeddings), np.concatenate(probabilities)
     if not np.isfinite(found[1]).all():
         raise DivergenceError("the network's predictions are not finite")

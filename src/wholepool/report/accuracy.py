@@ -143,9 +143,12 @@ def _collect(
                 "make the metrics of those without again."
             )
         # Every strategy acquires exactly the budget, so within one cycle all runs of an
-        # experiment have the same number of labels; else accuracies are not comparable.
+        # experiment have the same number of labels; else accuracies are not comparable. But where
+        # the oracle knows some labels only, each run has those that were known: tell the most.
         key = (row.experiment, cycle, row.strategy == ALL)
-        if n_labels.setdefault(key, int(row.n_labels)) != int(row.n_labels):
+        if grid["experiments"][row.experiment].get("answers") == "some":
+            n_labels[key] = max(n_labels.get(key, 0), int(row.n_labels))
+        elif n_labels.setdefault(key, int(row.n_labels)) != int(row.n_labels):
             raise UserError(
                 f"The number of labels is not the same in one cycle: {int(row.n_labels)} in "
                 f"{where}, but {n_labels[key]} in {labels_from[key]}. Their accuracies cannot be "

@@ -1,5 +1,7 @@
 """Who answers a query, one file each. An oracle may not know yet.
 
+    KNOWS = "some"    or "all", the default
+
     def answer(queries, hidden, settings) -> np.ndarray: ...
 
 `queries` int64 (b,) are images of the pool; `hidden` int32 (n,) its true labels, -1 where there is

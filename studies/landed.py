@@ -1,0 +1,49 @@
+"""The tables and figures of runs that have landed in evidence/, without running anything.
+
+    python studies/landed.py evidence/one_label_per_class results/landed
+
+README's picture is figures/figure3.png of it: docs/images/one-label-per-class-figure3.png.
+"""
+
+import argparse
+import shutil
+from pathlib import Path
+
+from wholepool.grid.cells import summary
+from wholepool.paper.evidence import read_evidence
+from wholepool.report import build
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("evidence", type=Path, help="a folder with runs.csv and settings.json")
+    parser.add_argument("out", type=Path, help="where tables/ and figures/ go")
+    args = parser.parse_args()
+    landed = read_evidence(args.evidence)
+    settings = landed.settings
+    order = dict.fromkeys(landed.runs["experiment"])  # settings.json has sorted keys
+    experiments = {name: settings["experiments"][name] for name in order}
+    datasets = {name: {"oracle": "hidden"} | data for name, data in settings["datasets"].items()}
+    strategies = {
+        strategy: None
+        for experiment in experiments.values()
+        for words in experiment["methods"].values()
+        for strategy in words["strategies"]
+    }
+    grid = summary(
+        {
+            "experiments": experiments,
+            "datasets": datasets,
+            "tables": {"ablation_strategies": list(strategies)},
+        }
+    )
+    pools = {name: data["info"] for name, data in datasets.items()}
+    runs = args.out / "tables" / "runs.csv"
+    runs.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(args.evidence / "runs.csv", runs)
+    build.write_tables(runs, args.out, grid, pools)
+    build.write_figures(runs, args.out / "tables" / "accuracy.csv", args.out, grid, pools)
+
+
+if __name__ == "__main__":
+    main()
