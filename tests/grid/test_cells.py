@@ -87,6 +87,7 @@ def test_no_experiments_have_no_cells():
 def test_the_summary_has_the_plan_and_not_the_settings():
     config = {
         "experiments": {"one": experiment(baseline=["random"])},
+        "datasets": {"digits": {"oracle": "hidden"}},
         "tables": {"ablation_strategies": ["random", "jlp"]},
         "results": "results",
     }
@@ -97,3 +98,10 @@ def test_the_summary_has_the_plan_and_not_the_settings():
     assert one["semi_batch_size"] == 64
     assert "sup" not in one
     assert list(grid.cells(found["experiments"])) == list(grid.cells(config["experiments"]))
+
+
+def test_the_summary_says_whether_the_oracle_answers_all(plugin):
+    code = 'KNOWS = "some"\n\n\ndef answer(queries, hidden, settings): ...\n'
+    plugin("oracle", "half", code)
+    assert grid.answers_of({"oracle": "hidden"}) == "all"
+    assert grid.answers_of({"oracle": {"name": "half", "share": 0.5}}) == "some"
