@@ -87,7 +87,7 @@ def test_no_experiments_have_no_cells():
 def test_the_summary_has_the_plan_and_not_the_settings():
     config = {
         "experiments": {"one": experiment(baseline=["random"])},
-        "datasets": {"digits": {"oracle": "hidden"}},
+        "datasets": {"mnist": {"oracle": "hidden"}},
         "tables": {"ablation_strategies": ["random", "jlp"]},
         "results": "results",
     }
