@@ -94,7 +94,7 @@ def test_a_failure_is_told_in_our_words(tmp_path, varied):
     assert status == 1
     shown = words(text)
     assert "train tiny/baseline/initial seed 0 cycle 0 failed: " in shown
-    assert "smaller sup.lr" in shown
+    assert "Make sup.lr smaller" in shown
     assert "its log: results/logs/train/tiny/baseline/initial/seed0-cycle0.log" in shown
     assert re.search(r"1 job failed, \d+ of \d+ done\. " + re.escape(AGAIN), shown)
     assert "Error in rule" not in shown and "CalledProcessError" not in shown
