@@ -9,14 +9,15 @@ where the paper prints one number. The paper trained SEMI again for each strateg
 stand in further rows.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
+
+import pandas as pd
+from scipy.stats import t
 
 from wholepool.grid.cells import ALL, INITIAL
 from wholepool.job.errors import UserError
@@ -24,9 +25,6 @@ from wholepool.paper import protocol
 from wholepool.paper.evidence import Evidence, read_csv
 from wholepool.paper.protocol import FULL, METHODS, Settings, spelled
 from wholepool.report import statistics
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 WITHIN, ABOVE, BELOW = "within", "above", "below"
 UNDECIDED = "no verdict"
@@ -83,8 +81,6 @@ def judge(ours: Sequence[float], paper_mean: float, paper_std: float, paper_seed
     and its degrees of freedom serve for both. Where the paper prints none, ours serves alone, as
     if the printed mean were exact. Without either there is no verdict. "within" includes the edge.
     """
-    from scipy.stats import t
-
     n = len(ours)
     difference = statistics.mean(ours) - paper_mean
     std = statistics.sample_std(ours)
@@ -169,8 +165,6 @@ def compare(
     once. Raises UserError where two different runs claim one cell, seed and settings, and where a
     run's number of labels is not its cell's.
     """
-    import pandas as pd
-
     groups = _grouped(evidence)
     named = paper.rename(columns={name: f"paper_{name}" for name in ("mean", "std", "n_seeds")})
     wanted = [(row, _paper_cell(row)) for row in named.to_dict("records")]

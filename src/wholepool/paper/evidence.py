@@ -8,15 +8,15 @@ A landing is a copy of the two with a third file, provenance.json: by which comm
 device they were made, and how long it took.
 """
 
-from __future__ import annotations
-
 import csv
 import datetime
 import logging
 import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
+
+import pandas as pd
 
 from wholepool.grid.cells import is_full
 from wholepool.job import registry
@@ -25,9 +25,6 @@ from wholepool.job.files import atomic, read_object, write_json
 from wholepool.job.hardware import processor
 from wholepool.job.provenance import checkout
 from wholepool.report.accuracy import RUN_COLUMNS
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 logger = logging.getLogger("wholepool")
 
@@ -85,8 +82,6 @@ def read_evidence(folder: str | Path) -> Evidence:
 
 def read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     """A CSV file with at least `columns`; UserError where it is missing, torn or lacks one."""
-    import pandas as pd
-
     try:
         table = pd.read_csv(path)
     except FileNotFoundError:

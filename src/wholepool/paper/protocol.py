@@ -4,8 +4,6 @@ A run counts as the paper's cell only if it keeps `protocol`: all that the paper
 Any other run is reduced. Other settings are another reading of the paper, and are named.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Container, Mapping
 from typing import Any

@@ -4,13 +4,13 @@ The Markdown has the compared cells first, then the reduced runs apart from them
 run. All take the frames of `wholepool.paper.comparison.compare`.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from wholepool.grid.cells import INITIAL
 from wholepool.job.files import write_text
@@ -18,9 +18,6 @@ from wholepool.paper.comparison import NOT_COMPARED, NOT_RUN, REDUCED, UNDECIDED
 from wholepool.paper.protocol import FULL
 from wholepool.report.names import ALL_STRATEGIES, block_name, method_name, strategy_name
 from wholepool.report.render import markdown_escape, mean_and_std, pipes, two_decimals
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _HOW_TO_READ = """\
 Test accuracy in percent, mean ± sample standard deviation over seeds; the difference is ours minus

@@ -1,17 +1,12 @@
 """The paper's Table I: the data sets and budgets of the grid."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+import pandas as pd
 
 from wholepool.job.errors import UserError
 from wholepool.report.accuracy import planned_labels
 from wholepool.report.names import NOT_RUN, dataset_name
 from wholepool.report.render import write_table
 from wholepool.report.results import Grid, Pools, Results
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 FILES = ("tables/table1.csv", "tables/table1.md", "tables/table1.tex")
 
@@ -34,8 +29,6 @@ def table1(grid: Grid, pools: Pools) -> pd.DataFrame:
     last cycle; "–" stands for what there is none of. Raises UserError for a data set that `pools`
     does not describe.
     """
-    import pandas as pd
-
     names, rows = [], []
     for experiment, plan in grid["experiments"].items():
         if plan["dataset"] not in pools:

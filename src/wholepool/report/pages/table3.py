@@ -1,8 +1,6 @@
 """The paper's Table III: the accuracy of every strategy, cycle and method."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+import pandas as pd
 
 from wholepool.grid.cells import ALL, is_full
 from wholepool.report.accuracy import full_supervision, planned_labels
@@ -23,9 +21,6 @@ from wholepool.report.render import (
     write_table,
 )
 from wholepool.report.results import Grid, Results
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 FILES = ("tables/table3.csv", "tables/table3.md", "tables/table3.tex")
 
@@ -48,8 +43,6 @@ def table3(accuracy: pd.DataFrame, grid: Grid) -> pd.DataFrame:
     Each cycle starts with a row "Labels", the size of the labeled set; cycle 0 has one row for all
     strategies, since the initial labels precede any acquisition.
     """
-    import pandas as pd
-
     texts, labels = cell_texts(accuracy), experiment_labels(grid)
     plans = grid["experiments"]
     in_cycles = accuracy[accuracy["strategy"] != ALL]
