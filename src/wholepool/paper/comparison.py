@@ -1,4 +1,4 @@
-"""Our runs beside the paper's printed figures: ours, theirs, the difference, and a verdict.
+"""Our runs and the figures that the paper prints: both, their difference, and a verdict.
 
 Runs that differ in a setting are never averaged: each group of equal settings is a row of its own.
 A run that does not keep the paper's protocol (see `wholepool.paper.protocol`) is "reduced": it is
@@ -34,6 +34,17 @@ NOT_COMPARED = "not compared"
 VERDICTS = (WITHIN, ABOVE, BELOW, UNDECIDED)
 CONFIDENCE = 0.95
 
+
+class Judgment(NamedTuple):
+    """Ours minus the paper's, in points of accuracy; NaN where it is not known."""
+
+    difference: float
+    standard_error: float
+    degrees_of_freedom: float
+    verdict: str
+    deviation_used: str
+
+
 _PLACE = ("source", "dataset", "budget", "cycle", "n_labels", "method", "strategy")
 PAPER_COLUMNS = (*_PLACE, "mean", "std", "n_seeds", "note")
 _SHOWN = {
@@ -48,28 +59,12 @@ _SHOWN = {
 }
 COLUMNS = (
     *(*_PLACE, "paper_mean", "paper_std", "paper_n_seeds", "mean", "std", "n_seeds"),
-    *("difference", "standard_error", "degrees_of_freedom", "verdict", "deviation_used"),
-    *("pool", "test_set", *_SHOWN, "reduced_by", "other_settings", "evidence", "device", "note"),
+    *(*Judgment._fields, "pool", "test_set", *_SHOWN, "reduced_by", "other_settings"),
+    *("evidence", "device", "note"),
 )
-_WHOLE = (
-    *("budget", "paper_n_seeds", "n_seeds", "sup_epochs", "semi_epochs", "pre_epochs"),
-    *("sup_batch", "semi_batch", "translate"),
-)
-_REAL = (
-    *("paper_mean", "paper_std", "mean", "std", "difference", "standard_error"),
-    "degrees_of_freedom",
-)
+_WHOLE = {"budget", "paper_n_seeds", "n_seeds", *_SHOWN} - {"width", "flip"}
+_REAL = ("paper_mean", "paper_std", "mean", "std", *Judgment._fields[:3])
 _DECIMALS = 6
-
-
-class Judgment(NamedTuple):
-    """Ours minus the paper's, in points of accuracy; NaN where it cannot be told."""
-
-    difference: float
-    standard_error: float
-    degrees_of_freedom: float
-    verdict: str
-    deviation_used: str
 
 
 def judge(ours: Sequence[float], paper_mean: float, paper_std: float, paper_seeds: int) -> Judgment:
@@ -126,11 +121,9 @@ def read_paper(path: str | Path) -> pd.DataFrame:
 
 
 class _Run(NamedTuple):
-    """One seed: its accuracy and number of labels, its whole row as text, and its folder."""
-
     accuracy: float
     n_labels: int
-    text: list[str]
+    text: list[str]  # its whole row
     folder: Path
 
 
@@ -152,7 +145,7 @@ _Cell = tuple[str, int | None, str, str, int]
 def compare(
     paper: pd.DataFrame, evidence: Sequence[Evidence], resolved: Settings
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Every cell of the paper with what was run of it, and what was run besides.
+    """Every cell of the paper with what was run of it, and how many runs are of no such cell.
 
     `paper` is `read_paper`'s. `resolved` is the paper's own grid in full (`config.resolve`): other
     settings are those that differ from it. Returns two frames. The first has COLUMNS: one row per
@@ -190,11 +183,11 @@ def compare(
     table = table.astype(dict.fromkeys(_WHOLE, "Int64") | dict.fromkeys(_REAL, "float64"))
     table = table.round(dict.fromkeys(_REAL, _DECIMALS))
 
-    besides: Counter[tuple[str, int]] = Counter()
+    counts: Counter[tuple[str, int]] = Counter()
     for cell in groups.keys() - {cell for _, cell in wanted}:
         for group in groups[cell].values():
-            besides[cell[0], group.budget] += len(group.runs)
-    others = [(*key, n) for key, n in sorted(besides.items())]
+            counts[cell[0], group.budget] += len(group.runs)
+    others = [(*key, n) for key, n in sorted(counts.items())]
     return table, pd.DataFrame(others, columns=["dataset", "budget", "n_runs"])
 
 
@@ -248,8 +241,8 @@ def _add(group: _Group, row: Mapping[str, Any], folder: Path) -> None:
         raise UserError(
             f"Seed {row['seed']} of experiment {row['experiment']}, method {row['method']}, "
             f"strategy {row['strategy']}, cycle {row['cycle']} stands in {before.folder} and in "
-            f"{folder} with the same settings but other results. A mean over seeds would count "
-            "it twice: leave one of the two folders out, or run other seeds."
+            f"{folder} with the same settings but other results: leave one of the two folders "
+            "out, or run other seeds."
         )
     if row.get("device"):
         group.devices.add(str(row["device"]))

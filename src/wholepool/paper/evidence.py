@@ -42,7 +42,7 @@ class Evidence(NamedTuple):
 
 
 def read_evidence(folder: str | Path) -> Evidence:
-    """One folder of evidence, checked.
+    """One folder of evidence.
 
     Raises UserError if a file is missing or torn, if the runs lack a column or hold an accuracy
     outside 0 ... 100, and if runs and settings do not belong together.
@@ -56,8 +56,7 @@ def read_evidence(folder: str | Path) -> Evidence:
         if "info" not in data or data.get("source") not in registry.plugins("source"):
             raise UserError(
                 f"{path} does not describe the pool of experiment {name}, data set "
-                f"{plan['dataset']}, or its source is unknown here: make it anew "
-                "with the stage runs"
+                f"{plan['dataset']}, or its source is unknown: make it anew with the stage runs"
             )
     tested = []
     for row in runs.itertuples():
@@ -65,8 +64,7 @@ def read_evidence(folder: str | Path) -> Evidence:
         if plan is None or row.method not in plan["methods"]:
             raise UserError(
                 f"{folder / RUNS} has runs of experiment {row.experiment}, method {row.method}, "
-                f"which its {SETTINGS} does not know: the two are not of one grid, so make both "
-                "anew with the stage runs"
+                f"which its {SETTINGS} does not know: make both anew with the stage runs"
             )
         tested.append(bool(settings["datasets"][plan["dataset"]]["info"]["n_test"]))
         if tested[-1] and not 0 <= float(row.accuracy) <= 100:  # NaN too
@@ -181,10 +179,7 @@ def land(
             logger.info("%s holds these very runs already; it is left as it is", out)
             return
         if any(out.iterdir()):
-            raise UserError(
-                f"{out} holds another landing: choose another --out, or give --replace to "
-                "overwrite it"
-            )
+            raise UserError(f"{out} holds another landing: choose another --out or give --replace")
     provenance = provenance_of(results, command, commit)
     for path, content in new.items():
         with atomic(path) as temporary:
@@ -203,30 +198,30 @@ def provenance_of(results: Path, command: str, commit: str | None = None) -> dic
     """
     with open(results / "tables" / RUNS, encoding="utf-8", newline="") as file:
         runs = list(csv.DictReader(file))
-    made = {
-        name: sorted({run[name] for run in runs if run.get(name)})
-        for name in ("commit", "device", "threads", "precision", "torch", "wholepool")
-    }
+
+    def made(column: str) -> list[str]:
+        return sorted({run[column] for run in runs if run.get(column)})
+
     seconds, spans = benchmarks(results)
     spans += [(path.stat().st_mtime,) * 2 for path in (results / "runs").rglob("metrics.json")]
     wall = max(end for _, end in spans) - min(start for start, _ in spans) if spans else None
     found, dirty = (commit, None) if commit else (checkout() or (None, None))
     if found is None:
         raise UserError(
-            f"The commit of the code is not known: {Path(__file__).parent} is part of no git "
-            "checkout. Give it with --commit."
+            f"The commit of the code is not known, as {Path(__file__).parent} is in no git "
+            "checkout: give it with --commit"
         )
     return {
         "command": command,
         "commit": found,
         "dirty": dirty,
-        "runs_commits": made["commit"],
-        "devices": made["device"],
-        "threads": made["threads"],
-        "precision": made["precision"],
+        "runs_commits": made("commit"),
+        "devices": made("device"),
+        "threads": made("threads"),
+        "precision": made("precision"),
         "versions": {
-            "torch": made["torch"],
-            "wholepool": made["wholepool"],
+            "torch": made("torch"),
+            "wholepool": made("wholepool"),
             "python": platform.python_version(),
         },
         "cpu": processor(),
@@ -252,9 +247,7 @@ def benchmarks(results: Path) -> tuple[dict[str, float], list[tuple[float, float
         try:
             took = sum(float(row["s"]) for row in rows)
         except (KeyError, TypeError, ValueError):
-            raise UserError(
-                f"{path} is not a benchmark of Snakemake, with a column s: delete it"
-            ) from None
+            raise UserError(f"{path} is no benchmark of Snakemake: delete it") from None
         parts = path.relative_to(top).parts
         rule = parts[0].removesuffix(".tsv")
         seconds[rule] = seconds.get(rule, 0.0) + took

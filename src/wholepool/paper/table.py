@@ -88,7 +88,7 @@ def summary(table: pd.DataFrame) -> str:
 
 
 def _strategy(row: Any) -> str:
-    """A row's strategy as printed; cycle 0 is all strategies', full supervision is nobody's."""
+    """A row's strategy as printed: cycle 0 has all of them, full supervision has none."""
     if row.method == FULL:
         return "–"
     return ALL_STRATEGIES if row.strategy == INITIAL else strategy_name(row.strategy)
@@ -174,7 +174,7 @@ def not_run(rows: Sequence[Any]) -> str:
         pipes(["Data set", "Run", "Not run", "Cells that were not run (cycles)"]),
         pipes([":---", ":---:", ":---:", ":---"]),
     ]
-    considered = [row for row in rows if row.verdict not in (REDUCED, NOT_COMPARED)]
+    considered = (row for row in rows if row.verdict not in (REDUCED, NOT_COMPARED))
     for (dataset, budget), group in itertools.groupby(considered, _block):
         block = list(group)
         missing = [row for row in block if row.verdict == NOT_RUN]

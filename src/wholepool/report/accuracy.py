@@ -36,7 +36,7 @@ RUN_COLUMNS = (
 _TEXT = ("experiment", "dataset", "method", "strategy", "settings_digest")
 _MAY_BE_EMPTY = ("mean", "std", "accuracy")
 _WHOLE = ("budget", "cycle", "n_labels", "n_seeds")
-# Rounded once, so that accuracy.csv holds the very numbers the tables and figures are made of.
+# Rounded once: the tables and figures are made of the very numbers in accuracy.csv.
 _DECIMALS = 6
 
 # (experiment, method, strategy, cycle) -> {seed: accuracy in percent}
@@ -44,7 +44,7 @@ _Cells = dict[tuple[str, str, str, int], dict[int, float]]
 
 
 def accuracy_table(runs: pd.DataFrame, grid: Mapping[str, Any]) -> pd.DataFrame:
-    """Mean and sample standard deviation over seeds of every cell that was run, tidy.
+    """Mean and sample standard deviation over seeds of every cell that was run.
 
     `runs` has RUN_COLUMNS, accuracy in percent, and one row per experiment, method, strategy, seed
     and cycle. Cycle 0 stands there once per method and seed, with strategy "initial"; here it is
@@ -82,7 +82,7 @@ def accuracy_table(runs: pd.DataFrame, grid: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def _planned(grid: Mapping[str, Any]) -> Iterator[tuple[str, str, str, int]]:
-    """Experiment, method, strategy and cycle of every row."""
+    """The cell of every row."""
     for experiment, plan in grid["experiments"].items():
         for method, words in plan["methods"].items():
             for strategy in [ALL] if is_full(words) else words["strategies"]:
@@ -106,7 +106,7 @@ def _collect(
     cells: _Cells = {}
     n_labels: dict[tuple[str, int, bool], int] = {}
     labels_from: dict[tuple[str, int, bool], str] = {}
-    for row in runs[list(RUN_COLUMNS)].itertuples(index=False):
+    for row in runs.itertuples():
         cycle, seed, accuracy = int(row.cycle), int(row.seed), float(row.accuracy)
         where = (
             f"experiment {row.experiment}, method {row.method}, strategy {row.strategy}, "
@@ -115,9 +115,8 @@ def _collect(
         reason = _not_planned(row, seed, cycle, grid)
         if reason:
             raise UserError(
-                f"The runs hold a cell that the grid does not know ({where}): {reason}. "
-                "Results of another grid must not be mixed in: give this grid a results folder "
-                "of its own, or remove the rows that do not belong to it."
+                f"The runs hold a cell that the grid does not know ({where}): {reason}. Remove the "
+                "rows of other grids, or give this grid a results folder of its own."
             )
         if not (math.isnan(accuracy) or 0.0 <= accuracy <= 100.0):
             raise UserError(
@@ -127,8 +126,8 @@ def _collect(
         by_seed = cells.setdefault((row.experiment, row.method, row.strategy, cycle), {})
         if seed in by_seed:
             raise UserError(
-                f"The runs hold the same cell twice ({where}). A mean over seeds would count it "
-                "double: keep one row per experiment, method, strategy, seed and cycle."
+                f"The runs hold the same cell twice ({where}), which a mean over seeds would count "
+                "double: keep one row of it."
             )
         by_seed[seed] = accuracy
         # a data set without a test set has no accuracy at all: a lone empty one is a failed run
@@ -145,8 +144,7 @@ def _collect(
         elif n_labels.setdefault(key, int(row.n_labels)) != int(row.n_labels):
             raise UserError(
                 f"The number of labels is not the same in one cycle: {int(row.n_labels)} in "
-                f"{where}, but {n_labels[key]} in {labels_from[key]}. Their accuracies cannot be "
-                "averaged or compared: run one of them again."
+                f"{where}, but {n_labels[key]} in {labels_from[key]}: run one of them again."
             )
         labels_from.setdefault(key, where)
     return cells, n_labels
@@ -173,10 +171,8 @@ def _not_planned(row: Any, seed: int, cycle: int, grid: Mapping[str, Any]) -> st
     if seed not in plan["seeds"]:
         return f"the seeds of this experiment are {', '.join(map(str, plan['seeds']))}"
     if row.dataset != plan["dataset"] or int(row.budget) != plan["budget"]:
-        return (
-            f"this experiment has data set {plan['dataset']} and budget {plan['budget']}, the row "
-            f"has {row.dataset} and {row.budget}"
-        )
+        wanted = f"data set {plan['dataset']} and budget {plan['budget']}"
+        return f"this experiment has {wanted}, the row has {row.dataset} and {row.budget}"
     return ""
 
 

@@ -64,7 +64,7 @@ def files(folder: str) -> list[str]:
 
 
 def write_tables(runs: Path, folder: Path, grid: Grid, pools: Pools) -> None:
-    """Write accuracy.csv, and make all pages that stand in tables/, below a results folder.
+    """Write accuracy.csv, and make all pages in tables/, below a results folder.
 
     The same `runs` (a runs.csv), in any order, and the same grid give the same bytes. Raises
     UserError as `accuracy_table`, `read_runs`, `pages` and the pages do.
@@ -79,10 +79,7 @@ def write_tables(runs: Path, folder: Path, grid: Grid, pools: Pools) -> None:
 
 
 def write_figures(runs: Path, accuracy: Path, folder: Path, grid: Grid, pools: Pools) -> None:
-    """Make all pages that stand in figures/, below a results folder, of runs.csv and accuracy.csv.
-
-    Raises UserError as `read_runs`, `read_accuracy`, `pages` and the pages do.
-    """
+    """Make all pages in figures/, below a results folder. Raises UserError as `pages` does."""
     _make(Results(folder, grid, pools, runs, accuracy), "figures")
 
 

@@ -156,19 +156,16 @@ def to_latex(table: pd.DataFrame, caption: str, label: str, bold: Bold = ()) -> 
     """
     n_names, n_columns = table.index.nlevels, table.shape[1]
     environment = "table*" if n_columns > _COLUMNS_IN_A_COLUMN else "table"
-    lines = [
-        "% Needs \\usepackage{booktabs,graphicx}.",
-        f"\\begin{{{environment}}}[t]",
-        "\\centering",
-        "\\small",
-        f"\\caption{{{latex_escape(caption)}}}",
-        f"\\label{{{label}}}",
-        # Never scaled up.
-        "\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%",
-        f"\\begin{{tabular}}{{{'l' * n_names}{'c' * n_columns}}}",
-        "\\toprule",
-        *_latex_header(table),
-    ]
+    head = rf"""% Needs \usepackage{{booktabs,graphicx}}.
+\begin{{{environment}}}[t]
+\centering
+\small
+\caption{{{latex_escape(caption)}}}
+\label{{{label}}}
+\resizebox{{\ifdim\width>\linewidth\linewidth\else\width\fi}}{{!}}{{%
+\begin{{tabular}}{{{"l" * n_names}{"c" * n_columns}}}
+\toprule"""
+    lines = [head, *_latex_header(table)]
     previous = None
     for row, (names, cells) in enumerate(_rows(table)):
         # A rule opens each cycle, and its name is printed once.
@@ -193,8 +190,8 @@ def to_latex(table: pd.DataFrame, caption: str, label: str, bold: Bold = ()) -> 
 
 def _latex_header(table: pd.DataFrame) -> list[str]:
     n_names = table.index.nlevels
-    names = [str(name[-1]) if table.columns.nlevels > 1 else str(name) for name in table.columns]
-    header = " & ".join(map(latex_escape, [*map(str, table.index.names), *names])) + " \\\\"
+    names = [*table.index.names, *table.columns.get_level_values(-1)]
+    header = " & ".join(latex_escape(str(name)) for name in names) + " \\\\"
     if table.columns.nlevels == 1:
         return [header]
     tops, rules = [""] * n_names, []

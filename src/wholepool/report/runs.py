@@ -40,8 +40,8 @@ def gather(results: Path, config: Mapping[str, Any], infos: Infos) -> pd.DataFra
         if metrics.get("settings_digest") != history.get("settings_digest"):
             raise UserError(
                 f"{path} measured a training with settings {metrics.get('settings_digest')}, but "
-                f"history.parquet in its folder is of one with {history.get('settings_digest')}: "
-                f"delete {path}, and it is made anew"
+                f"its history.parquet has {history.get('settings_digest')}: delete {path}, and it "
+                "is made anew"
             )
         experiment = config["experiments"][cell.experiment]
         fingerprint = infos[experiment["dataset"]]["fingerprint"]

@@ -1,7 +1,7 @@
 """How figures look, and how they are saved: the same bytes everywhere.
 
-Color and marker are the strategy's, the line's dashes are the method's, so that a figure also reads
-without color. seaborn and matplotlib are imported where they are used.
+Color and marker are the strategy's, dashes are the method's: a figure also reads without color.
+seaborn and matplotlib are imported where they are used.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ Look = tuple[str, str, float]  # color, marker, and size of the marker in points
 GRAY = "#666666"
 SOLID: Dash = (0.0, None)
 # The first five are of Okabe and Ito. Each of the others is the color farthest from all before it,
-# for normal sight and for the three kinds of color blindness (Machado et al. 2009): the closest
-# two of the sixteen are 17 apart (CIE 1976), in the eyes that tell them apart least.
+# for normal sight and for three kinds of color blindness (Machado et al. 2009). In each of these,
+# any two of the sixteen are at least 17 apart (CIE 1976).
 COLORS = (
     *("#000000", "#E69F00", "#009E73", "#0072B2", "#D55E00", "#9900FF", "#663311", "#331199"),
     *("#554455", "#99AACC", "#FF55FF", "#BBAA55", "#550066", "#DD0044", "#777788", "#7744CC"),
@@ -84,7 +84,7 @@ def dashes(grid: Mapping[str, Any]) -> dict[str, Dash]:
 
 @contextmanager
 def style() -> Iterator[None]:
-    """matplotlib's own defaults, whatever the user's are, with this module's changes."""
+    """matplotlib's defaults, not the user's, with this module's changes."""
     import matplotlib
 
     with matplotlib.rc_context():

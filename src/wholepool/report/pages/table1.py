@@ -10,6 +10,7 @@ from wholepool.report.results import Grid, Pools, Results
 
 FILES = ("tables/table1.csv", "tables/table1.md", "tables/table1.tex")
 
+_BATCHES = "Mini-batch size w/o SEMI / SEMI"
 _CAPTION = (
     "Data sets, mini-batch sizes without and with SEMI, label budget per cycle, and number of "
     "labels at the last cycle."
@@ -23,11 +24,10 @@ def make(results: Results) -> None:
 
 
 def table1(grid: Grid, pools: Pools) -> pd.DataFrame:
-    """One row per experiment: a frame of str, indexed by the data set's printed name.
+    """One row per experiment: a frame of str, indexed by the data set's title.
 
-    Image sizes in pixels, height × width; "Total labels" is the size of the labeled set at the
-    last cycle; "–" stands for what there is none of. Raises UserError for a data set that `pools`
-    does not describe.
+    Image sizes are height × width in pixels; "Total labels" is the size of the last labeled set;
+    "–" is no test set. Raises UserError for a data set that `pools` does not describe.
     """
     names, rows = [], []
     for experiment, plan in grid["experiments"].items():
@@ -42,9 +42,7 @@ def table1(grid: Grid, pools: Pools) -> pd.DataFrame:
             {
                 "Data size train / test": f"{pool['n']} / {pool.get('n_test') or NOT_RUN}",
                 "Image size": f"{pool['height']} × {pool['width']}",
-                "Mini-batch size w/o SEMI / SEMI": (
-                    f"{plan['batch_size']} / {plan['semi_batch_size']}"
-                ),
+                _BATCHES: f"{plan['batch_size']} / {plan['semi_batch_size']}",
                 "Budget": str(plan["budget"]),
                 "Total labels": str(planned_labels(plan, plan["cycles"] - 1)),
             }
