@@ -107,16 +107,15 @@ def read_paper(path: str | Path) -> pd.DataFrame:
     for column in ("budget", "n_seeds"):
         paper[column] = paper[column].astype("Int64")
     paper["note"] = paper["note"].fillna("")
-    unknown = [name for name in dict.fromkeys(paper["method"]) if name not in METHODS.values()]
-    if unknown:
-        raise UserError(
-            f"{path}: method {unknown[0]!r} is unknown; known: {', '.join(METHODS.values())}"
-        )
+    for method in paper["method"]:
+        if method not in METHODS.values():
+            known = ", ".join(METHODS.values())
+            raise UserError(f"{path}: method {method!r} is unknown; known: {known}")
     cell = ["dataset", "budget", "cycle", "method", "strategy"]
-    for twice in paper.loc[paper.duplicated(cell), cell].itertuples(index=False):
-        raise UserError(
-            f"{path} has the cell {', '.join(map(str, twice))} twice: keep one row of it"
-        )
+    twice = paper.loc[paper.duplicated(cell), cell]
+    if len(twice):
+        text = ", ".join(map(str, twice.iloc[0]))
+        raise UserError(f"{path} has the cell {text} twice: keep one row of it")
     return paper[list(PAPER_COLUMNS)].astype({"std": "float64", "mean": "float64"})
 
 
@@ -170,15 +169,11 @@ def compare(
             continue
         found = groups.get(cell, {}).values()
         kept = [group for group in found if not group.reduced]
-        for group in kept:
-            rows.append({**printed, **_ours(group, cell, resolved), **_judged(group, printed)})
+        rows += [printed | _ours(group, cell, resolved) | _judged(group, printed) for group in kept]
         if not kept:
             rows.append({**printed, "verdict": NOT_RUN})
-        place = {name: printed[name] for name in _PLACE}
-        for group in found:
-            if group.reduced:
-                ours = {**_ours(group, cell, resolved), "verdict": REDUCED, "note": ""}
-                rows.append({**place, **ours})
+        place = {name: printed[name] for name in _PLACE} | {"verdict": REDUCED, "note": ""}
+        rows += [place | _ours(group, cell, resolved) for group in found if group.reduced]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     table = table.astype(dict.fromkeys(_WHOLE, "Int64") | dict.fromkeys(_REAL, "float64"))
     table = table.round(dict.fromkeys(_REAL, _DECIMALS))
@@ -202,9 +197,8 @@ def _paper_cell(printed: Mapping[str, Any]) -> _Cell:
 def _grouped(evidence: Sequence[Evidence]) -> dict[_Cell, dict[str, _Group]]:
     """All runs by cell, and there by equal settings, in the order of the folders."""
     groups: dict[_Cell, dict[str, _Group]] = {}
-    keys = ["experiment", "method", "strategy", "cycle"]
     for name, folder, runs, recorded in evidence:
-        for key, rows in runs.groupby(keys, sort=False):
+        for key, rows in runs.groupby(["experiment", "method", "strategy", "cycle"], sort=False):
             cell, equal, empty = _cell_of(recorded, *key)
             group = groups.setdefault(cell, {}).setdefault(equal, empty)
             group.names.add(name)

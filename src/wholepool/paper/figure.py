@@ -6,6 +6,7 @@ side by side within a cycle, each pair of paper and ours in one place: a gray ma
 run. Reduced runs are not drawn.
 """
 
+import functools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -133,10 +134,7 @@ def _finish(axes: Axes, budget: int, points: pd.DataFrame, full: Sequence[Any]) 
 
 def _legend(rows: Sequence[Any]) -> list[tuple[str, list[Any]]]:
     """Whose, which method, which strategy."""
-
-    def mark(label: str, color: str, **look: Any) -> Any:
-        kind = {"marker": "o", "markersize": 4.4, "markeredgewidth": 0.75}
-        return style.entry(label, color, **(kind | look))
+    mark = functools.partial(style.entry, marker="o", markersize=4.4, markeredgewidth=0.75)
 
     whose = [
         mark("paper, mean ± deviation", _COLORS[_PAPER], fillstyle="none"),
@@ -144,9 +142,7 @@ def _legend(rows: Sequence[Any]) -> list[tuple[str, list[Any]]]:
     ]
     if any(row.verdict in VERDICTS and row.other_settings for row in rows):
         whose.append(mark("ours, in other settings (see the table)", _OURS, fillstyle="none"))
-    methods = [
-        mark(method_name(name), style.GRAY, marker=shape) for name, shape in _MARKERS.items()
-    ]
+    methods = [mark(method_name(m), style.GRAY, marker=shape) for m, shape in _MARKERS.items()]
     names = {INITIAL: f"{ALL_STRATEGIES} (cycle 0)"}
     names |= {name: strategy_name(name) for name in PAPER_STRATEGIES}
     strategies = [mark(text, _COLORS[name], marker="s") for name, text in names.items()]

@@ -16,7 +16,7 @@ from wholepool.job.errors import UserError
 Settings = Mapping[str, Any]
 
 FULL = "full"
-#: the paper's methods by what they do (labels, PRE, SEMI), whatever a grid calls them
+#: the paper's methods by what they do (labels, PRE, SEMI): a grid may call them otherwise
 METHODS = {
     ("acquired", "none", "none"): "baseline",
     ("acquired", "deepcluster", "none"): "pre",

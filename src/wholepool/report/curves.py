@@ -119,9 +119,7 @@ def curves(
     return figure
 
 
-def _plot(
-    cells: pd.DataFrame, look: Mapping[str, style.Look], dash: Mapping[str, style.Dash]
-) -> Plot:
+def _plot(cells: pd.DataFrame, look: dict[str, style.Look], dash: dict[str, style.Dash]) -> Plot:
     """A line and a band per method and strategy, each strategy above those before it."""
     from seaborn import objects
 
@@ -134,8 +132,7 @@ def _plot(
         own = cells[cells["strategy"] == strategy]
         band = objects.Band(color=color, alpha=alpha)
         plot = plot.add(band, data=own, ymin="low", ymax="high", group="piece", legend=False)
-        # No strategy is moved sideways to uncover another: on a steep curve that reads as a
-        # difference in accuracy.
+        # Never moved sideways: on a steep curve that reads as a difference in accuracy.
         line = objects.Path(color=color, marker=marker, pointsize=size, edgecolor="white")
         plot = plot.add(line, data=own, legend=False)
     return plot
@@ -161,28 +158,21 @@ def _with_gaps(shown: pd.DataFrame, grid: Grid) -> pd.DataFrame:
 
 
 def _finish(
-    axes: Axes,
-    cells: pd.DataFrame,
-    plan: Mapping[str, Any],
-    lines: Sequence[Reference],
-    step: int,
+    axes: Axes, cells: pd.DataFrame, plan: Mapping[str, Any], lines: Sequence[Reference], step: int
 ) -> None:
     """Ticks, limits and reference lines of one experiment's panel."""
     n_labels = {cycle: planned_labels(plan, cycle) for cycle in range(plan["cycles"])}
     known = cells[cells["n_labels"].notna()]
     n_labels |= dict(zip(known["cycle"], known["n_labels"].astype(int), strict=True))
-    axes.set_xticks(
-        list(n_labels),
-        ["" if cycle % step else f"{cycle}\n{count}" for cycle, count in n_labels.items()],
-    )
+    texts = ["" if cycle % step else f"{cycle}\n{count}" for cycle, count in n_labels.items()]
+    axes.set_xticks(list(n_labels), texts)
     axes.set_xlim(-0.3, len(n_labels) - 0.7)
     levels = [*cells[["low", "high", "mean"]].stack(), *(level for _, level, _ in lines)]
     if cells["mean"].isna().all():
         axes.set_yticks([])
         text = "no test set" if len(known) else "not run"
-        axes.text(
-            0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=style.GRAY
-        )
+        at: Any = {"transform": axes.transAxes, "ha": "center", "va": "center"}
+        axes.text(0.5, 0.5, text, color=style.GRAY, **at)
         return
     for place, (text, level, dash) in enumerate(lines):
         axes.axhline(level, color=style.GRAY, linestyle=dash, linewidth=0.8, zorder=2, label=text)
@@ -206,9 +196,7 @@ def _legend(
         by_strategy.append(style.entry(text, color, marker=marker, markersize=size, **line))
     if alone:
         return [(f"method: {method_name(methods[0])}", by_strategy)]
-    by_method = [
-        style.entry(method_name(name), style.GRAY, linestyle=dash[name]) for name in methods
-    ]
+    by_method = [style.entry(method_name(m), style.GRAY, linestyle=dash[m]) for m in methods]
     return [("", by_strategy), ("", by_method)]
 
 

@@ -30,11 +30,9 @@ def summary(accuracy: pd.DataFrame) -> str:
         part = accuracy[(accuracy["experiment"] == experiment) & (accuracy["strategy"] != ALL)]
         if part.empty:
             continue
-        first = next(part.itertuples())
-        block = (
-            f"{experiment} ({block_name(first.dataset, first.budget)}): "
-            f"test accuracy (%), mean±sample std {seeds_phrase(part)}"
-        )
+        first = part.iloc[0]
+        block = f"{experiment} ({block_name(first['dataset'], first['budget'])}): "
+        block += f"test accuracy (%), mean±sample std {seeds_phrase(part)}"
         pairs = list(dict.fromkeys(zip(part["method"], part["strategy"], strict=True)))
         n_labels = sorted({int(row.cycle): int(row.n_labels) for row in part.itertuples()}.items())
         names = [(method_name(method), strategy_name(strategy)) for method, strategy in pairs]
@@ -46,8 +44,7 @@ def summary(accuracy: pd.DataFrame) -> str:
         wrapped = table.to_string(line_width=_WIDTH).splitlines()
         block += "".join("\n" + line.rstrip(" \\") for line in wrapped)
         for row in full_supervision(accuracy, experiment).itertuples():
-            reached = mean_and_std(row.mean, row.std)
-            block += f"\n{method_name(row.method)} (all labels): {reached}"
+            block += f"\n{method_name(row.method)} (all labels): {mean_and_std(row.mean, row.std)}"
         blocks.append(block)
     return "\n\n".join(blocks) or "no runs"
 
@@ -61,7 +58,7 @@ def first_gains(accuracy: pd.DataFrame) -> str:
     lines = []
     for experiment in dict.fromkeys(first["experiment"]):
         part = first[first["experiment"] == experiment]
-        means = dict(zip(part["method"], part["mean"].astype(float), strict=True))
+        means = dict(zip(part["method"], part["mean"], strict=True))
         ours = [method for method in _WITH_SEMI if method in means]
         if "baseline" in means and ours:
             best = max(ours, key=means.__getitem__)
