@@ -127,7 +127,7 @@ def test_only_stages_that_use_a_gpu_claim_one(monkeypatch, arguments, expected):
     assert len(claimed) == expected
 
 
-def any_parser():
+def any_parser(described):
     """A command line whose stages do nothing."""
     top = argparse.ArgumentParser()
     top.add_argument("stage")

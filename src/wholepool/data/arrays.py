@@ -23,9 +23,8 @@ def read_array(
     Raises UserError if it holds another array, and as `load_array` does.
     """
     array = load_array(path, mapped)
-    if array.ndim != len(shape) or any(
-        size not in (None, there) for size, there in zip(shape, array.shape, strict=True)
-    ):
+    sizes = zip(shape, array.shape, strict=True)
+    if array.ndim != len(shape) or any(size not in (None, there) for size, there in sizes):
         wanted = ", ".join("any" if size is None else str(size) for size in shape)
         raise UserError(f"{path} holds an array {array.shape}, not ({wanted}): {ANEW}")
     if array.dtype != dtype:

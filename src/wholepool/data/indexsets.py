@@ -1,10 +1,8 @@
 """The Parquet index sets that pass between stages: their schemas, writing, reading, checking.
 
-Every file carries in its schema's metadata the pool that its indices point into (data set name,
-fingerprint, n, number of classes), where it belongs in the grid (seed, cycle), and a checksum of
-its content: Parquet's own covers the pages, not the footer, where one flipped bit can drop all
-rows. A reader checks the file's integrity, its kind, its pool and its content, and names the file
-and the fault.
+A file's metadata name the pool that its indices point into, its place in the grid (seed, cycle),
+and a checksum of its content: Parquet's own covers the pages, not the footer, where one flipped bit
+can drop all rows. A reader checks the file's integrity, its kind, its pool and its content.
 """
 
 import hashlib
@@ -55,19 +53,11 @@ def write_index_set(
         if np.issubdtype(dtype, np.integer) and not np.array_equal(cast[name], columns[name]):
             raise UserError(f"{path}: column {name} has values that {np.dtype(dtype)} cannot hold")
     check(cast, kind, pool, str(path))
-    metadata = {
-        "kind": kind,
-        "dataset": pool.dataset,
-        "fingerprint": pool.fingerprint,
-        "n": str(pool.n),
-        "classes": str(pool.classes),
-        "seed": str(seed),
-        "cycle": str(cycle),
-        "checksum": checksum(cast),
-        **(more or {}),
-    }
-    table = pa.table({name: to_arrow(array) for name, array in cast.items()})
-    table = table.replace_schema_metadata(metadata)
+    metadata = {"kind": kind, "dataset": pool.dataset, "fingerprint": pool.fingerprint}
+    numbers = {"n": pool.n, "classes": pool.classes, "seed": seed, "cycle": cycle}
+    metadata |= {name: str(number) for name, number in numbers.items()}
+    metadata |= {"checksum": checksum(cast), **(more or {})}
+    table = pa.table({name: to_arrow(array) for name, array in cast.items()}, metadata=metadata)
     with atomic(path) as temporary:
         pq.write_table(table, temporary, write_page_checksum=True)
 
@@ -77,10 +67,9 @@ def read_index_set(
 ) -> Columns:
     """Read and check one index set; returns its columns by name.
 
-    `seed` and `cycle` are those that it must be of, unless it is of all seeds; None takes any.
-
-    Raises UserError if the file is missing or torn, of another kind or data set, if its content
-    breaks the rules of `check`, or is not what was written.
+    It must be of `seed` and `cycle`, unless it is of all; None takes any. Raises UserError if the
+    file is missing or torn, of another kind or data set, if its content breaks the rules of
+    `check`, or is not what was written.
     """
     table = read_table(path)
     metadata = text_metadata(table.schema)
@@ -136,7 +125,7 @@ def checksum(columns: Columns) -> str:
 
 
 def read_table(path: str | Path) -> pa.Table:
-    """A Parquet file's table; UserError where there is none, or only a torn one."""
+    """A Parquet file's table; UserError if it is missing or torn."""
     with opened(path) as file:
         return file.read()
 
@@ -188,14 +177,11 @@ def to_arrow(array: np.ndarray) -> pa.Array:
 
 def list_to_arrow(values: list[Any]) -> pa.Array:
     """A list of int, float or str (one kind, or None) as an Arrow array, as pa.array makes it."""
-    there = [value for value in values if value is not None]
-    if not there:
-        return pa.nulls(len(values))
     valid = np.array([value is not None for value in values], dtype=bool)
-    missing = (
-        pa.py_buffer(np.packbits(valid, bitorder="little")) if len(there) < len(values) else None
-    )
-    if isinstance(there[0], str):
+    if not valid.any():
+        return pa.nulls(len(values))
+    missing = None if valid.all() else pa.py_buffer(np.packbits(valid, bitorder="little"))
+    if isinstance(values[valid.argmax()], str):
         texts = [(value or "").encode() for value in values]
         ends = np.cumsum([0, *map(len, texts)], dtype=np.int32)
         data = [missing, pa.py_buffer(ends), pa.py_buffer(b"".join(texts))]
@@ -206,22 +192,20 @@ def list_to_arrow(values: list[Any]) -> pa.Array:
 
 
 def check(columns: Columns, kind: str, pool: Pool, path: str, remedy: str = "") -> None:
-    """Raise UserError unless indices are unique and in range, labels are classes, and so on.
-
-    `remedy` ends its message.
-    """
+    """Raise UserError, ended by `remedy`, unless indices are unique and in range, and so on."""
     index = columns["index"]
-    if len(index) and (index.min() < 0 or index.max() >= pool.n):
-        bad = index[(index < 0) | (index >= pool.n)][0]
-        raise UserError(f"{path}: index {bad} is outside the pool of {pool.n} images{remedy}")
+    ranges = {
+        "index": (pool.n, f"outside the pool of {pool.n} images"),
+        "label": (pool.classes, f"not one of {pool.classes} classes"),
+    }
+    for name, (end, fault) in ranges.items():
+        values = columns.get(name, index[:0])
+        bad = values[(values < 0) | (values >= end)]
+        if len(bad):
+            raise UserError(f"{path}: {name} {bad[0]} is {fault}{remedy}")
     unique, counts = np.unique(index, return_counts=True)
     if len(unique) < len(index):
         raise UserError(f"{path}: index {unique[counts > 1][0]} occurs more than once{remedy}")
-    if "label" in columns:
-        label = columns["label"]
-        if len(label) and (label.min() < 0 or label.max() >= pool.classes):
-            bad = label[(label < 0) | (label >= pool.classes)][0]
-            raise UserError(f"{path}: label {bad} is not one of {pool.classes} classes{remedy}")
     if "cycle" in columns and len(index) and columns["cycle"].min() < 0:
         raise UserError(f"{path}: cycle {columns['cycle'].min()} is no cycle{remedy}")
     if kind == "queries" and not np.array_equal(columns["rank"], np.arange(len(index))):

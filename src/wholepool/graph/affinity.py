@@ -53,8 +53,8 @@ def affinity(
 def normalize(weights: sparse.csr_array) -> sparse.csr_array:
     """D^-1/2 W D^-1/2, float64 (n, n), with D the diagonal of W's row sums (Section III).
 
-    A node without edges keeps its zero row. Negative degrees (possible only when similarities
-    are not clipped) count as none.
+    A node without edges keeps its zero row. Negative degrees, which only similarities that are not
+    clipped can give, count as none.
     """
     degree = np.asarray(weights.sum(axis=1)).ravel()
     scale = np.zeros_like(degree)
@@ -71,17 +71,10 @@ def normalized_graph(
 
     `settings` is the config's section `propagation`.
     """
-    found = nearest_neighbors(
-        embeddings, settings["k"], device, settings["search"], settings["recall"]
-    )
-    weights = affinity(
-        found.indices,
-        found.similarities,
-        settings["gamma"],
-        settings["graph"] == "reciprocal",
-        settings["clip"],
-    )
-    return normalize(weights), found.recall
+    how = settings["k"], device, settings["search"], settings["recall"]
+    found = nearest_neighbors(embeddings, *how)
+    shape = settings["gamma"], settings["graph"] == "reciprocal", settings["clip"]
+    return normalize(affinity(found.indices, found.similarities, *shape)), found.recall
 
 
 def write_graph(path: str | Path, graph: sparse.csr_array) -> None:

@@ -117,7 +117,7 @@ def best(tile: "Tensor", k: int) -> tuple["Tensor", "Tensor"]:
     import torch
 
     width = tile.shape[1]
-    # one more than k shows whether a group of equal entries is cut at the k-th place
+    # one more than k shows whether the k-th place cuts a group of equal entries
     values, top = largest(tile, min(k + 1, width))
     cut = torch.nonzero(values[:, k - 1] == values[:, min(k, width - 1)]).ravel()
     values, top = values[:, :k], top[:, :k]
@@ -135,9 +135,8 @@ def best(tile: "Tensor", k: int) -> tuple["Tensor", "Tensor"]:
 def largest(tile: "Tensor", k: int) -> tuple["Tensor", "Tensor"]:
     """As `best`, but equal entries go anywhere.
 
-    The k largest entries stand in the k groups whose maxima are largest. Taking maxima of groups
-    reads the tile once, at the speed of memory, and leaves little to select from: torch.topk over
-    the whole row takes as long as the product.
+    The k largest entries stand in the k groups whose maxima are largest. Taking maxima reads the
+    tile once and leaves little to select from: torch.topk of whole rows takes as long as a product.
     """
     rows, width = tile.shape
     size = 32

@@ -28,7 +28,6 @@ def visible_gpus() -> list[str]:
 
 
 def gpu_present() -> bool:
-    """Whether an NVIDIA device is on this machine and not hidden from this process."""
     return bool(visible_gpus())
 
 

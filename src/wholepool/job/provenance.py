@@ -1,12 +1,12 @@
 """What made a result: code, settings, data, versions, machine, seed and times.
 
-A training's and a pre-training's history carries all of it in its metadata; `evaluate` copies what
-a repetition would find again (`REPEATED`) into the metrics, and the times stay behind, so that a
-training that was killed and resumed, or done twice, still ends in metrics of the same bytes.
+The history of a training or pre-training has all of it in its metadata. `evaluate` copies what a
+repetition would find again (`REPEATED`) into the metrics, without the times: so a training that was
+resumed, or done twice, still ends in metrics of the same bytes.
 
 What later trainings read (labeled sets, CEAL's pseudo-labels, pools, weights) carries neither
-commit nor version: Snakemake knows such files by their content, and one that was made again by
-newer code, to the same labels, must not redo weeks of training.
+commit nor version: Snakemake knows such files by their content, and the same labels, made again by
+newer code, must not cost weeks of training.
 """
 
 import datetime
@@ -36,8 +36,8 @@ TIMES = ("started", "finished", "seconds", "resumed")
 def checkout() -> tuple[str, bool] | None:
     """The commit of the code that runs, and whether the code differs from it; None without git.
 
-    Only what decides results counts as a difference: the package, the Snakefile and the rules. That
-    the package lies inside somebody's repository says nothing: it must be part of it.
+    Only what decides results counts as a difference: the package, the Snakefile and the rules. A
+    repository that does not track the package, but only lies around it, is not meant.
     """
     here = Path(__file__).resolve().parents[1]
 
@@ -80,13 +80,10 @@ def whole(value: Any) -> Any:
 
 
 def of_settings(settings: Any) -> dict[str, str]:
-    """What an index set that no training reads carries beside its data set, seed and cycle."""
-    return {
-        "commit": commit(),
-        "wholepool": __version__,
-        "settings": json.dumps(settings, sort_keys=True),
-        "settings_digest": digest(settings),
-    }
+    """The code and settings of an index set that no training reads: text by name."""
+    text = json.dumps(settings, sort_keys=True)
+    code = {"commit": commit(), "wholepool": __version__}
+    return code | {"settings": text, "settings_digest": digest(settings)}
 
 
 def of_training(
@@ -103,16 +100,14 @@ def of_training(
     `settings` is the slice of the configuration that the job was given, `device` a GPU's name or
     cpu, `torch` its version, `seeds` the cell's seed and its draw_seed.
     """
+    run = {"device": device, "threads": str(threads), "precision": precision, "torch": torch}
+    versions = {name: importlib.metadata.version(name) for name in ("numpy", "scipy")}
     return {
         **of_settings(settings),
         "fingerprint": fingerprint,
         **{name: str(seed) for name, seed in seeds.items()},
-        "device": device,
-        "threads": str(threads),
-        "precision": precision,
-        "torch": torch,
-        "numpy": importlib.metadata.version("numpy"),
-        "scipy": importlib.metadata.version("scipy"),
+        **run,
+        **versions,
         "python": platform.python_version(),
     }
 

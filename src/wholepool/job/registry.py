@@ -3,8 +3,8 @@
 A plug-in is one module, in one of the folders below or in another installed package, which names it
 as an entry point of the group `wholepool.KIND`. Its name is its word in the config. What it
 declares stands at the top of its module as literals (NEEDS = ("graph",)) and is read without
-running it, so planning imports neither torch nor anybody's code. Its section of the config, if it
-has one, is the file of the same name beside it that ends in .yaml: JSON Schema for its keys.
+running it: planning imports neither torch nor anybody's code. Its section of the config, if it has
+one, is described by a .yaml file of the same name next to it: JSON Schema for its keys.
 """
 
 import ast
@@ -46,14 +46,10 @@ KINDS = {
     "source": Kind("data/sources", ("read",), {"VERSION": 1, "TITLE": "", "KNOWN": {}}),
     # KNOWS: all labels, or some of them so far
     "oracle": Kind(
-        "data/oracles",
-        ("answer",),
-        {"VERSION": 1, "KNOWS": "all"},
-        {"KNOWS": ("all", "some")},
+        "data/oracles", ("answer",), {"VERSION": 1, "KNOWS": "all"}, {"KNOWS": ("all", "some")}
     ),
     "network": Kind(
-        "learn/networks",
-        ("build",),
+        *("learn/networks", ("build",)),
         {"VERSION": 1, "EATS": "images"},
         {"EATS": ("images", "features")},
     ),
@@ -157,8 +153,7 @@ def get(kind: str, name: str, where: str = "") -> Plugin:
     """The plug-in of a name; UserError, with what was perhaps meant, if there is none."""
     known = plugins(kind)
     if name not in known:
-        where = where or kind
-        raise UserError(f"{where} is {name!r}, which is unknown{suggestion(name, known)}")
+        raise UserError(f"{where or kind} is {name!r}, which is unknown{suggestion(name, known)}")
     return known[name]
 
 
@@ -171,11 +166,9 @@ def declarations(plugin: Plugin) -> dict[str, Any]:
     kind = KINDS[plugin.kind]
     found = dict(kind.declares)
     for node in ast.parse(plugin.path.read_text(encoding="utf-8")).body:
-        if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Name):
+        if not isinstance(node, ast.Assign) or ast.unparse(node.targets[0]) not in found:
             continue
-        name = node.targets[0].id
-        if name not in found:
-            continue
+        name = ast.unparse(node.targets[0])
         wanted = type(kind.declares[name])
         try:
             value = ast.literal_eval(node.value)

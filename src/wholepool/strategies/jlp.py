@@ -15,17 +15,15 @@ def acquire(query: Query) -> Acquisition:
     """b times the unlabeled image least similar, on the manifold, to labeled and acquired ones.
 
     The manifold similarity h(delta(L)) is linear in delta(L): acquiring image i adds h(delta({i})).
-    So instead of one solve from scratch a pick, the influence of the likeliest next picks is
-    solved in one block, and picks are read off as long as they stay inside it. This is exact, up
-    to the solver's tolerance.
+    So the influence of the likeliest next picks is solved in one block, and picks are read off
+    while they stay inside it. This is exact, up to the solver's tolerance.
 
     The score is the similarity at the time of the pick. Equal similarities (as among images that
     no label reaches, which all have 0 and come first) go to the image of largest degree in the
     normalized graph, for it stands for most others, then to the lower index.
     """
-    from wholepool.graph.conjugate_gradients import (
-        solver,  # SciPy: half a second that only jLP pays
-    )
+    # it imports SciPy: half a second that only jLP pays
+    from wholepool.graph.conjugate_gradients import solver
 
     settings = query.options["propagation"]
     alpha = settings["alpha"]

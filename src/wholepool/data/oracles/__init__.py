@@ -28,7 +28,7 @@ def oracle(
 
     Raises UserError for answers that are no classes.
     """
-    plugin = registry.get("oracle", name, "oracle")
+    plugin = registry.get("oracle", name)
     module = plugin.load()
 
     def ask(queries: np.ndarray) -> np.ndarray:

@@ -26,12 +26,6 @@ def read(settings: Mapping[str, Any], data_dir: Path) -> Images:
     images = zoom(data.images, (1, 2, 2), order=1, mode="nearest", grid_mode=True)
     images = np.rint(images * (255 / 16)).astype(np.uint8)[..., None]
     test = stratified_subset(data.target, KNOWN["n_test"], generator("digits", "test"))
-    is_test = np.zeros(len(images), dtype=bool)
-    is_test[test] = True
-    return Images(
-        train=images[~is_test],
-        train_labels=data.target[~is_test],
-        test=images[is_test],
-        test_labels=data.target[is_test],
-        class_names=[str(name) for name in data.target_names],
-    )
+    train = np.setdiff1d(np.arange(len(images)), test)
+    labels, names = data.target, [str(name) for name in data.target_names]
+    return Images(images[train], labels[train], images[test], labels[test], names)
