@@ -127,7 +127,7 @@ def test_only_stages_that_use_a_gpu_claim_one(monkeypatch, arguments, expected):
     assert len(claimed) == expected
 
 
-def any_parser(described):
+def any_parser():
     """A command line whose stages do nothing."""
     top = argparse.ArgumentParser()
     top.add_argument("stage")
