@@ -89,7 +89,9 @@ def lock(path: Path, **more: str) -> IO[str] | None:
             continue
         try:
             file.truncate(0)
-            file.write(json.dumps(whoami() | more))
+            me = {"host": socket.gethostname(), "pid": os.getpid(), "run": os.environ.get(RUN)}
+            me["slurm_job"] = os.environ.get("SLURM_JOB_ID")
+            file.write(json.dumps(me | more))
             file.flush()
             os.fsync(file.fileno())  # NFS would keep it from other machines for a while
         except OSError as error:  # a full disk: leave no empty lock behind
@@ -106,11 +108,6 @@ def same_file(file: IO[str], path: Path) -> bool:
         return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
     except OSError:  # it is gone
         return False
-
-
-def whoami() -> dict[str, Any]:
-    who = {"host": socket.gethostname(), "pid": os.getpid()}
-    return who | {"slurm_job": os.environ.get("SLURM_JOB_ID"), "run": os.environ.get(RUN)}
 
 
 def holder(path: Path) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from rich.text import Text
 
 from wholepool.job.log import TOLD_BY_DRIVER, clock
 
-TIME = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ", re.MULTILINE)  # of log.FILE_FORMAT
+TIME = re.compile(r"^\d{4}-\d\d-\d\d [\d:]{8},\d{3} ", re.MULTILINE)  # of log.FILE_FORMAT
 EPOCH = re.compile(r"(\w+) epoch \d+: .*?(loss [^\s,]+).*, (\d+ of \d+) epochs, (.*)")
 LEFT = re.compile(r"(?:(\d+):)?(\d+) (s|min|h) left$")
 STATUS = re.compile(r"returned non-zero exit status \d+|died with <[^>]+>")
@@ -74,9 +74,8 @@ def name_of(rule: str, wildcards: Mapping[str, Any]) -> str:
 
 def seconds_left(said: str) -> float | None:
     """The seconds in a job's "3:05 min left", if it says so: `clock` backwards."""
-    if found := LEFT.search(said):
-        return (int(found[1] or 0) * 60 + int(found[2])) * (60 if found[3] == "h" else 1)
-    return None
+    found = LEFT.search(said)
+    return found and (int(found[1] or 0) * 60 + int(found[2])) * (60 if found[3] == "h" else 1)
 
 
 def time_left(board: Board, said: Mapping[int, str], now: float) -> str:
@@ -122,12 +121,10 @@ def newest(job: Job) -> str:
 
 def reason(job: Job) -> str:
     """Why a job failed: its log's last error, else last warning, else ""; a long one shortened."""
-    said = records(job, 100_000)
-    for level in ("ERROR ", "WARNING "):
-        if found := [record for record in said if record.startswith(level)]:
-            lines = found[-1].removeprefix(level).strip().splitlines()
-            return "\n".join(lines if len(lines) < 20 else [lines[0], "...", *lines[-12:]])
-    return ""
+    said = [record.partition(" ") for record in records(job, 100_000)]
+    texts = {level: text for level, _, text in said}  # the last of each
+    lines = texts.get("ERROR", texts.get("WARNING", "")).strip().splitlines()
+    return "\n".join(lines if len(lines) < 20 else [lines[0], "...", *lines[-12:]])
 
 
 def end_of(status: str) -> str:
@@ -140,12 +137,11 @@ def end_of(status: str) -> str:
 
 def ending(board: Board, seconds: float) -> str:
     """The last words about a run that took `seconds`."""
-    done, total, failed = board.done.total(), board.total.total(), len(board.failed)
-    if failed:
-        names = [f"\n  {job.name}: {job.log}" for job in board.failed.values()][:LISTED]
-        names += [f"\n  and {failed - LISTED} more"] if failed > LISTED else []
-        jobs = f"{failed} {'job' if failed == 1 else 'jobs'} failed, {done} of {total} done."
-        return f"{jobs} {AGAIN} The logs of what failed:{''.join(names)}"
+    done, total = board.done.total(), board.total.total()
+    if names := [f"\n  {job.name}: {job.log}" for job in board.failed.values()]:
+        more = f"\n  and {len(names) - LISTED} more" if len(names) > LISTED else ""
+        jobs = f"{len(names)} job{'s' * (len(names) > 1)} failed, {done} of {total} done."
+        return f"{jobs} {AGAIN} The logs of what failed:{''.join(names[:LISTED])}{more}"
     if done < total:
         return f"Stopped with {done} of {total} jobs done. {AGAIN}"
     return f"All {total} jobs done in {clock(seconds)}."
@@ -225,9 +221,10 @@ class Display(logging.Handler):
             job = board.running.pop(told["jobid"], None)
             if job and not self.stopped:
                 board.failed[told["jobid"]] = job
-                # a group fails with all its jobs, of which one knows why: `indent` marks them
-                why = reason(job) or told["indent"] or end_of(told["rule_msg"] or self.status)
-                if isinstance(why, str):
+                # a group, marked by `indent`, fails with all its jobs, of which one knows why
+                why = reason(job)
+                if why or not told["indent"]:
+                    why = why or end_of(told["rule_msg"] or self.status)
                     self.say(f"{job.name} failed: {why}", "red", words=True)
                     self.say("\n".join(f"  its log: {log}" for log in told["log"]))
         elif event == "group_error":
@@ -285,9 +282,8 @@ class Display(logging.Handler):
         for stream, saved in self.saved.items():
             os.dup2(saved, stream)
         self.reader.join(1)  # not for ever: a job that outlives the run may hold the pipe
-        live, self.live = self.live, None
+        live, self.live, board = self.live, None, self.board
         live.stop()
-        board = self.board
         if not self.broken and (board.done or board.running or board.failed):
             live.console.print(ending(board, time.time() - self.began), soft_wrap=True)
         os.environ.pop(TOLD_BY_DRIVER, None)
