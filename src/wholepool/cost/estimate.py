@@ -83,20 +83,14 @@ def nearest(rates: Rates, kind: str, facts: Facts, scaled: Scaled) -> Mapping[st
 
 
 def step_seconds(row: Mapping[str, Any], size: int) -> float:
-    """Seconds of a training step on `size` rows: between measured batches, linear.
-
-    Below the smallest batch a step takes as long as there; above the largest, in proportion.
-    """
+    """Seconds of a step on `size` rows: linear between measured batches, in proportion above."""
     sizes = sorted(map(int, row["steps"]))
     times = [row["steps"][str(known)] for known in sizes]
     return float(np.interp(size, sizes, times)) * max(1.0, size / sizes[-1])
 
 
 def seconds_of(kind: str, row: Mapping[str, Any], facts: Facts, job: Job) -> float:
-    """Seconds of what a job does once, at a measured row's rates, in proportion to the facts.
-
-    Only a search grows with another power of the pool's size: see GROWTH.
-    """
+    """Seconds of what a job does once, in proportion to a row's rates; of a search, see GROWTH."""
     ratio = {name: facts[name] / row[name] for name in ("n", *NUMBERS) if name in facts}
     if kind == "networks":
         trained = sum(count * step_seconds(row, size) for size, count in job.work.steps.items())
@@ -168,10 +162,7 @@ def schedule(plan: list[Job], durations: list[float], slots: int) -> Schedule:
 
 
 def report(plan: list[Job], rates: Rates, slots: int, name: str) -> str:
-    """The page: a row per experiment and pre-training, then totals, disk, and what is not sure.
-
-    `name` is the grid's; `slots` is how many jobs run at a time.
-    """
+    """The page on the grid `name`: a row per experiment and pre-training, totals, disk, doubts."""
     scaled: Scaled = {}
     durations = [job_seconds(job, rates, scaled) for job in plan]
     frame = pd.DataFrame(

@@ -89,10 +89,7 @@ SAME = (0, 0.0)
 
 
 def unlike(row: Mapping[str, Any], facts: Facts) -> tuple[int, float]:
-    """How many facts differ that are words; and how far apart the NUMBERS are, up to 1 %.
-
-    Other numbers, such as a network's width, show in these.
-    """
+    """How many facts differ that are words; and how far apart the NUMBERS are, up to 1 %."""
     words = [name for name, fact in facts.items() if isinstance(fact, bool | str | dict)]
     both = [name for name in NUMBERS if name in facts and name in row]
     apart = sum(abs(math.log(row[name] / facts[name])) for name in both)

@@ -6,10 +6,7 @@ from wholepool.job.errors import UserError
 
 
 def stratified_subset(labels: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
-    """`size` indices, ascending, int64 (size,), whose class shares follow those of `labels`.
-
-    Shares are rounded by largest remainder, so their sum is exact.
-    """
+    """`size` ascending indices, int64, with the class shares of `labels` by largest remainder."""
     classes, counts = np.unique(labels, return_counts=True)
     quota = counts * size / counts.sum()
     take = np.floor(quota).astype(int)

@@ -84,10 +84,7 @@ def write_graph(path: str | Path, graph: sparse.csr_array) -> None:
 
 
 def read_graph(path: str | Path, n: int) -> sparse.csr_array:
-    """Read a graph of `n` nodes that `write_graph` wrote.
-
-    Raises UserError if the file is missing or torn, or holds another graph.
-    """
+    """Read a graph of `n` nodes. Raises UserError if it is missing or torn, or is another one."""
     try:
         graph = sparse.csr_array(sparse.load_npz(path))
         graph.check_format()  # every neighbor is a node

@@ -92,10 +92,7 @@ def inverted_lists(table: "Tensor", rng: np.random.Generator) -> tuple["Tensor",
 
 
 def nearest_lists(centers: "Tensor", lists: np.ndarray, count: int) -> np.ndarray:
-    """The lists whose centers are nearest to each of some lists', itself first.
-
-    `centers` (all lists, d); `lists` int64 (m,). Returns int64 (m, count), nearest first.
-    """
+    """The `count` lists nearest to some, int64 (m, count), nearest (itself) first, by `centers`."""
     import torch
 
     found = []

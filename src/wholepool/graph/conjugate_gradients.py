@@ -146,10 +146,7 @@ class Large:
         return Solve(result, relative.cpu().numpy(), iterations)
 
     def descend(self, b: "Tensor", target: "Tensor", limit: int) -> tuple["Tensor", int]:
-        """Conjugate gradients in float32 from zero; `b` (n, m) has columns of unit length.
-
-        A column rests once its residual, as the recurrence has it, is at most `target` (m,).
-        """
+        """Solve in float32 from zero for unit columns `b` (n, m), to residuals `target` (m,)."""
         import torch
 
         columns = b.shape[1]

@@ -59,10 +59,7 @@ def exact(rows: np.ndarray, k: int, device: str = "cpu") -> tuple[np.ndarray, np
 
 
 def nearest_of(table: "Tensor", which: np.ndarray, k: int, tiles: "Tiles") -> np.ndarray:
-    """The k nearest others of the rows `which`, int64 (m,), of a table (n, d) of unit rows.
-
-    Returns int64 (m, k), most similar first; of equal ones any.
-    """
+    """The k nearest others, int64 (m, k), of the rows `which` (m,) of a unit table (n, d)."""
     import torch
 
     found = np.empty((len(which), k), dtype=np.int64)
@@ -87,10 +84,7 @@ class Tiles:
         return max(1, len(self.memory) // padded(width))
 
     def product(self, rows: "Tensor", others: "Tensor") -> "Tensor":
-        """rows @ others', (b, n), with columns of -inf that make n a multiple of 32.
-
-        It is overwritten by the next one.
-        """
+        """rows @ others', with columns of -inf to a multiple of 32, until the next product."""
         import torch
 
         size = len(rows) * padded(len(others))

@@ -130,10 +130,7 @@ def settle(
 def found_by(
     index: Any, rows: np.ndarray, which: np.ndarray, k: int, count: int, name: str, value: int
 ) -> Found:
-    """The best k of `count` candidates for the rows `which`, int64 (m,): as `ranked` gives them.
-
-    The parameter `name` of the index is set to `value`.
-    """
+    """The best k of `count` candidates for the rows `which`, as `ranked`, with `name` = `value`."""
     import faiss
 
     if name:

@@ -46,8 +46,7 @@ class Checkpoints:
         self, folder: str | Path | None, identity: Mapping[str, str], seconds: float = 300
     ) -> None:
         self.folder = None if folder is None else Path(folder)
-        self.identity = dict(identity)
-        self.seconds = seconds
+        self.identity, self.seconds = dict(identity), seconds
         self.resumed, self.spent = 0, 0.0
         self.began = self.written = time.monotonic()
         self.signal: signal.Signals | None = None
@@ -70,10 +69,7 @@ class Checkpoints:
         return sorted(self.folder.glob("checkpoint-*.wholepool"), key=number_of, reverse=True)
 
     def load(self) -> State | None:
-        """The newest state that is whole and of this training; None if there is none.
-
-        Any other file is set aside with a warning that says why.
-        """
+        """The newest state that is whole and of this training, or None; others are set aside."""
         for path in self.files():
             try:
                 header, state = unpacked(path.read_bytes())
@@ -104,10 +100,7 @@ class Checkpoints:
 
     @contextlib.contextmanager
     def busy(self, state: Callable[[], State]) -> Iterator[None]:
-        """Around a long computation without checkpoints, such as a clustering.
-
-        A signal ends it at once, and the state from before it is written.
-        """
+        """Around a long computation: a signal ends it at once, and writes the state before."""
         if self.folder is None:
             yield
             return
@@ -147,10 +140,7 @@ class Checkpoints:
         return packed({"identity": self.identity, "resumed": self.resumed, "spent": spent}, state)
 
     def write(self, content: bytes) -> None:
-        """Write the next checkpoint, then remove all but the newest two.
-
-        If that fails, as on a full disk, training goes on; the next is tried when it is due.
-        """
+        """Write the next checkpoint and keep two. If that fails (a full disk), training goes on."""
         assert self.folder is not None
         self.written = time.monotonic()
         there = self.files()

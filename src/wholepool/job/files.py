@@ -51,10 +51,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
 
 
 def hold(handle: int) -> bool:
-    """Lock an open file for as long as it is open; whether that could be done.
-
-    It tells a temporary file that is being written from one that a killed process left.
-    """
+    """Lock an open file, which shows that somebody writes it; False if that fails."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return True
@@ -107,10 +104,7 @@ def read_object(path: str | Path, *keys: str) -> dict[str, Any]:
 
 
 def write_json(path: str | Path, value: Any) -> None:
-    """Write `value` as indented UTF-8 JSON with sorted keys, so that equal values are equal bytes.
-
-    NaN and infinity have no JSON form and raise ValueError.
-    """
+    """Write JSON, the same bytes for equal values. Raises ValueError for NaN and infinity."""
     text = json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
     write_text(path, text + "\n")
 
@@ -121,10 +115,7 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 def load_array(path: str | Path, mapped: bool = False) -> np.ndarray:
-    """The array in a .npy file; `mapped` leaves it on disk, read-only. No pickle is ever loaded.
-
-    Raises UserError if the file is missing, torn, or holds anything else.
-    """
+    """The array of a .npy file, without pickle, on disk if `mapped`. UserError if there is none."""
     try:
         array = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
     except FileNotFoundError:

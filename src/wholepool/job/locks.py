@@ -197,10 +197,7 @@ def release_results(file: IO[str]) -> None:
 
 
 def superseded(results: str | Path) -> bool:
-    """Whether another run than this process's is at work in the results folder.
-
-    So a killed driver's jobs that wait in a cluster's queue do not begin under the next driver.
-    """
+    """Whether another run has taken over: a killed driver's jobs in a queue must not begin then."""
     now = holder(Path(results) / DRIVER).get("run")
     return RUN in os.environ and now is not None and now != os.environ[RUN]
 

@@ -61,11 +61,7 @@ def commit() -> str:
 
 
 def digest(settings: Any) -> str:
-    """16 hexadecimal digits of the SHA-256 of settings as canonical JSON.
-
-    Sorted keys, no spaces, and a whole number is written as one (RFC 8785): 1 and 1.0 are equal
-    settings.
-    """
+    """16 hex digits of the SHA-256 of settings as canonical JSON (RFC 8785: 1 equals 1.0)."""
     text = json.dumps(whole(settings), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -130,10 +126,7 @@ def times(began: float, spent: float = 0.0, resumed: int = 0) -> dict[str, str]:
 
 
 def differences(then: Any, now: Any, key: str = "") -> list[tuple[str, Any, Any]]:
-    """Every (dotted key, value then, value now) in which two settings differ.
-
-    A value that is not there at all is None.
-    """
+    """Every (dotted key, value then, value now) in which two settings differ; None: not there."""
     if not (isinstance(then, Mapping) and isinstance(now, Mapping)):
         return [] if then == now else [(key, then, now)]
     return [

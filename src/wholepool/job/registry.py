@@ -8,11 +8,11 @@ one, is described by a .yaml file of the same name next to it: JSON Schema for i
 """
 
 import ast
+import contextlib
 import functools
 import importlib
 import importlib.metadata
 import importlib.util
-import pkgutil
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -67,10 +67,8 @@ KINDS = {
     "strategy": Kind(
         "strategies",
         ("acquire",),
-        {
-            **{"VERSION": 1, "TITLE": "", "NEEDS": (), "READS": ()},
-            **{"STOCHASTIC": False, "GIVES_PSEUDO_LABELS": False},
-        },
+        {"VERSION": 1, "TITLE": "", "NEEDS": (), "READS": ()}
+        | {"STOCHASTIC": False, "GIVES_PSEUDO_LABELS": False},
         {"NEEDS": ("embeddings", "probabilities", "graph")},
         ("initial", "all"),  # parts of paths: see grid/cells.py
     ),
@@ -121,11 +119,9 @@ def plugins(kind: str) -> dict[str, Plugin]:
     """
     folder = ROOT / KINDS[kind].folder
     dotted = "wholepool." + KINDS[kind].folder.replace("/", ".")
-    names = sorted(module.name for module in pkgutil.iter_modules([str(folder)]))
     found = {
-        name: Plugin(kind, name, f"{dotted}.{name}", folder / f"{name}.py")
-        for name in names
-        if not name.startswith("_")
+        path.stem: Plugin(kind, path.stem, f"{dotted}.{path.stem}", path)
+        for path in sorted(folder.glob("[!_]*.py"))
     }
     for entry in importlib.metadata.entry_points(group=f"wholepool.{kind}"):
         where = f"entry point {entry.name} = {entry.value} of the group wholepool.{kind}"
@@ -139,10 +135,9 @@ def plugins(kind: str) -> dict[str, Plugin]:
                 f"{where}: there is a {kind} of this name in {found[entry.name].path} already: "
                 "rename it, or uninstall one of the two packages"
             )
-        try:
+        spec = None
+        with contextlib.suppress(ImportError):
             spec = importlib.util.find_spec(entry.value)
-        except ImportError:
-            spec = None
         if spec is None or spec.origin is None:
             raise UserError(f"{where}: there is no such module: install its package again")
         found[entry.name] = Plugin(kind, entry.name, entry.value, Path(spec.origin))
@@ -159,10 +154,7 @@ def get(kind: str, name: str, where: str = "") -> Plugin:
 
 @functools.cache
 def declarations(plugin: Plugin) -> dict[str, Any]:
-    """What a plug-in declares, with its kind's defaults for the rest.
-
-    Raises UserError for a declaration that is no literal, or has a value of another type.
-    """
+    """What a plug-in declares, or its kind's defaults. UserError if that is not allowed."""
     kind = KINDS[plugin.kind]
     found = dict(kind.declares)
     for node in ast.parse(plugin.path.read_text(encoding="utf-8")).body:

@@ -54,10 +54,7 @@ def acquire(query: Query) -> Acquisition:
 
 
 def least(current: np.ndarray, degree: np.ndarray, count: int) -> np.ndarray:
-    """The open images of the `count` smallest similarities, in the order in which jLP picks them.
-
-    `current` is float64 (n,), infinite where an image is not open.
-    """
+    """The `count` open images (finite in `current`, (n,)) least similar, in the order of picks."""
     count = min(count, int(np.isfinite(current).sum()))
     border = current.min() if count == 1 else np.partition(current, count - 1)[count - 1]
     found = np.flatnonzero(current <= border)  # more than `count` where similarities are equal

@@ -15,10 +15,7 @@ KNOWN = {"n": 1297, "n_test": 500, "size": 16, "channels": 1, "classes": 10}
 
 
 def read(settings: Mapping[str, Any], data_dir: Path) -> Images:
-    """1,797 digits (UCI), enlarged bilinearly from 8x8 to 16x16.
-
-    Split once and for all, stratified, into 1,297 for the pool and 500 for the test.
-    """
+    """1,797 digits (UCI), enlarged bilinearly from 8x8 to 16x16; 500 are the test, stratified."""
     from scipy.ndimage import zoom
     from sklearn.datasets import load_digits
 
