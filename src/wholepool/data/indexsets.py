@@ -74,9 +74,9 @@ def read_index_set(
     table = read_table(path)
     metadata = text_metadata(table.schema)
     if metadata.get("kind") != kind:
+        found = metadata.get("kind")
         raise UserError(
-            f"{path} is an index set of kind {metadata.get('kind')!r}, not {kind!r}: give one of "
-            "that kind"
+            f"{path} is an index set of kind {found!r}, not {kind!r}: give one of those"
         )
     if metadata.get("fingerprint") != pool.fingerprint:
         raise UserError(
@@ -91,20 +91,17 @@ def read_index_set(
                 f"{path} is of {name} {metadata.get(name)}, but is to be used as one of {name} "
                 f"{wanted}: give the file that was made for it"
             )
-    if table.column_names != list(SCHEMAS[kind]):
-        raise UserError(
-            f"{path} has columns {table.column_names}, not {list(SCHEMAS[kind])}: {ANEW}"
-        )
+    names = table.column_names
+    if names != list(SCHEMAS[kind]):
+        raise UserError(f"{path} has columns {names}, not {list(SCHEMAS[kind])}: {ANEW}")
     columns = {}
     for name, dtype in SCHEMAS[kind].items():
-        column = table.column(name)
-        if column.type != pa.from_numpy_dtype(dtype):
-            raise UserError(
-                f"{path}: column {name} is {column.type}, not {np.dtype(dtype)}: {ANEW}"
-            )
+        column, declared = table.column(name), pa.from_numpy_dtype(dtype)
+        if column.type != declared:
+            raise UserError(f"{path}: column {name} is {column.type}, not {declared}: {ANEW}")
         if column.null_count:
             raise UserError(f"{path}: column {name} has {column.null_count} empty values: {ANEW}")
-        columns[name] = to_numpy(column)
+        columns[name] = np.from_dlpack(column.combine_chunks())
     check(columns, kind, pool, str(path), f": {ANEW}")
     # files of earlier versions have none
     if "checksum" in metadata and metadata["checksum"] != checksum(columns):
@@ -160,12 +157,7 @@ def text_metadata(schema: pa.Schema) -> dict[str, str]:
 
 
 # pyarrow's own conversions from and to NumPy import pandas, as pq.read_table does: a third of a
-# second in each of thousands of jobs. The three below and pq.ParquetFile do not.
-
-
-def to_numpy(column: pa.ChunkedArray) -> np.ndarray:
-    """A numeric column without empty values as an array, without a copy where it is one chunk."""
-    return np.from_dlpack(column.combine_chunks())
+# second in each of thousands of jobs. from_dlpack, the two below and pq.ParquetFile do not.
 
 
 def to_arrow(array: np.ndarray) -> pa.Array:

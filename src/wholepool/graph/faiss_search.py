@@ -44,7 +44,7 @@ def by_faiss(
     name, values = ladder(index)
     place, count = settle(index, rows, sample, kth, k, recall)
     found = found_by(index, rows, np.arange(n), k, count, name, values[place])
-    widen(index, rows, *found, count, values[place + 1 :], name)
+    widen(index, rows, found, count, name, values[place + 1 :])
     reached = float((found[1][sample] >= kth).mean())
     width = f" and {name} {values[place]}" if name else ""
     logger.info(
@@ -168,18 +168,13 @@ def exactly(rows: np.ndarray, which: np.ndarray, k: int) -> Found:
 
 
 def widen(
-    index: Any,
-    rows: np.ndarray,
-    indices: np.ndarray,
-    similarities: np.ndarray,
-    count: int,
-    values: list[int],
-    name: str,
+    index: Any, rows: np.ndarray, found: Found, count: int, name: str, values: list[int]
 ) -> None:
     """Search again, in place, for the rows that lack neighbors: wider, at last exactly.
 
     The lists that are probed may hold fewer than k rows. `values` are the wider ones of the ladder.
     """
+    indices, similarities = found
     k = indices.shape[1]
     for value in (*values, None):
         short = np.flatnonzero(indices[:, -1] < 0)

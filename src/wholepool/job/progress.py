@@ -58,7 +58,7 @@ class Board:
     going: str = "running"  # or, on a cluster, "submitted"
 
     def finish(self, number: int, now: float) -> None:
-        """Count job `number` as done at Unix time `now`."""
+        """Count a job as done at Unix time `now`."""
         self.failed.pop(number, None)
         if job := self.running.pop(number, None):
             self.done[job.rule] += 1
@@ -221,8 +221,8 @@ class Display(logging.Handler):
             job = board.running.pop(told["jobid"], None)
             if job and not self.stopped:
                 board.failed[told["jobid"]] = job
-                # a group, marked by `indent`, fails with all its jobs, of which one knows why
                 why = reason(job)
+                # a group, marked by `indent`, fails with all its jobs, of which one knows why
                 if why or not told["indent"]:
                     why = why or end_of(told["rule_msg"] or self.status)
                     self.say(f"{job.name} failed: {why}", "red", words=True)

@@ -98,14 +98,9 @@ def of_training(
     """
     run = {"device": device, "threads": str(threads), "precision": precision, "torch": torch}
     versions = {name: importlib.metadata.version(name) for name in ("numpy", "scipy")}
-    return {
-        **of_settings(settings),
-        "fingerprint": fingerprint,
-        **{name: str(seed) for name, seed in seeds.items()},
-        **run,
-        **versions,
-        "python": platform.python_version(),
-    }
+    versions["python"] = platform.python_version()
+    numbers = {name: str(seed) for name, seed in seeds.items()}
+    return of_settings(settings) | {"fingerprint": fingerprint} | numbers | run | versions
 
 
 def times(began: float, spent: float = 0.0, resumed: int = 0) -> dict[str, str]:
@@ -115,14 +110,11 @@ def times(began: float, spent: float = 0.0, resumed: int = 0) -> dict[str, str]:
     before, and `resumed` is how many there were. "started" is this attempt's, "seconds" are all
     attempts'; moments are ISO 8601, in UTC.
     """
-    took = time.monotonic() - began
-    now = datetime.datetime.now(datetime.UTC)
-    return {
-        "started": (now - datetime.timedelta(seconds=took)).isoformat(timespec="seconds"),
-        "finished": now.isoformat(timespec="seconds"),
-        "seconds": f"{spent + took:.1f}",
-        "resumed": str(resumed),
-    }
+    took, now = time.monotonic() - began, datetime.datetime.now(datetime.UTC)
+    moments = now - datetime.timedelta(seconds=took), now
+    started, finished = (moment.isoformat(timespec="seconds") for moment in moments)
+    values = started, finished, f"{spent + took:.1f}", str(resumed)
+    return dict(zip(TIMES, values, strict=True))
 
 
 def differences(then: Any, now: Any, key: str = "") -> list[tuple[str, Any, Any]]:

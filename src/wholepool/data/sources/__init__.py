@@ -4,8 +4,8 @@
 
     def read(settings, data_dir) -> Images: ...
 
-KNOWN is what is known before the images are there, as far as anything is: the grid is then checked,
-and its cost told, before any job runs. `settings` are the source's own, from its section.
+KNOWN is what is known before the images are there, if anything is: from it the grid is checked, and
+its cost told, before any job runs. `settings` are the source's own section.
 """
 
 from collections.abc import Mapping
