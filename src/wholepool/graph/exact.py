@@ -1,5 +1,6 @@
 """Exact search for the nearest neighbors: a product of all rows with all rows, tile by tile."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,33 +44,32 @@ def exact(rows: np.ndarray, k: int, device: str = "cpu") -> tuple[np.ndarray, np
     import torch
 
     table = torch.as_tensor(rows, device=device)
-    n = len(table)
-    indices = np.empty((n, k), dtype=np.int64)
-    similarities = np.empty((n, k), dtype=np.float32)
-    tiles = Tiles(table)
-    for start in range(0, n, tiles.rows(n)):
-        stop = min(start + tiles.rows(n), n)
-        tile = tiles.product(table[start:stop], table)
-        here = torch.arange(stop - start, device=device)
-        tile[here, here + start] = -torch.inf
+    indices = np.empty((len(rows), k), dtype=np.int64)
+    similarities = np.empty((len(rows), k), dtype=np.float32)
+    for part, tile in to_others(table, np.arange(len(rows)), Tiles(table)):
         values, top = best(tile, k)
-        indices[start:stop] = top.cpu().numpy()
-        similarities[start:stop] = values.cpu().numpy()
+        indices[part], similarities[part] = top.cpu().numpy(), values.cpu().numpy()
     return indices, similarities
 
 
 def nearest_of(table: "Tensor", which: np.ndarray, k: int, tiles: "Tiles") -> np.ndarray:
     """The k nearest others, int64 (m, k), of the rows `which` (m,) of a unit table (n, d)."""
+    parts = to_others(table, which, tiles)
+    return np.concatenate([largest(tile, k)[1].cpu().numpy() for _, tile in parts])
+
+
+def to_others(
+    table: "Tensor", which: np.ndarray, tiles: "Tiles"
+) -> Iterator[tuple[slice, "Tensor"]]:
+    """Parts of `which` (m,), and their rows' similarities to all rows; -inf to themselves."""
     import torch
 
-    found = np.empty((len(which), k), dtype=np.int64)
     step = tiles.rows(len(table))
     for start in range(0, len(which), step):
         chosen = torch.as_tensor(which[start : start + step], device=table.device)
         tile = tiles.product(table[chosen], table)
         tile[torch.arange(len(chosen), device=chosen.device), chosen] = -torch.inf
-        found[start : start + step] = largest(tile, k)[1].cpu().numpy()
-    return found
+        yield slice(start, start + step), tile
 
 
 class Tiles:

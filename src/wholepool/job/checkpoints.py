@@ -121,9 +121,8 @@ class Checkpoints:
         if self.folder is None:
             yield
             return
-        nohup = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
-        taken = [number for number in SIGNALS if not (nohup and number == signal.SIGHUP)]
-        handlers = {number: signal.signal(number, self.receive) for number in taken}
+        nohup = {signal.SIGHUP} if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN else set()
+        handlers = {n: signal.signal(n, self.receive) for n in SIGNALS if n not in nohup}
         try:
             yield
         finally:
@@ -188,8 +187,7 @@ def digest(*parts: bytes | np.ndarray | str) -> str:
             part = f"{part.dtype} {part.shape} ".encode() + part.tobytes()
         elif isinstance(part, str):
             part = part.encode()
-        total.update(len(part).to_bytes(8, "little"))
-        total.update(part)
+        total.update(len(part).to_bytes(8, "little") + part)
     return total.hexdigest()
 
 
