@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from wholepool.cost.throughput import FORMAT, NUMBERS, SAME, Facts, facts_of, unlike
-from wholepool.cost.work import SHARED, Job, beside, on_disk
+from wholepool.cost.work import SHARED, Job, around, on_disk
 from wholepool.job import registry
 from wholepool.job.errors import UserError
 from wholepool.job.log import clock
@@ -157,7 +157,7 @@ def schedule(plan: list[Job], durations: list[float], slots: int) -> Schedule:
             waits[after] -= 1
             if waits[after] == 0:
                 heapq.heappush(ready, order(after))
-    records = beside(plan)
+    records = around(plan)
     return Schedule(now, max(longest, default=0.0), peak + records, used + records)
 
 

@@ -50,8 +50,7 @@ STARTS = {
         "layer(torch.zeros(2, 3, 32, 32, device={0!r})).sum().backward()"
     ),
 }
-#: of the file of rates, raised when it changes
-FORMAT = 2
+FORMAT = 2  # of the file of rates, raised when it changes
 #: facts in whose proportion a time can be scaled
 NUMBERS = ("flops", "dimensions", "classes", "clusters", "k")
 
@@ -84,8 +83,7 @@ def facts_of(job: Job) -> Iterator[tuple[str, Facts, int]]:
         yield "strategies", own | embeddings, 1
 
 
-#: how unlike what was measured is to what is asked for, if it is the same
-SAME = (0, 0.0)
+SAME = (0, 0.0)  # what `unlike` says of equal facts
 
 
 def unlike(row: Mapping[str, Any], facts: Facts) -> tuple[int, float]:
@@ -163,7 +161,6 @@ def network_rates(job: Job, facts: Facts, device: torch.device) -> Facts:
     half, names = (0.5,) * pool.shape[-1], tuple(map(str, range(pool.classes)))
     toy = Rows(rows, pool.name, names, half, half, "")
     views = Views(toy, device=device, **pool.settings["augment"])
-
     optimizer = {"momentum": 0.9, "nesterov": True, "weight_decay": 2e-4}
     always = {"drop_last": False, "lr": 1e-3, "cosine_period": 2}
 

@@ -170,7 +170,7 @@ def on_disk(size: float) -> float:
     return max(1, -(-size // BLOCK)) * BLOCK
 
 
-def beside(plan: list[Job]) -> float:
+def around(plan: list[Job]) -> float:
     """Bytes of all but the outputs: a log and a benchmark per job, folders, Snakemake's records."""
     files = [file for job in plan for file in job.outputs]
     folders = {folder for file in files for folder in list(Path(file).parents)[:-1]}

@@ -42,9 +42,9 @@ def write_index_set(
     cycle: int = -1,
     more: Mapping[str, str] | None = None,
 ) -> None:
-    """Write one index set of a kind in SCHEMAS, after checking it as a reader would.
+    """Write one index set of a kind in SCHEMAS, after a reader's checks; `more` is metadata.
 
-    `seed` and `cycle` are -1 where they do not apply; `more` joins the file's metadata.
+    `seed` and `cycle` are -1 where they do not apply. Raises UserError if a check fails.
     """
     cast = {}
     for name, dtype in SCHEMAS[kind].items():
@@ -143,7 +143,7 @@ def opened(path: str | Path) -> Iterator[pq.ParquetFile]:
 
 
 def read_metadata(path: str | Path) -> dict[str, str]:
-    """A Parquet file's own metadata, without its content; UserError as `read_table`."""
+    """A Parquet file's metadata alone; UserError as `read_table`."""
     with opened(path) as file:
         return text_metadata(file.schema_arrow)
 

@@ -25,7 +25,7 @@ def subset(
     """The training images, of n, that make up the pool: ascending indices, int64.
 
     `size` None keeps all; `sampling` is "stratified" (by `labels`, (n,)) or "uniform". Raises
-    UserError if `size` exceeds what there is, or nobody knows the classes to keep the shares of.
+    UserError if `size` exceeds what there is, or "stratified" has no labels.
     """
     if size is None or size == n:
         return np.arange(n)

@@ -27,9 +27,8 @@ def affinity(
     """W: symmetric, zero diagonal, float64 (n, n), from each row's k neighbors.
 
     A similarity s becomes [s]_+^gamma with `clip` (Section VI-A), sign(s) |s|^gamma without.
-    `reciprocal` keeps an edge where each end is among the other's k nearest, with the similarity
-    that both share (the paper); otherwise W = A + A' (the public code): an edge where either end
-    has the other, twice the weight where both have.
+    `reciprocal` (the paper) keeps an edge where each end is among the other's k nearest, with the
+    similarity that both share; otherwise W = A + A' (the public code).
     """
     n, k = indices.shape
     weights = similarities.ravel().astype(np.float64)
@@ -41,7 +40,7 @@ def affinity(
     backward = chosen.T.tocsr()
     forward = backward.T.tocsr()
     if reciprocal:
-        pattern = (np.ones(n * k), backward.indices, backward.indptr)
+        pattern = np.ones(n * k), backward.indices, backward.indptr
         mutual = forward.multiply(sparse.csr_array(pattern, shape=(n, n))).tocsr()
         # both ends computed the same dot product, perhaps to another last bit: take the mean
         result = (mutual + mutual.T.tocsr()) * 0.5

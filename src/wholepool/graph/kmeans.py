@@ -64,8 +64,7 @@ def assign(
 ) -> tuple[Tensor, Tensor]:
     """The nearest centroid of each point, int64 (n,), and the squared distance to it, (n,).
 
-    Equal distances go to the lower cluster. `squares` (n,), the points' squared norms, can be given
-    where they are known.
+    Equal distances go to the lower cluster. `squares` (n,): the points' squared norms, if known.
     """
     if squares is None:
         squares = points.square().sum(dim=1)

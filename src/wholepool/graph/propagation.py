@@ -21,9 +21,7 @@ def label_matrix(
     """
     y = np.zeros((n, classes))
     y[labeled, labels] = 1
-    if class_mean:
-        y /= np.maximum(y.sum(axis=0), 1)
-    return y
+    return y / np.maximum(y.sum(axis=0), 1) if class_mean else y
 
 
 @dataclass(frozen=True)

@@ -77,8 +77,7 @@ class Checkpoints:
             except (ValueError, KeyError, TypeError, OSError, safetensors.SafetensorError) as error:
                 set_aside(path, f"it is not whole ({error})")
                 continue
-            other = sorted(n for n in found | wanted if found.get(n) != wanted.get(n))
-            if other:
+            if other := sorted(n for n in found | wanted if found.get(n) != wanted.get(n)):
                 set_aside(path, f"it is of another training: {', '.join(other)} differ(s)")
                 continue
             self.resumed, self.spent = header["resumed"] + 1, header["spent"]

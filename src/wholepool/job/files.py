@@ -97,8 +97,7 @@ def read_object(path: str | Path, *keys: str) -> dict[str, Any]:
     found = read_json(path)
     if not isinstance(found, dict):
         raise UserError(f"{path} holds a {type(found).__name__}, not a table of keys: {ANEW}")
-    missing = [key for key in keys if key not in found]
-    if missing:
+    if missing := [key for key in keys if key not in found]:
         raise UserError(f"{path} lacks {', '.join(missing)}: {ANEW}")
     return found
 

@@ -41,11 +41,11 @@ def claim_gpu() -> IO[str] | None:
     gpus = visible_gpus()
     if not gpus:
         return None
-    # per user: nobody may lock another's files; and per machine, as GPUs are
+    # per user, since nobody may lock another's files; per machine, since GPUs are
     folder = Path(tempfile.gettempdir()) / f"wholepool-gpus-{os.getuid()}"
     gpu, others, claim = claim_one(gpus, folder)
     os.environ["CUDA_VISIBLE_DEVICES"] = gpu
-    logger.debug("on GPU %s, beside %d other jobs", gpu, others)
+    logger.debug("on GPU %s, with %d other jobs", gpu, others)
     return claim
 
 

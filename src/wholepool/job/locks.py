@@ -39,8 +39,8 @@ SECONDS_BETWEEN_LOOKS = 2.0
 def sole_writer(output: str | Path) -> Iterator[bool]:
     """Hold the lock of a job's main output; wait while another process holds it.
 
-    Yields whether there was such a process: it may have done the job meanwhile. The lock file
-    stands beside the output and is removed at the end.
+    Yields whether there was such a process: it may have done the job. The lock file stands next to
+    the output and is removed at the end.
     """
     output = Path(output)
     path = output.parent / f".{output.name}.lock"
@@ -205,8 +205,8 @@ def superseded(results: str | Path) -> bool:
 def stop_orphans(results: Path, job_name: str, patience: float = 120.0) -> None:
     """Cancel the SLURM jobs of a killed driver, and wait until nobody writes below `results`.
 
-    Jobs on this machine die by `die_with_driver`. For whoever is left after `patience` seconds the
-    jobs wait that write the same.
+    Jobs on this machine end by `die_with_driver`. After `patience` seconds the new jobs start, and
+    wait for whoever still writes their output.
     """
     if job_name:
         logger.info("cancelling the jobs that it left on the cluster: scancel --name %s", job_name)
@@ -220,7 +220,7 @@ def stop_orphans(results: Path, job_name: str, patience: float = 120.0) -> None:
     while any(map(is_held, locks)) and time.monotonic() < until:
         time.sleep(SECONDS_BETWEEN_TRIES)
     for path in filter(is_held, locks):
-        logger.warning("%s still writes beside %s", described(holder(path)), path)
+        logger.warning("%s still writes next to %s", described(holder(path)), path)
 
 
 def is_held(path: Path) -> bool:

@@ -42,7 +42,7 @@ def start_logging(name: str, path: str | None) -> None:
 
 
 class EpochReport:
-    """Logs each epoch of a training: its numbers, images a second, and the time left."""
+    """Logs each epoch of a training: its numbers, images per second, and the time left."""
 
     def __init__(self, keep: "Checkpoints | None" = None) -> None:
         self.began = self.said = time.monotonic()

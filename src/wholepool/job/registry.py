@@ -171,8 +171,7 @@ def declarations(plugin: Plugin) -> dict[str, Any]:
             raise UserError(f"{where} must be a literal of type {wanted.__name__}: write it so")
         allowed = kind.allowed.get(name, ())
         words = value if wanted is tuple else [value]
-        wrong = [word for word in words if allowed and word not in allowed]
-        if wrong:
+        if wrong := [word for word in words if allowed and word not in allowed]:
             raise UserError(f"{where} has {wrong[0]!r}, but may hold only {', '.join(allowed)}")
         found[name] = value
     return found
