@@ -34,7 +34,6 @@ import yaml
 ROOT = Path(__file__).parents[1]
 PAPER = ROOT / "workflow" / "grids" / "paper.yaml"
 TINY = ROOT / "tests" / "workflow" / "tiny.yaml"
-SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.yaml"
 HEAVY = ("torch", "torchvision", "scipy", "pandas", "pyarrow", "sklearn", "matplotlib", "numpy")
 
 BARE = """
@@ -129,7 +128,7 @@ import sys, yaml
 from wholepool.grid.config import resolve
 from wholepool.cost.work import jobs
 grid = yaml.safe_load(open(sys.argv[1], encoding="utf-8"))
-print(sum(1 for _ in jobs(resolve(grid, sys.argv[2]))))
+print(sum(1 for _ in jobs(resolve(grid))))
 """
 
 WATCH = """
@@ -164,7 +163,7 @@ def real(folder: Path, seeds: int) -> tuple[list[str], int]:
     path.write_text(yaml.safe_dump(grid), encoding="utf-8")
     arguments = ["--directory", str(folder), "--snakefile", str(ROOT / "Snakefile")]
     # in a process of its own: a child's peak of memory is at least what its parent had
-    command = [sys.executable, "-c", COUNT, str(path), str(SCHEMA)]
+    command = [sys.executable, "-c", COUNT, str(path)]
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
     count = int(subprocess.run(command, stdout=subprocess.PIPE, env=environment, check=True).stdout)
     return [*arguments, "--configfile", str(path)], count
@@ -256,15 +255,18 @@ def execute(folder: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
 
 def stages(folder: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
     """Each stage of the tiny grid as a process: seconds, and what it has imported at its end."""
-    path = ROOT / "benchmarks" / "chain.py"
+    path = ROOT / "tools" / "chain.py"
     spec = importlib.util.spec_from_file_location("chain", path)
     assert spec is not None and spec.loader is not None
     chain = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(chain)
     grid = yaml.safe_load(TINY.read_text(encoding="utf-8")) | {"seeds": 1}
-    for section in ("sup", "semi", "full", "pretrain"):
-        grid[section]["epochs"] = 1
-    grid["pretrain"]["pixel_epochs"] = 0
+    for section in (
+        grid["methods"]["full"]["sup"],
+        *(grid[n] for n in ("sup", "semi", "deepcluster")),
+    ):
+        section["epochs"] = 1
+    grid["deepcluster"]["pixel_epochs"] = 0
     grid["methods"]["baseline"]["strategies"] += ["random", "uncertainty", "coreset"]
     folder.mkdir()
     (folder / "grid.yaml").write_text(yaml.safe_dump(grid), encoding="utf-8")

@@ -16,15 +16,17 @@ import torch
 import yaml
 
 from wholepool.data.indexsets import unlabeled
-from wholepool.data.oracles.hidden import initial_set
+from wholepool.data.oracles import initial_set
 from wholepool.data.pool import Pool, channel_statistics
-from wholepool.data.sources import SOURCES, subset
+from wholepool.data.sources import load
+from wholepool.data.subsets import subset
 from wholepool.graph.affinity import normalized_graph
 from wholepool.graph.propagation import propagate
 from wholepool.grid.config import resolve
+from wholepool.grid.sections import own_of
 from wholepool.job.randomness import generator
 from wholepool.learn.embedding import embed
-from wholepool.learn.networks.conv13 import Network
+from wholepool.learn.networks import conv13
 from wholepool.learn.pretrain.deepcluster import pixels, pretrain
 from wholepool.learn.views import Views
 from wholepool.report.metrics import normalized_mutual_information
@@ -36,12 +38,12 @@ DRAWS = 6
 def main() -> None:
     torch.set_num_threads(1)
     config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
-    settings = resolve(config, ROOT / "workflow" / "schemas" / "config.schema.yaml")
+    settings = resolve(config)
     dataset, experiment = settings["datasets"]["digits"], settings["experiments"]["digits"]
-    images = SOURCES["digits"].load(Path("data"))
+    images = load("digits", {}, Path("data"))
     wanted = dataset["pool"]
     rng = generator("digits", "pool", wanted["seed"])
-    keep = subset(images.train_labels, wanted["size"], wanted["sampling"], rng)
+    keep = subset(len(images.train), images.train_labels, wanted["size"], wanted["sampling"], rng)
     train, truth = images.train[keep], images.train_labels[keep]
     mean, std = (tuple(values.tolist()) for values in channel_statistics(train))
     pool = Pool(train, "digits", tuple(images.class_names), mean, std, "")
@@ -70,7 +72,8 @@ def main() -> None:
     ]
     for name, network_change, change in variants:
         torch.manual_seed(0)
-        network = Network(pool.channels, pool.classes, **(dataset["network"] | network_change))
+        own = own_of(dataset["network"]) | network_change
+        network = conv13.build(train.shape[1:], pool.classes, own)
         network = network.to(memory_format=torch.channels_last)
         augment = dataset["augment"]
         views = Views(pool, **augment)

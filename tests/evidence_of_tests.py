@@ -10,6 +10,7 @@ from matplotlib.colors import to_hex
 from wholepool.grid.config import resolve
 from wholepool.paper import comparison, evidence
 from wholepool.paper.protocol import METHODS, known
+from wholepool.report.accuracy import RUN_COLUMNS
 
 ROOT = Path(__file__).parents[1]
 PAPER = ROOT / "evidence" / "paper.csv"
@@ -61,7 +62,7 @@ def folder_of(path, runs, changes=(), infos=()):
             n = found[plan["dataset"]]["n"]
         first = (experiment, plan["dataset"], plan["budget"], method, strategy)
         rows += [(*first, seed, cycle, n, value, "cpu", "c1") for seed, value in accuracies.items()]
-    table = pd.DataFrame(rows, columns=[*evidence.RUN_COLUMNS, "device", "commit"])
+    table = pd.DataFrame(rows, columns=[*RUN_COLUMNS, "device", "commit"])
     table.to_csv(path / "runs.csv", index=False)
     return evidence.read_evidence(path)
 

@@ -1,23 +1,23 @@
-"""Our runs beside the paper's printed figures: ours, theirs, the difference, and a verdict.
+"""Our runs and the figures that the paper prints: both, their difference, and a verdict.
 
-A comparison never mixes settings. A run that does not keep the paper's protocol (see
-`wholepool.paper.protocol`) is "reduced": it is shown with its settings and without a difference,
-and the cell itself stays "not run". Runs that differ in a setting are never averaged: each group of
-equal settings is a row of its own.
+Runs that differ in a setting are never averaged: each group of equal settings is a row of its own.
+A run that does not keep the paper's protocol (see `wholepool.paper.protocol`) is "reduced": it is
+shown with its settings and without a difference, and the cell itself stays "not run".
 
-Evidence is described in `wholepool.paper.evidence`. Cycle 0 precedes any acquisition, so ours has
-strategy "initial", shared by all strategies. In paper.csv cycle 0 is called the same where the
-paper prints one number; SEMI, which it trained again for each strategy, has others beside it.
+Cycle 0 precedes any acquisition, so our runs have the strategy "initial" there. So has paper.csv
+where the paper prints one number. The paper trained SEMI again for each strategy: these numbers
+stand in further rows.
 """
-
-from __future__ import annotations
 
 import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
+
+import pandas as pd
+from scipy.stats import t
 
 from wholepool.grid.cells import ALL, INITIAL
 from wholepool.job.errors import UserError
@@ -25,9 +25,6 @@ from wholepool.paper import protocol
 from wholepool.paper.evidence import Evidence, read_csv
 from wholepool.paper.protocol import FULL, METHODS, Settings, spelled
 from wholepool.report import statistics
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 WITHIN, ABOVE, BELOW = "within", "above", "below"
 UNDECIDED = "no verdict"
@@ -37,31 +34,9 @@ NOT_COMPARED = "not compared"
 VERDICTS = (WITHIN, ABOVE, BELOW, UNDECIDED)
 CONFIDENCE = 0.95
 
-PAPER_COLUMNS = (
-    *("source", "dataset", "budget", "cycle", "n_labels", "method", "strategy"),
-    *("mean", "std", "n_seeds", "note"),
-)
-COLUMNS = (
-    *("source", "dataset", "budget", "cycle", "n_labels", "method", "strategy"),
-    *("paper_mean", "paper_std", "paper_n_seeds", "mean", "std", "n_seeds"),
-    *("difference", "standard_error", "degrees_of_freedom", "verdict", "deviation_used"),
-    *("pool", "test_set", "width", "sup_epochs", "semi_epochs", "pre_epochs"),
-    *("sup_batch", "semi_batch", "translate", "flip", "reduced_by", "other_settings"),
-    *("evidence", "device", "note"),
-)
-_WHOLE = (
-    *("budget", "paper_n_seeds", "n_seeds", "sup_epochs", "semi_epochs", "pre_epochs"),
-    *("sup_batch", "semi_batch", "translate"),
-)
-_REAL = (
-    *("paper_mean", "paper_std", "mean", "std", "difference", "standard_error"),
-    "degrees_of_freedom",
-)
-_DECIMALS = 6
-
 
 class Judgment(NamedTuple):
-    """Ours minus the paper's, in points of accuracy; NaN where it cannot be told."""
+    """Ours minus the paper's, in points of accuracy; NaN where it is not known."""
 
     difference: float
     standard_error: float
@@ -70,23 +45,37 @@ class Judgment(NamedTuple):
     deviation_used: str
 
 
-# ---------------------------------------------------------------------------------------------
-# The verdict
-# ---------------------------------------------------------------------------------------------
+_PLACE = ("source", "dataset", "budget", "cycle", "n_labels", "method", "strategy")
+PAPER_COLUMNS = (*_PLACE, "mean", "std", "n_seeds", "note")
+_SHOWN = {
+    "width": "network.width",
+    "sup_epochs": "sup.epochs",
+    "semi_epochs": "semi.epochs",
+    "pre_epochs": "deepcluster.epochs",
+    "sup_batch": "sup.batch_size",
+    "semi_batch": "semi.batch_size",
+    "translate": "augment.translate",
+    "flip": "augment.flip",
+}
+COLUMNS = (
+    *(*_PLACE, "paper_mean", "paper_std", "paper_n_seeds", "mean", "std", "n_seeds"),
+    *(*Judgment._fields, "pool", "test_set", *_SHOWN, "reduced_by", "other_settings"),
+    *("evidence", "device", "note"),
+)
+_WHOLE = {"budget", "paper_n_seeds", "n_seeds", *_SHOWN} - {"width", "flip"}
+_REAL = ("paper_mean", "paper_std", "mean", "std", *Judgment._fields[:3])
+_DECIMALS = 6
 
 
 def judge(ours: Sequence[float], paper_mean: float, paper_std: float, paper_seeds: int) -> Judgment:
     """Compare our accuracies with a printed mean: Welch's two-sided 95 % interval.
 
-    `ours` are percents, one a seed; the paper's deviation (taken as the sample one, of
+    `ours` are percents, one per seed. The paper's deviation (taken as the sample one, of
     `paper_seeds` seeds) may be NaN. The standard error is sqrt(s1^2 / n1 + s2^2 / n2), with the
     degrees of freedom of Welch and Satterthwaite. With one seed of ours the paper's deviation
-    stands for both, with its degrees of freedom; where the paper prints none ours stands alone, as
-    if the printed mean were exact. Where neither is there is no verdict. "within" holds on the
-    very edge too.
+    and its degrees of freedom serve for both. Where the paper prints none, ours serves alone, as
+    if the printed mean were exact. Without either there is no verdict. "within" includes the edge.
     """
-    from scipy.stats import t
-
     n = len(ours)
     difference = statistics.mean(ours) - paper_mean
     std = statistics.sample_std(ours)
@@ -109,11 +98,6 @@ def judge(ours: Sequence[float], paper_mean: float, paper_std: float, paper_seed
     return Judgment(difference, error, freedom, verdict, used)
 
 
-# ---------------------------------------------------------------------------------------------
-# Reading
-# ---------------------------------------------------------------------------------------------
-
-
 def read_paper(path: str | Path) -> pd.DataFrame:
     """The paper's printed figures. Raises UserError for a missing file, column, or a cell twice.
 
@@ -123,42 +107,34 @@ def read_paper(path: str | Path) -> pd.DataFrame:
     for column in ("budget", "n_seeds"):
         paper[column] = paper[column].astype("Int64")
     paper["note"] = paper["note"].fillna("")
-    unknown = [name for name in dict.fromkeys(paper["method"]) if name not in METHODS.values()]
-    if unknown:
-        raise UserError(
-            f"{path}: method {unknown[0]!r} is unknown; known: {', '.join(METHODS.values())}"
-        )
+    for method in paper["method"]:
+        if method not in METHODS.values():
+            known = ", ".join(METHODS.values())
+            raise UserError(f"{path}: method {method!r} is unknown; known: {known}")
     cell = ["dataset", "budget", "cycle", "method", "strategy"]
-    twice = paper[paper.duplicated(cell)]
+    twice = paper.loc[paper.duplicated(cell), cell]
     if len(twice):
-        text = ", ".join(str(twice.iloc[0][name]) for name in cell)
+        text = ", ".join(map(str, twice.iloc[0]))
         raise UserError(f"{path} has the cell {text} twice: keep one row of it")
     return paper[list(PAPER_COLUMNS)].astype({"std": "float64", "mean": "float64"})
 
 
-# ---------------------------------------------------------------------------------------------
-# Cell by cell
-# ---------------------------------------------------------------------------------------------
-
-
 class _Run(NamedTuple):
-    """One seed: its accuracy and number of labels, its whole row as text, and its folder."""
-
     accuracy: float
     n_labels: int
-    row: list[str]
+    text: list[str]  # its whole row
     folder: Path
 
 
 class _Group(NamedTuple):
-    """Runs of one cell with equal settings, by seed; folders and devices, in order, as keys."""
+    """Runs of one cell with equal settings, by seed, and the names of their folders and devices."""
 
     flat: dict[str, Any]
     reduced: dict[str, Any]
     budget: int
     runs: dict[int, _Run]
-    names: dict[str, None]
-    devices: dict[str, None]
+    names: set[str]
+    devices: set[str]
 
 
 # data set, budget (None for full supervision), method, strategy, cycle
@@ -168,82 +144,66 @@ _Cell = tuple[str, int | None, str, str, int]
 def compare(
     paper: pd.DataFrame, evidence: Sequence[Evidence], resolved: Settings
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Every cell of the paper with what was run of it, and what was run besides.
+    """Every cell of the paper with what was run of it, and how many runs are of no such cell.
 
-    `paper` is `read_paper`'s, `resolved` the paper's own grid in full (`config.resolve`), against
-    which other settings are named. Returns two frames. The first has COLUMNS: one row per cell and
-    group of equal settings that keeps the protocol, or one "not run" where there is none; and,
-    right after it, one "reduced" row per group that does not keep it, without the paper's numbers.
-    Accuracies and differences (ours minus the paper's) are in percent, to six decimals. The second
-    has the columns dataset, budget, n_runs: the runs that have no cell in the paper.
+    `paper` is `read_paper`'s. `resolved` is the paper's own grid in full (`config.resolve`): other
+    settings are those that differ from it. Returns two frames. The first has COLUMNS: one row per
+    cell and group of equal settings that keeps the protocol, or one "not run" where there is none;
+    then one "reduced" row per group that does not keep it, without the paper's numbers. Accuracies
+    and differences (ours minus the paper's) are in percent, to six decimals. The second has the
+    columns dataset, budget, n_runs: the runs that have no cell in the paper.
 
     A run that stands in two folders, row for row the same (a landed copy of this grid), counts
     once. Raises UserError where two different runs claim one cell, seed and settings, and where a
     run's number of labels is not its cell's.
     """
-    import pandas as pd
-
     groups = _grouped(evidence)
-    wanted = [_paper_cell(row) for row in paper.itertuples()]
+    named = paper.rename(columns={name: f"paper_{name}" for name in ("mean", "std", "n_seeds")})
+    wanted = [(row, _paper_cell(row)) for row in named.to_dict("records")]
     # where the paper prints cycle 0 once for all strategies, its repetitions are not compared
-    shared = {
-        cell[:3]
-        for row, cell in zip(paper.itertuples(), wanted, strict=True)
-        if row.strategy == INITIAL
-    }
+    shared = {cell[:3] for printed, cell in wanted if printed["strategy"] == INITIAL}
     rows: list[dict[str, Any]] = []
-    for row, cell in zip(paper.itertuples(), wanted, strict=True):
-        printed = {
-            **{name: getattr(row, name) for name in PAPER_COLUMNS[:7]},
-            **{"paper_mean": row.mean, "paper_std": row.std, "paper_n_seeds": row.n_seeds},
-            "note": row.note,
-        }
-        if row.strategy != cell[3] and cell[:3] in shared:
+    for printed, cell in wanted:
+        if printed["strategy"] != cell[3] and cell[:3] in shared:
             rows.append({**printed, "verdict": NOT_COMPARED})
             continue
-        found = list(groups.get(cell, {}).values())
+        found = groups.get(cell, {}).values()
         kept = [group for group in found if not group.reduced]
-        for group in kept:
-            _check_labels(group, row)
-            rows.append({**printed, **_judged(group, row), **_shown(group, cell, resolved)})
+        rows += [printed | _ours(group, cell, resolved) | _judged(group, printed) for group in kept]
         if not kept:
             rows.append({**printed, "verdict": NOT_RUN})
-        for group in found:
-            if group.reduced:
-                ours = {**_numbers(group), **_shown(group, cell, resolved), "verdict": REDUCED}
-                blank = {"paper_mean": None, "paper_std": None, "paper_n_seeds": None, "note": ""}
-                rows.append({**printed, **blank, **ours})
+        place = {name: printed[name] for name in _PLACE} | {"verdict": REDUCED, "note": ""}
+        rows += [place | _ours(group, cell, resolved) for group in found if group.reduced]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     table = table.astype(dict.fromkeys(_WHOLE, "Int64") | dict.fromkeys(_REAL, "float64"))
     table = table.round(dict.fromkeys(_REAL, _DECIMALS))
 
-    besides: Counter[tuple[str, int]] = Counter()
-    for cell in groups.keys() - set(wanted):
+    counts: Counter[tuple[str, int]] = Counter()
+    for cell in groups.keys() - {cell for _, cell in wanted}:
         for group in groups[cell].values():
-            besides[cell[0], group.budget] += len(group.runs)
-    others = pd.DataFrame(
-        [(*key, n) for key, n in sorted(besides.items())], columns=["dataset", "budget", "n_runs"]
-    )
-    return table, others
+            counts[cell[0], group.budget] += len(group.runs)
+    others = [(*key, n) for key, n in sorted(counts.items())]
+    return table, pd.DataFrame(others, columns=["dataset", "budget", "n_runs"])
 
 
-def _paper_cell(row: Any) -> _Cell:
+def _paper_cell(printed: Mapping[str, Any]) -> _Cell:
     """The cell of our runs that answers a row of the paper: all share cycle 0."""
-    full = row.method == FULL
-    strategy = INITIAL if row.cycle == 0 and not full else row.strategy
-    return (row.dataset, None if full else int(row.budget), row.method, strategy, int(row.cycle))
+    method, cycle = printed["method"], int(printed["cycle"])
+    budget = None if method == FULL else int(printed["budget"])
+    strategy = INITIAL if cycle == 0 and method != FULL else printed["strategy"]
+    return (printed["dataset"], budget, method, strategy, cycle)
 
 
 def _grouped(evidence: Sequence[Evidence]) -> dict[_Cell, dict[str, _Group]]:
     """All runs by cell, and there by equal settings, in the order of the folders."""
     groups: dict[_Cell, dict[str, _Group]] = {}
-    keys = ["experiment", "method", "strategy", "cycle"]
     for name, folder, runs, recorded in evidence:
-        for key, rows in runs.groupby(keys, sort=False):
+        for key, rows in runs.groupby(["experiment", "method", "strategy", "cycle"], sort=False):
             cell, equal, empty = _cell_of(recorded, *key)
             group = groups.setdefault(cell, {}).setdefault(equal, empty)
+            group.names.add(name)
             for row in rows.to_dict("records"):
-                _add(group, row, name, folder)
+                _add(group, row, folder)
     return groups
 
 
@@ -258,74 +218,59 @@ def _cell_of(
     flat = protocol.settings_of(recorded, experiment, method, strategy, cycle)
     called = METHODS.get(kind, method if method not in METHODS.values() else "/".join(kind))
     cell = (source, None if kind[0] == ALL else budget, called, strategy, int(cycle))
-    reduced = protocol.reductions(flat, source, budget)
     # The budget of full supervision decides nothing, but two grids may well train it twice.
-    equal = json.dumps(
-        [budget, {key: protocol.as_yaml(value) for key, value in flat.items()}], sort_keys=True
-    )
-    return cell, equal, _Group(flat, reduced, budget, {}, {}, {})
+    texts = {key: protocol.as_yaml(value) for key, value in flat.items()}
+    equal = json.dumps([budget, texts], sort_keys=True)
+    reduced = protocol.reductions(flat, source, budget)
+    return cell, equal, _Group(flat, reduced, budget, {}, set(), set())
 
 
-def _add(group: _Group, row: Mapping[str, Any], name: str, folder: Path) -> None:
+def _add(group: _Group, row: Mapping[str, Any], folder: Path) -> None:
     """Put one run into its group, unless the very same run is there already."""
-    seed = int(row["seed"])
     # an experiment's and a data set's names decide nothing: two of one grid may share a cell
     text = [f"{key}={value}" for key, value in row.items() if key not in ("experiment", "dataset")]
-    if seed in group.runs:
-        before = group.runs[seed]
-        if before.row != text:
-            raise UserError(
-                f"Seed {seed} of experiment {row['experiment']}, method {row['method']}, strategy "
-                f"{row['strategy']}, cycle {row['cycle']} stands in {before.folder} and in "
-                f"{folder} with the same settings but other results. A mean over seeds would "
-                "count it twice: leave one of the two folders out, or run other seeds."
-            )
-    else:
-        group.runs[seed] = _Run(float(row["accuracy"]), int(row["n_labels"]), text, folder)
-    group.names[name] = None
+    run = _Run(float(row["accuracy"]), int(row["n_labels"]), text, folder)
+    before = group.runs.setdefault(int(row["seed"]), run)
+    if before.text != text:
+        raise UserError(
+            f"Seed {row['seed']} of experiment {row['experiment']}, method {row['method']}, "
+            f"strategy {row['strategy']}, cycle {row['cycle']} stands in {before.folder} and in "
+            f"{folder} with the same settings but other results: leave one of the two folders "
+            "out, or run other seeds."
+        )
     if row.get("device"):
-        group.devices[str(row["device"])] = None
+        group.devices.add(str(row["device"]))
 
 
-def _check_labels(group: _Group, row: Any) -> None:
+def _judged(group: _Group, printed: Mapping[str, Any]) -> dict[str, Any]:
+    """The verdict on a group that keeps the protocol, whose runs must have the cell's labels."""
     for run in group.runs.values():
-        if run.n_labels != row.n_labels:
+        if run.n_labels != printed["n_labels"]:
             raise UserError(
-                f"{run.folder / 'runs.csv'} has a run of {row.dataset}, method {row.method}, "
-                f"strategy {row.strategy}, cycle {row.cycle} with {run.n_labels} labels, but the "
-                f"paper's cell, and the settings beside the run, say {row.n_labels}: make it anew "
-                "with the stage runs"
+                f"{run.folder / 'runs.csv'} has a run of {printed['dataset']}, method "
+                f"{printed['method']}, strategy {printed['strategy']}, cycle {printed['cycle']} "
+                f"with {run.n_labels} labels, but the paper's cell and settings.json say "
+                f"{printed['n_labels']}: make it anew with the stage runs"
             )
-
-
-def _numbers(group: _Group) -> dict[str, Any]:
     values = [run.accuracy for run in group.runs.values()]
-    mean, std = statistics.mean(values), statistics.sample_std(values)
-    return {"mean": mean, "std": std, "n_seeds": len(values)}
-
-
-def _judged(group: _Group, row: Any) -> dict[str, Any]:
-    values = [run.accuracy for run in group.runs.values()]
+    mean, std = printed["paper_mean"], printed["paper_std"]
     # full supervision has no number of seeds, and no deviation that would need it
-    seeds = int(row.n_seeds) if row.std == row.std else 0
-    return {**_numbers(group), **judge(values, row.mean, row.std, seeds)._asdict()}
+    seeds = 0 if math.isnan(std) else int(printed["paper_n_seeds"])
+    return judge(values, mean, std, seeds)._asdict()
 
 
-def _shown(group: _Group, cell: _Cell, resolved: Settings) -> dict[str, Any]:
-    """The columns of settings: what every row shows, and by name what differs."""
+def _ours(group: _Group, cell: _Cell, resolved: Settings) -> dict[str, Any]:
+    """The columns that say what was run, and in which settings."""
+    values = [run.accuracy for run in group.runs.values()]
     flat, known = group.flat, protocol.known(cell[0])
     reference = protocol.reference_settings(resolved, *cell)
     return {
+        "mean": statistics.mean(values),
+        "std": statistics.sample_std(values),
+        "n_seeds": len(values),
         "pool": f"{flat['pool.n']} of {known['n']}",
         "test_set": f"{flat['pool.n_test']} of {known['n_test']}",
-        "width": flat.get("network.width"),
-        "sup_epochs": flat["sup.epochs"],
-        "semi_epochs": flat.get("semi.epochs"),
-        "pre_epochs": flat.get("deepcluster.epochs"),
-        "sup_batch": flat["sup.batch_size"],
-        "semi_batch": flat.get("semi.batch_size"),
-        "translate": flat["augment.translate"],
-        "flip": flat["augment.flip"],
+        **{name: flat.get(key) for name, key in _SHOWN.items()},
         "reduced_by": spelled(group.reduced),
         "other_settings": spelled(protocol.deviations(flat, reference, group.reduced)),
         "evidence": " ".join(sorted(group.names)),

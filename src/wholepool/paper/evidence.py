@@ -1,23 +1,22 @@
-"""Evidence: runs.csv and settings.json side by side, and its landing in evidence.
+"""Evidence: runs.csv and settings.json in one folder, and its landing in evidence/.
 
-`settings.json` holds the settings that made the runs, in full, so that a reader, and the comparison
-with the paper, never has to guess them:
+`settings.json` holds the settings that made the runs, in full:
     {"datasets": {name: {"source", "oracle", "pool", "network", "augment", a section per PRE,
                          "info": {"n", "n_test", "height", "width", "channels", "classes"}}},
      "experiments": {name: the resolved experiment}}
-Data sets that no experiment uses are left out. A landing is a copy of the two with a third file,
-provenance.json: by which command, commit and device they were made, and how long it took.
+A landing is a copy of the two with a third file, provenance.json: by which command, commit and
+device they were made, and how long it took.
 """
-
-from __future__ import annotations
 
 import csv
 import datetime
 import logging
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
+
+import pandas as pd
 
 from wholepool.grid.cells import is_full
 from wholepool.job import registry
@@ -25,9 +24,7 @@ from wholepool.job.errors import ANEW, UserError
 from wholepool.job.files import atomic, read_object, write_json
 from wholepool.job.hardware import processor
 from wholepool.job.provenance import checkout
-
-if TYPE_CHECKING:
-    import pandas as pd
+from wholepool.report.accuracy import RUN_COLUMNS
 
 logger = logging.getLogger("wholepool")
 
@@ -36,10 +33,7 @@ INFO = ("n", "n_test", "height", "width", "channels", "classes")
 
 
 class Evidence(NamedTuple):
-    """One folder of evidence: a short name, its path, runs.csv, and settings.json.
-
-    Of runs.csv all rows as they stand, but for those on data without a test set.
-    """
+    """A folder: a short name, its path, runs.csv (but no data without a test set), settings.json"""
 
     name: str
     folder: Path
@@ -47,14 +41,8 @@ class Evidence(NamedTuple):
     settings: Mapping[str, Any]
 
 
-RUN_COLUMNS = (
-    *("experiment", "dataset", "budget", "method", "strategy", "seed", "cycle", "n_labels"),
-    "accuracy",
-)
-
-
 def read_evidence(folder: str | Path) -> Evidence:
-    """One folder of evidence, checked.
+    """One folder of evidence.
 
     Raises UserError if a file is missing or torn, if the runs lack a column or hold an accuracy
     outside 0 ... 100, and if runs and settings do not belong together.
@@ -68,34 +56,30 @@ def read_evidence(folder: str | Path) -> Evidence:
         if "info" not in data or data.get("source") not in registry.plugins("source"):
             raise UserError(
                 f"{path} does not describe the pool of experiment {name}, data set "
-                f"{plan['dataset']}, or its source is unknown here: make it anew "
-                "with the stage runs"
+                f"{plan['dataset']}, or its source is unknown: make it anew with the stage runs"
             )
     tested = []
     for row in runs.itertuples():
         plan = settings["experiments"].get(row.experiment)
         if plan is None or row.method not in plan["methods"]:
             raise UserError(
-                f"{folder / 'runs.csv'} has runs of experiment {row.experiment}, method "
-                f"{row.method}, which {path.name} beside it does not know: the two are not of one "
-                "grid, so make both anew with the stage runs"
+                f"{folder / RUNS} has runs of experiment {row.experiment}, method {row.method}, "
+                f"which its {SETTINGS} does not know: make both anew with the stage runs"
             )
         tested.append(bool(settings["datasets"][plan["dataset"]]["info"]["n_test"]))
         if tested[-1] and not 0 <= float(row.accuracy) <= 100:  # NaN too
             raise UserError(
-                f"{folder / 'runs.csv'}: the accuracy of experiment {row.experiment}, method "
+                f"{folder / RUNS}: the accuracy of experiment {row.experiment}, method "
                 f"{row.method}, strategy {row.strategy}, seed {row.seed}, cycle {row.cycle} is "
                 f"{row.accuracy}, but must be a percentage: make this run's metrics again"
             )
     own = folder.resolve()
     name = f"{own.parent.name}/{own.name}" if own.name == "tables" else own.name
-    kept = runs.iloc[[number for number, has in enumerate(tested) if has]]
-    return Evidence(name, folder, kept, settings)
+    return Evidence(name, folder, runs.loc[tested], settings)
 
 
-def read_csv(path: Path, columns: Iterable[str]) -> pd.DataFrame:
-    import pandas as pd
-
+def read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """A CSV file with at least `columns`; UserError where it is missing, torn or lacks one."""
     try:
         table = pd.read_csv(path)
     except FileNotFoundError:
@@ -111,11 +95,11 @@ def read_csv(path: Path, columns: Iterable[str]) -> pd.DataFrame:
 
 
 def in_todays_words(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """settings.json as it is written today, whenever it was written.
+    """settings.json as it is written today.
 
-    What landed until November 2026 has the section `pretrain` for DeepCluster's, no name of its
-    network, `full_supervision` for a published accuracy, `cosine_epochs` in epochs, and a method's
-    own SUP in `semi.sup_epochs` and in the section `full`.
+    Until November 2026 it had the section `pretrain` for DeepCluster's, no name of the network,
+    `full_supervision` for a published accuracy, `cosine_epochs` in epochs, and a method's own SUP
+    in `semi.sup_epochs` and in the section `full`.
     """
     datasets = {
         name: {
@@ -127,44 +111,40 @@ def in_todays_words(settings: Mapping[str, Any]) -> dict[str, Any]:
     }
     experiments = {}
     for name, plan in settings["experiments"].items():
-        words = {"full_supervision": "published_accuracy"}
-        plan = {words.get(key, key): value for key, value in plan.items()}
+        plan = {
+            "published_accuracy" if key == "full_supervision" else key: value
+            for key, value in plan.items()
+        }
         if "cosine_epochs" in plan["sup"]:
             own = {key: value for key, value in plan.pop("full", {}).items() if value is not None}
-            epochs = plan["semi"].get("sup_epochs")
+            semi = dict(plan["semi"])
+            epochs = semi.pop("sup_epochs", None)
             before = {} if epochs is None else {"epochs": epochs}
-            methods = {}
+            methods = dict(plan["methods"])
             for method, does in plan["methods"].items():
                 changed = own if is_full(does) else before if does["semi"] != "none" else {}
                 if changed:
-                    does = {**does, "sup": _with_period(plan["sup"] | changed)}
-                methods[method] = does
-            semi = {key: value for key, value in plan["semi"].items() if key != "sup_epochs"}
-            sections = {"sup": _with_period(plan["sup"]), "semi": _with_period(semi)}
-            plan |= {"methods": methods, **sections}
+                    methods[method] = {**does, "sup": _with_period(plan["sup"] | changed)}
+            plan |= {"sup": _with_period(plan["sup"]), "semi": _with_period(semi)}
+            plan["methods"] = methods
         experiments[name] = plan
     return {**settings, "datasets": datasets, "experiments": experiments}
 
 
 def _with_period(section: Mapping[str, Any]) -> dict[str, Any]:
     """`cosine_epochs` as a multiple of the epochs; without epochs there is no cosine."""
-    epochs, cosine = section["epochs"], section["cosine_epochs"]
-    kept = {key: value for key, value in section.items() if key != "cosine_epochs"}
+    kept = dict(section)
+    cosine, epochs = kept.pop("cosine_epochs"), kept["epochs"]
     return {**kept, "cosine_period": round(cosine / epochs, 9) if epochs else 1.05}
-
-
-# ---------------------------------------------------------------------------------------------
-# Writing
-# ---------------------------------------------------------------------------------------------
 
 
 def write_settings(
     settings: Mapping[str, Any], infos: Mapping[str, Mapping[str, Any]], out: str | Path
 ) -> None:
-    """Write settings.json: the resolved data sets in use and experiments, with what the pools are.
+    """Write settings.json: experiments, and the data sets that they use with what the pools are.
 
-    `settings` has "datasets" and "experiments" of a resolved config; `infos` is {dataset: the
-    content of its pool.json}. Equal settings give equal bytes.
+    `settings` is a resolved config; `infos` is {dataset: the content of its pool.json}. Equal
+    settings give equal bytes.
     """
     used = dict.fromkeys(plan["dataset"] for plan in settings["experiments"].values())
     datasets = {
@@ -183,74 +163,65 @@ def land(
 ) -> None:
     """Copy a finished grid's runs.csv and settings.json to `out`, with provenance.json.
 
-    Nothing else is ever copied, weights least of all. `command` is what made the grid, as the user
-    gives it. Land on the machine that ran it, before the code is edited: commit and CPU are those
-    found now. `commit` names it where there is no git to ask. A landing with the same runs and
-    settings is left alone. Raises UserError if the grid is not finished, if there is an
-    other landing and not `replace`, and if the commit is not known.
+    Nothing else is copied. `command` is what made the grid, as the user gives it. Land on the
+    machine that ran it, before the code is edited: commit and CPU are those found now. `commit`
+    names it where there is no git to ask. A landing of the same runs and settings is left alone.
+    Raises UserError if the grid is not finished, if `out` has another landing and not `replace`,
+    and if the commit is not known.
     """
     results, out = Path(results), Path(out)
     tables = results / "tables"
     read_evidence(tables)  # complete and of one grid
-    names = (RUNS, SETTINGS)
+    new = {out / name: (tables / name).read_bytes() for name in (RUNS, SETTINGS)}
     if out.exists() and not replace:
-        if all(_same(tables / name, out / name) for name in names) and (out / PROVENANCE).exists():
+        same = all(path.exists() and path.read_bytes() == now for path, now in new.items())
+        if same and (out / PROVENANCE).exists():
             logger.info("%s holds these very runs already; it is left as it is", out)
             return
         if any(out.iterdir()):
-            raise UserError(
-                f"{out} holds another landing: choose another --out, or give --replace to "
-                "overwrite it"
-            )
+            raise UserError(f"{out} holds another landing: choose another --out or give --replace")
     provenance = provenance_of(results, command, commit)
-    for name in names:
-        with atomic(out / name) as temporary:
-            temporary.write_bytes((tables / name).read_bytes())
+    for path, content in new.items():
+        with atomic(path) as temporary:
+            temporary.write_bytes(content)
     write_json(out / PROVENANCE, provenance)
     logger.info("landed %s in %s", tables, out)
-
-
-def _same(one: Path, other: Path) -> bool:
-    return other.exists() and one.read_bytes() == other.read_bytes()
-
-
-# ---------------------------------------------------------------------------------------------
-# Provenance
-# ---------------------------------------------------------------------------------------------
 
 
 def provenance_of(results: Path, command: str, commit: str | None = None) -> dict[str, Any]:
     """What a reader needs to make the runs again, and to judge their cost.
 
     "commit" is that of the code that lands the runs, "runs_commits" are those that trained them.
-    "job_seconds" is the running time of all jobs by rule, from Snakemake's benchmark files, summed
-    over what was there when the grid was landed; "wall_seconds" is from the start of the first job
-    to the last metrics or benchmark, so it includes pauses. Null where there are no such files.
+    "job_seconds" is the running time of all jobs by rule, from Snakemake's benchmark files.
+    "wall_seconds" is from the start of the first job to the last metrics or benchmark, pauses
+    included. Both are null where there are no such files.
     """
-    columns = {
-        name: _distinct(results / "tables" / RUNS, name)
-        for name in ("commit", "device", "threads", "precision", "torch", "wholepool")
-    }
+    with open(results / "tables" / RUNS, encoding="utf-8", newline="") as file:
+        runs = list(csv.DictReader(file))
+
+    def made(column: str) -> list[str]:
+        return sorted({run[column] for run in runs if run.get(column)})
+
     seconds, spans = benchmarks(results)
     spans += [(path.stat().st_mtime,) * 2 for path in (results / "runs").rglob("metrics.json")]
     wall = max(end for _, end in spans) - min(start for start, _ in spans) if spans else None
     found, dirty = (commit, None) if commit else (checkout() or (None, None))
     if found is None:
         raise UserError(
-            f"The commit of the code is not known: {Path(__file__).parent} is part of no git "
-            "checkout. Give it with --commit."
+            f"The commit of the code is not known, as {Path(__file__).parent} is in no git "
+            "checkout: give it with --commit"
         )
     return {
         "command": command,
         "commit": found,
         "dirty": dirty,
-        "runs_commits": columns["commit"],
-        "devices": columns["device"],
-        "threads": columns["threads"],
-        "precision": columns["precision"],
+        "runs_commits": made("commit"),
+        "devices": made("device"),
+        "threads": made("threads"),
+        "precision": made("precision"),
         "versions": {
-            "torch": columns["torch"],
-            "wholepool": columns["wholepool"],
+            "torch": made("torch"),
+            "wholepool": made("wholepool"),
             "python": platform.python_version(),
         },
         "cpu": processor(),
@@ -264,8 +235,8 @@ def provenance_of(results: Path, command: str, commit: str | None = None) -> dic
 def benchmarks(results: Path) -> tuple[dict[str, float], list[tuple[float, float]]]:
     """Seconds by rule, and start and end (seconds since 1970) of every job of a cell or data set.
 
-    Jobs that gather what was made (benchmarks/tables.tsv and the like) count in the first only:
-    they may be made again long after.
+    Jobs that gather (benchmarks/tables.tsv and the like) count in the first only: they may be done
+    again long after.
     """
     top = results / "benchmarks"
     seconds: dict[str, float] = {}
@@ -276,9 +247,7 @@ def benchmarks(results: Path) -> tuple[dict[str, float], list[tuple[float, float
         try:
             took = sum(float(row["s"]) for row in rows)
         except (KeyError, TypeError, ValueError):
-            raise UserError(
-                f"{path} is not a benchmark of Snakemake, with a column s: delete it"
-            ) from None
+            raise UserError(f"{path} is no benchmark of Snakemake: delete it") from None
         parts = path.relative_to(top).parts
         rule = parts[0].removesuffix(".tsv")
         seconds[rule] = seconds.get(rule, 0.0) + took
@@ -286,9 +255,3 @@ def benchmarks(results: Path) -> tuple[dict[str, float], list[tuple[float, float
             end = path.stat().st_mtime
             spans.append((end - took, end))
     return seconds, spans
-
-
-def _distinct(path: Path, column: str) -> list[str]:
-    """The values of a column of a CSV file, sorted, each once; none where it lacks the column."""
-    with open(path, encoding="utf-8", newline="") as file:
-        return sorted({row[column] for row in csv.DictReader(file) if row.get(column)})

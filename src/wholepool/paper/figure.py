@@ -1,22 +1,27 @@
 """The comparison with the paper as one figure: a panel per data set and budget of the paper.
 
-Open gray markers are the paper's printed means with its deviations; those in the strategy's color
-are ours, open where some setting is not that of the paper's grid. Shape is the method; strategies
-stand side by side within a cycle, each pair of paper and ours in one place. A gray marker without
-another beside it was not run. Reduced runs are not drawn: they are not the paper's cells.
+Open gray markers are the paper's printed means and deviations. Markers in the strategy's color are
+ours, open where some setting is not that of the paper's grid. Shape is the method. Strategies stand
+side by side within a cycle, each pair of paper and ours in one place: a gray marker alone was not
+run. Reduced runs are not drawn.
 """
 
-from __future__ import annotations
-
+import functools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from seaborn import objects
 
 from wholepool.grid.cells import INITIAL
 from wholepool.paper.comparison import NOT_COMPARED, REDUCED, VERDICTS
 from wholepool.paper.protocol import FULL
 from wholepool.paper.table import rows_of
+from wholepool.report import style
 from wholepool.report.names import (
     ALL_STRATEGIES,
     PAPER_STRATEGIES,
@@ -24,53 +29,33 @@ from wholepool.report.names import (
     method_name,
     strategy_name,
 )
-from wholepool.report.style import (
-    COLORS,
-    GRAY,
-    entry,
-    legend_below,
-    limits,
-    line_text,
-    save,
-    style,
-    theme,
-)
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 _MARKERS = {"baseline": "o", "pre": "^", "semi": "s", "pre+semi": "D"}
 _PAPER, _OPEN, _OURS = "paper", "open", "#333333"
-_COLORS = dict(zip((*PAPER_STRATEGIES, INITIAL), COLORS, strict=False))
+_COLORS = dict(zip((*PAPER_STRATEGIES, INITIAL), style.COLORS, strict=False))
 _COLORS |= {_PAPER: "#9A9A9A", _OPEN: "#FFFFFF"}
 _WIDTH, _PANEL, _FOOT, _COLUMNS = 7.16, 2.75, 0.8, 2  # inches, but for the number of columns
-# Places within a cycle, whose width is 1: from strategy to strategy, from the paper's to ours, and
+# Parts of a cycle: from strategy to strategy, from these places to the paper's and to ours, and
 # from ours to ours in other settings.
 _STEP, _BESIDE, _NEXT = 0.17, 0.055, 0.035
+_PLACE = ["method", "strategy", "cycle"]
 
 
 def write_comparison_figure(table: pd.DataFrame, out_dir: str | Path) -> None:
     """Write compare_with_paper.png, .svg and .pdf from the first frame of `comparison.compare`."""
-    save(comparison_figure(table), Path(out_dir) / "compare_with_paper")
+    style.save(comparison_figure(table), Path(out_dir) / "compare_with_paper")
 
 
 def comparison_figure(table: pd.DataFrame) -> Figure:
     """The figure; the table has `comparison.COLUMNS`."""
-    import pandas as pd
-    from matplotlib.figure import Figure
-    from seaborn import objects
-
     rows = rows_of(table)
     blocks = list(dict.fromkeys((r.dataset, r.budget) for r in rows if r.method != FULL))
     titles = [block_name(*block) for block in blocks]
     cells = [r for r in rows if r.method != FULL and r.verdict not in (REDUCED, NOT_COMPARED)]
     points = pd.DataFrame(sorted(_points(cells), key=lambda point: point["who"] != _PAPER))
-    note = _note(rows)
     n_rows = -(-len(blocks) // _COLUMNS)
     color, dot = objects.Nominal(_COLORS), objects.Dot({"zorder": 3}, pointsize=4, edgewidth=0.75)
-    with style():
+    with style.style():
         figure = Figure(figsize=(_WIDTH, n_rows * _PANEL + _FOOT), layout="constrained")
         plot = (
             objects.Plot(points, x="x", y="mean", ymin="low", ymax="high")
@@ -80,25 +65,20 @@ def comparison_figure(table: pd.DataFrame) -> Figure:
             .add(objects.Range(linewidth=0.8), color="who", group="method", legend=False)
             .add(dot, color="inside", edgecolor="who", marker="method", legend=False)
         )
-        plot.theme(theme()).on(figure).plot()
+        plot.theme(style.theme()).on(figure).plot()
         for number, (axes, block) in enumerate(zip(figure.axes, blocks, strict=True)):
-            of_block = [r for r in cells if (r.dataset, r.budget) == block]
-            n_cells = len({_place(r) for r in of_block})
-            n_run = len({_place(r) for r in of_block if r.verdict in VERDICTS})
+            drawn = points[points["block"] == titles[number]]
+            papers = drawn["who"] == _PAPER
+            n_run = len(drawn[~papers].drop_duplicates(_PLACE))
             letter = chr(ord("a") + number)
-            axes.set_title(f"({letter}) {titles[number]}: {n_run} of {n_cells} cells run")
+            axes.set_title(f"({letter}) {titles[number]}: {n_run} of {papers.sum()} cells run")
             axes.set_ylabel("test accuracy (%)" if number % _COLUMNS == 0 else "")
             last = number + _COLUMNS >= len(blocks)
             axes.set_xlabel("cycle / number of labels" if last else "")
-            drawn = points[points["block"] == titles[number]]
             full = [r for r in rows if r.dataset == block[0] and r.method == FULL]
             _finish(axes, int(block[1]), drawn, full)
-        legend_below(figure, _legend(rows), 7, "\n".join(note))
+        style.legend_below(figure, _legend(rows), 7, _note(rows))
     return figure
-
-
-def _place(row: Any) -> tuple[str, str, int]:
-    return (row.method, row.strategy, row.cycle)
 
 
 def _points(cells: Sequence[Any]) -> Iterator[dict[str, Any]]:
@@ -108,19 +88,17 @@ def _points(cells: Sequence[Any]) -> Iterator[dict[str, Any]]:
         names = PAPER_STRATEGIES
         slot = names.index(row.strategy) - (len(names) - 1) / 2 if row.strategy in names else 0.0
         x, run = row.cycle + _STEP * slot, row.verdict in VERDICTS
-        block = block_name(row.dataset, row.budget)
-        base = {"block": block, "method": row.method, "strategy": row.strategy, "cycle": row.cycle}
-        variant = seen[block, *_place(row)]
-        seen[block, *_place(row)] += 1
+        cell = {name: getattr(row, name) for name in _PLACE}
+        cell["block"] = block_name(row.dataset, row.budget)
+        variant = seen[tuple(cell.values())]
+        seen[tuple(cell.values())] += 1
         if variant == 0:
-            at = x - (_BESIDE if run else 0.0)
-            spread = _spread(row.paper_mean, row.paper_std)
-            yield {**base, "x": at, "who": _PAPER, "inside": _OPEN, **spread}
+            papers = {"x": x - (_BESIDE if run else 0.0), "who": _PAPER, "inside": _OPEN}
+            yield cell | papers | _spread(row.paper_mean, row.paper_std)
         if run:
-            at = x + _BESIDE + variant * _NEXT
             inside = _OPEN if row.other_settings else row.strategy
-            spread = _spread(row.mean, row.std)
-            yield {**base, "x": at, "who": row.strategy, "inside": inside, **spread}
+            ours = {"x": x + _BESIDE + variant * _NEXT, "who": row.strategy, "inside": inside}
+            yield cell | ours | _spread(row.mean, row.std)
 
 
 def _spread(mean: float, std: float | None) -> dict[str, float]:
@@ -150,16 +128,13 @@ def _finish(axes: Axes, budget: int, points: pd.DataFrame, full: Sequence[Any]) 
                 low, high = run.mean - run.std, run.mean + run.std
                 axes.axhspan(low, high, color=_OURS, alpha=0.12, linewidth=0, zorder=0)
             levels.append(run.mean)
-        line_text(axes, text, printed if run is None else min(printed, run.mean))
-    limits(axes, levels, least=2.0)
+        style.line_text(axes, text, printed if run is None else min(printed, run.mean))
+    style.limits(axes, levels, least=2.0)
 
 
 def _legend(rows: Sequence[Any]) -> list[tuple[str, list[Any]]]:
     """Whose, which method, which strategy."""
-
-    def mark(label: str, color: str, **look: Any) -> Any:
-        kind = {"marker": "o", "markersize": 4.4, "markeredgewidth": 0.75}
-        return entry(label, color, **(kind | look))
+    mark = functools.partial(style.entry, marker="o", markersize=4.4, markeredgewidth=0.75)
 
     whose = [
         mark("paper, mean ± deviation", _COLORS[_PAPER], fillstyle="none"),
@@ -167,7 +142,7 @@ def _legend(rows: Sequence[Any]) -> list[tuple[str, list[Any]]]:
     ]
     if any(row.verdict in VERDICTS and row.other_settings for row in rows):
         whose.append(mark("ours, in other settings (see the table)", _OURS, fillstyle="none"))
-    methods = [mark(method_name(name), GRAY, marker=shape) for name, shape in _MARKERS.items()]
+    methods = [mark(method_name(m), style.GRAY, marker=shape) for m, shape in _MARKERS.items()]
     names = {INITIAL: f"{ALL_STRATEGIES} (cycle 0)"}
     names |= {name: strategy_name(name) for name in PAPER_STRATEGIES}
     strategies = [mark(text, _COLORS[name], marker="s") for name, text in names.items()]
@@ -178,20 +153,17 @@ def _legend(rows: Sequence[Any]) -> list[tuple[str, list[Any]]]:
     ]
 
 
-def _note(rows: Sequence[Any]) -> list[str]:
-    """What the caption must say, in lines."""
+def _note(rows: Sequence[Any]) -> str:
     seeds = sorted({row.n_seeds for row in rows if row.verdict in VERDICTS})
-    lines = ["Bars: one sample standard deviation; the paper's over 5 seeds"]
+    text = "Bars: one sample standard deviation; the paper's over 5 seeds"
     if not seeds:
-        lines[0] += ". None of the paper's cells was run yet."
+        text += ". None of the paper's cells was run yet."
     else:
         ours = str(seeds[0]) if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
-        lines[0] += f", ours over {ours}{' (none for one seed)' if seeds[0] == 1 else ''}."
+        text += f", ours over {ours}{' (none for one seed)' if seeds[0] == 1 else ''}."
     reduced = Counter(block_name(r.dataset, r.budget) for r in rows if r.verdict == REDUCED)
     if reduced:
-        texts = "; ".join(f"{count} of {name}" for name, count in reduced.items())
-        lines.append(
-            f"Not drawn, because they are not the paper's cells: reduced runs, {texts}. "
-            "The table has them."
-        )
-    return lines
+        counts = "; ".join(f"{count} of {name}" for name, count in reduced.items())
+        text += "\nNot drawn, because they are not the paper's cells: reduced runs, "
+        text += f"{counts}. The table has them."
+    return text

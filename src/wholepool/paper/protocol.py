@@ -1,13 +1,11 @@
 """What makes a run the paper's: its methods, and the settings in which a run must be like it.
 
-A run counts as the paper's cell only if it keeps `protocol`, all that the paper fixes in scale; any
-other run is reduced. All other settings are another reading of the paper, and are named.
+A run counts as the paper's cell only if it keeps `protocol`: all that the paper fixes in scale.
+Any other run is reduced. Other settings are another reading of the paper, and are named.
 """
 
-from __future__ import annotations
-
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from wholepool.grid.cells import is_full, sup_of
@@ -18,7 +16,7 @@ from wholepool.job.errors import UserError
 Settings = Mapping[str, Any]
 
 FULL = "full"
-#: the paper's methods by what they do (labels, PRE, SEMI), whatever a grid calls them
+#: the paper's methods by what they do (labels, PRE, SEMI): a grid may call them otherwise
 METHODS = {
     ("acquired", "none", "none"): "baseline",
     ("acquired", "deepcluster", "none"): "pre",
@@ -27,8 +25,7 @@ METHODS = {
     ("all", "none", "none"): FULL,
 }
 
-#: What the paper fixes in scale: key -> the values that keep it. A key binds the methods that use
-#: it. The sizes of pool and test set and the initial labels follow from the cell: see `protocol`.
+#: What the paper fixes in scale: key -> the values that keep it, for the methods that use the key.
 PROTOCOL: dict[str, tuple[Any, ...]] = {
     "network.name": ("conv13",),
     "network.width": (1,),
@@ -75,8 +72,8 @@ def settings_of(
 ) -> dict[str, Any]:
     """All settings that decide a cell's result, flat: "section.key" -> value.
 
-    `settings` are those of a folder of evidence. Sections that the cell does not use are left out.
-    "pool.n" and "pool.n_test" are the sizes of what was there.
+    `settings` are those of a folder of evidence. "pool.n" and "pool.n_test" are the sizes of what
+    was there. Sections that the cell does not use are left out.
     """
     plan = settings["experiments"][experiment]
     data = settings["datasets"][plan["dataset"]]
@@ -86,24 +83,23 @@ def settings_of(
     if cycle > 0:
         asked["strategy"] = strategy
     for kind, name in asked.items():
-        plugin = registry.plugins(kind).get(name)  # none, or of a package that is not here
-        if plugin is None:
-            continue
-        names += reads(plugin)
-        if kind == "strategy" and "graph" in plugin["NEEDS"]:
-            names.append("propagation")
+        plugin = registry.plugins(kind).get(name)
+        if plugin:  # not "none", nor of a package that is not here
+            names += reads(plugin)
+            if kind == "strategy" and "graph" in plugin["NEEDS"]:
+                names.append("propagation")
+    names += [name for name in ("source_settings", "oracle_settings") if name in data]
 
     info = data["info"]
     flat = {"pool.n": info["n"], "pool.n_test": info["n_test"]}
-    flat |= {f"pool.{key}": value for key, value in data["pool"].items() if key != "size"}
-    if info["n"] == known(data["source"]).get("n"):  # then nothing was drawn
-        flat = {key: v for key, v in flat.items() if key not in ("pool.sampling", "pool.seed")}
+    drawn = info["n"] != known(data["source"]).get("n")
+    left_out = ("size",) if drawn else ("size", "sampling", "seed")
+    flat |= {f"pool.{key}": value for key, value in data["pool"].items() if key not in left_out}
     if not is_full(words):
         flat["initial"] = plan["initial"]
     if "seed_moves" in plan:
         flat["seed_moves"] = plan["seed_moves"]
     flat["oracle"] = data["oracle"]
-    names += [name for name in ("source_settings", "oracle_settings") if name in data]
     both = {**data, **plan, "sup": sup_of(plan, words)}
     for name in dict.fromkeys(names):
         flat |= {f"{name}.{key}": value for key, value in both[name].items()}
@@ -118,15 +114,12 @@ def reference_settings(
     `budget` is None for full supervision, which has none. Raises UserError if the grid lacks it.
     """
     does = next(does for does, name in METHODS.items() if name == method)
+    it = dict(zip(("labels", "pre", "semi"), does, strict=True))
     for plan in resolved["experiments"].values():
         data = resolved["datasets"][plan["dataset"]]
-        words = [
-            words
-            for words in plan["methods"].values()
-            if (words["labels"], words["pre"], words["semi"]) == does
-        ]
         if data["source"] == source and budget in (None, plan["budget"]):
-            it = words[0] if words else dict(zip(("labels", "pre", "semi"), does, strict=True))
+            same = (words for words in plan["methods"].values() if it.items() <= words.items())
+            it = next(same, it)
             both = {
                 "datasets": {"it": {**data, "info": known(source)}},
                 "experiments": {"it": {**plan, "dataset": "it", "methods": {"it": it}}},
@@ -141,19 +134,16 @@ def reference_settings(
 def reductions(flat: Settings, source: str, budget: int) -> dict[str, Any]:
     """The keys in which a cell is not the paper's in scale, with their values."""
     allowed = protocol(source, budget, "semi.epochs" in flat)
-    return {
-        key: value for key, value in flat.items() if key in allowed and value not in allowed[key]
-    }
+    return {key: value for key, value in flat.items() if value not in allowed.get(key, (value,))}
 
 
-def deviations(flat: Settings, reference: Settings, reduced: Iterable[str]) -> dict[str, Any]:
+def deviations(flat: Settings, reference: Settings, reduced: Container[str]) -> dict[str, Any]:
     """All other keys that differ from the paper's grid; a key that was not recorded is named."""
-    keys = [*flat, *(key for key in reference if key not in flat)]
+    absent = object()
     return {
         key: flat.get(key, "not recorded")
-        for key in keys
-        if key not in set(reduced)
-        and (key not in flat or key not in reference or flat[key] != reference[key])
+        for key in {**flat, **reference}
+        if key not in reduced and flat.get(key, absent) != reference.get(key, absent)
     }
 
 

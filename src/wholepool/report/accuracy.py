@@ -1,8 +1,6 @@
-"""From one row per run to the accuracy of every cell: mean and spread over seeds.
+"""From one row per run to the accuracy of every cell: mean and sample deviation over seeds.
 
-Accuracy is in percent of the test set at the last epoch, and empty where there is no test set. A
-spread is always the sample standard deviation over seeds (see `wholepool.report.statistics`); with
-one seed there is none.
+Accuracy is in percent of the test set at the last epoch, and empty where there is no test set.
 
 `grid` is the plan, as plain JSON:
     {"experiments": {name: {"dataset", "budget", "initial", "cycles", "seeds", "batch_size",
@@ -38,7 +36,7 @@ RUN_COLUMNS = (
 _TEXT = ("experiment", "dataset", "method", "strategy", "settings_digest")
 _MAY_BE_EMPTY = ("mean", "std", "accuracy")
 _WHOLE = ("budget", "cycle", "n_labels", "n_seeds")
-# Rounded once, so that accuracy.csv holds the very numbers the tables and figures are made of.
+# Rounded once: the tables and figures are made of the very numbers in accuracy.csv.
 _DECIMALS = 6
 
 # (experiment, method, strategy, cycle) -> {seed: accuracy in percent}
@@ -46,21 +44,19 @@ _Cells = dict[tuple[str, str, str, int], dict[int, float]]
 
 
 def accuracy_table(runs: pd.DataFrame, grid: Mapping[str, Any]) -> pd.DataFrame:
-    """Mean and sample standard deviation over seeds of every cell that was run, tidy.
+    """Mean and sample standard deviation over seeds of every cell that was run.
 
-    `runs` has one row per experiment, method, strategy, seed and cycle, with at least RUN_COLUMNS,
-    accuracy in percent; others are ignored. Cycle 0 stands there once per method and seed, with
-    strategy "initial"; it is repeated here for every strategy of the method, which all grew out of
-    it. Full supervision keeps its one row, with strategy "all".
+    `runs` has RUN_COLUMNS, accuracy in percent, and one row per experiment, method, strategy, seed
+    and cycle. Cycle 0 stands there once per method and seed, with strategy "initial"; here it is
+    repeated for every strategy of the method. Full supervision has one row, with strategy "all".
 
     Returns COLUMNS: names as str; budget, cycle, n_labels, n_seeds int64; mean and std float64 in
     percent, to six decimals, std NaN where there is one seed, both where no seed has an accuracy.
-    Rows in the order of the grid (experiment, method, strategy), then by cycle. Cells without a run
-    are left out.
+    Rows stand in the order of the grid (experiment, method, strategy), then by cycle.
 
-    Raises UserError for a missing column, an accuracy outside 0 ... 100, a cell of which some
-    seeds have an accuracy and others none, a cell that stands twice, a cell the grid does not know,
-    and numbers of labels that disagree within one cycle of an experiment.
+    Raises UserError for a missing column, an accuracy outside 0 ... 100, a cell of which only some
+    seeds have an accuracy, a cell that stands twice or that the grid does not know, and different
+    numbers of labels within one cycle of an experiment.
     """
     import pandas as pd
 
@@ -72,14 +68,13 @@ def accuracy_table(runs: pd.DataFrame, grid: Mapping[str, Any]) -> pd.DataFrame:
         by_seed = cells.get((experiment, method, filed, cycle))
         if by_seed is None:
             continue
-        plan, spread = grid["experiments"][experiment], (math.nan, math.nan)
-        values = [value for value in by_seed.values() if value == value]
-        if values:
+        plan, values = grid["experiments"][experiment], list(by_seed.values())
+        spread = (math.nan, math.nan)
+        if not math.isnan(values[0]):  # then none is
             spread = (statistics.mean(values), statistics.sample_std(values))
         where = (experiment, plan["dataset"], plan["budget"], cycle)
-        rows.append(
-            (*where, n_labels[experiment, cycle, full], method, strategy, *spread, len(by_seed))
-        )
+        labels = n_labels[experiment, cycle, full]
+        rows.append((*where, labels, method, strategy, *spread, len(values)))
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     # Types are stated, so that a table without rows has them too.
     types = dict.fromkeys(_WHOLE, "int64") | {"mean": "float64", "std": "float64"}
@@ -87,7 +82,7 @@ def accuracy_table(runs: pd.DataFrame, grid: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def _planned(grid: Mapping[str, Any]) -> Iterator[tuple[str, str, str, int]]:
-    """Experiment, method, strategy and cycle of every row, in the order of the grid."""
+    """The cell of every row."""
     for experiment, plan in grid["experiments"].items():
         for method, words in plan["methods"].items():
             for strategy in [ALL] if is_full(words) else words["strategies"]:
@@ -111,7 +106,7 @@ def _collect(
     cells: _Cells = {}
     n_labels: dict[tuple[str, int, bool], int] = {}
     labels_from: dict[tuple[str, int, bool], str] = {}
-    for row in runs[list(RUN_COLUMNS)].itertuples(index=False):
+    for row in runs.itertuples():
         cycle, seed, accuracy = int(row.cycle), int(row.seed), float(row.accuracy)
         where = (
             f"experiment {row.experiment}, method {row.method}, strategy {row.strategy}, "
@@ -120,20 +115,19 @@ def _collect(
         reason = _not_planned(row, seed, cycle, grid)
         if reason:
             raise UserError(
-                f"The runs hold a cell that the grid does not know ({where}): {reason}. "
-                "Results of another grid must not be mixed in: give this grid a results folder "
-                "of its own, or remove the rows that do not belong to it."
+                f"The runs hold a cell that the grid does not know ({where}): {reason}. Remove the "
+                "rows of other grids, or give this grid a results folder of its own."
             )
         if not (math.isnan(accuracy) or 0.0 <= accuracy <= 100.0):
             raise UserError(
-                f"The accuracy of {where} is {accuracy}; it must be a percentage between "
-                "0 and 100. Make this run's metrics again."
+                f"The accuracy of {where} is {accuracy}; it must be a percentage between 0 and "
+                "100. Make this run's metrics again."
             )
         by_seed = cells.setdefault((row.experiment, row.method, row.strategy, cycle), {})
         if seed in by_seed:
             raise UserError(
-                f"The runs hold the same cell twice ({where}). A mean over seeds would count it "
-                "double: keep one row per experiment, method, strategy, seed and cycle."
+                f"The runs hold the same cell twice ({where}), which a mean over seeds would count "
+                "double: keep one row of it."
             )
         by_seed[seed] = accuracy
         # a data set without a test set has no accuracy at all: a lone empty one is a failed run
@@ -142,17 +136,15 @@ def _collect(
                 f"Some seeds have an accuracy between 0 and 100 and others none at {where}: "
                 "make the metrics of those without again."
             )
-        # Every strategy acquires exactly the budget, so within one cycle all runs of an
-        # experiment have the same number of labels; else accuracies are not comparable. But where
-        # the oracle knows some labels only, each run has those that were known: tell the most.
+        # Accuracies are comparable only at the same number of labels. But where the oracle knows
+        # only some labels, each run has those that were known: tell the most.
         key = (row.experiment, cycle, row.strategy == ALL)
         if grid["experiments"][row.experiment].get("answers") == "some":
             n_labels[key] = max(n_labels.get(key, 0), int(row.n_labels))
         elif n_labels.setdefault(key, int(row.n_labels)) != int(row.n_labels):
             raise UserError(
                 f"The number of labels is not the same in one cycle: {int(row.n_labels)} in "
-                f"{where}, but {n_labels[key]} in {labels_from[key]}. Their accuracies cannot be "
-                "averaged or compared: run one of them again."
+                f"{where}, but {n_labels[key]} in {labels_from[key]}: run one of them again."
             )
         labels_from.setdefault(key, where)
     return cells, n_labels
@@ -179,10 +171,8 @@ def _not_planned(row: Any, seed: int, cycle: int, grid: Mapping[str, Any]) -> st
     if seed not in plan["seeds"]:
         return f"the seeds of this experiment are {', '.join(map(str, plan['seeds']))}"
     if row.dataset != plan["dataset"] or int(row.budget) != plan["budget"]:
-        return (
-            f"this experiment has data set {plan['dataset']} and budget {plan['budget']}, the row "
-            f"has {row.dataset} and {row.budget}"
-        )
+        wanted = f"data set {plan['dataset']} and budget {plan['budget']}"
+        return f"this experiment has {wanted}, the row has {row.dataset} and {row.budget}"
     return ""
 
 
@@ -196,42 +186,30 @@ def full_supervision(accuracy: pd.DataFrame, experiment: str) -> pd.DataFrame:
     return accuracy[(accuracy["experiment"] == experiment) & (accuracy["strategy"] == ALL)]
 
 
-# ---------------------------------------------------------------------------------------------
-# Files
-# ---------------------------------------------------------------------------------------------
-
-
 def read_runs(path: Path) -> pd.DataFrame:
-    """runs.csv with all its columns. Raises UserError as `check_one_setting` does, and where one of
-    RUN_COLUMNS is missing.
+    """runs.csv with all its columns.
+
+    Raises UserError where one of RUN_COLUMNS is missing, and if a method of an experiment has runs
+    of more than one settings digest. Runs without a digest were made by an earlier version.
     """
     runs = _read(path, RUN_COLUMNS)
-    check_one_setting(path, runs)
-    return runs
-
-
-def check_one_setting(path: Path, runs: pd.DataFrame) -> None:
-    """Raise UserError if a method of an experiment has runs of more than one settings digest.
-
-    Runs without one were made by an earlier version, and are taken as they are.
-    """
     if "settings_digest" not in runs.columns:
-        return
-    made = runs[runs["settings_digest"] != ""]
-    for (experiment, method), group in made.groupby(["experiment", "method"], sort=False):
-        found = {
-            digest: f"{digest} (strategy {row.strategy}, seed {row.seed}, cycle {row.cycle})"
-            for digest, part in group.groupby("settings_digest", sort=False)
-            for row in part.head(1).itertuples()
-        }
+        return runs
+    names = ["experiment", "method"]
+    made = runs[runs["settings_digest"] != ""].drop_duplicates([*names, "settings_digest"])
+    for (experiment, method), found in made.groupby(names, sort=False):
         if len(found) > 1:
-            one, other = list(found.values())[:2]
+            one, other = (
+                f"{row.settings_digest} (strategy {row.strategy}, seed {row.seed}, "
+                f"cycle {row.cycle})"
+                for row in found.head(2).itertuples()
+            )
             raise UserError(
                 f"{path} has runs of {len(found)} different settings for experiment {experiment}, "
-                f"method {method}: {one} and {other}. Their history.parquet hold the settings "
-                "themselves. Make the runs of one of them again, or give each an experiment of its "
-                "own"
+                f"method {method}: {one} and {other}. Their history.parquet hold the settings. "
+                "Make the runs of one of them again, or give each its own experiment"
             )
+    return runs
 
 
 def read_accuracy(path: Path) -> pd.DataFrame:
@@ -259,7 +237,7 @@ def _read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
         )
     except FileNotFoundError:
         raise UserError(f"{path} is missing: run snakemake all_tables, which makes it") from None
-    except (ValueError, UnicodeDecodeError) as error:  # pandas' own are ValueErrors
+    except ValueError as error:  # pandas' own and UnicodeDecodeError are ValueErrors
         reason = " ".join(str(error).split())
         raise UserError(f"{path} is not a CSV file ({reason}): {ANEW}") from error
     missing = [column for column in columns if column not in table.columns]

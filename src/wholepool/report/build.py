@@ -15,7 +15,7 @@ from wholepool.report.results import Grid, Pools, Results
 
 FOLDERS = ("tables", "figures")
 ACCURACY = "tables/accuracy.csv"
-#: files that a stage of ours writes there
+#: what the stages write there themselves
 OURS = (
     *(ACCURACY, "tables/runs.csv", "tables/settings.json", "tables/pretraining.csv"),
     *(f"tables/compare_with_paper.{kind}" for kind in ("csv", "md")),
@@ -26,8 +26,8 @@ OURS = (
 def pages(folder: str) -> dict[Plugin, list[str]]:
     """The pages whose FILES stand in a folder of FOLDERS, with these, by name; imports none.
 
-    Raises UserError, with the page's module, for one that declares no file, a file that stands
-    elsewhere, files in both folders, or a file that another page or a stage writes.
+    Raises UserError for a page that declares no file, a file elsewhere, files in both folders, or
+    a file that another page or a stage writes.
     """
     found = {}
     writers = dict.fromkeys(OURS, "a stage of wholepool")
@@ -60,15 +60,14 @@ def pages(folder: str) -> dict[Plugin, list[str]]:
 def files(folder: str) -> list[str]:
     """What the stage of this name writes, below the results folder, for the workflow."""
     first = [ACCURACY] if folder == "tables" else []
-    return [*first, *(name for names in pages(folder).values() for name in names)]
+    return sum(pages(folder).values(), first)
 
 
 def write_tables(runs: Path, folder: Path, grid: Grid, pools: Pools) -> None:
-    """Write accuracy.csv, and make all pages that stand in tables/, below a results folder.
+    """Write accuracy.csv, and make all pages in tables/, below a results folder.
 
-    The same runs (a runs.csv), in any order, and the same grid give the same bytes. Each file
-    appears whole or not at all. Raises UserError as `accuracy_table`, `read_runs`, `pages` and the
-    pages do.
+    The same `runs` (a runs.csv), in any order, and the same grid give the same bytes. Raises
+    UserError as `accuracy_table`, `read_runs`, `pages` and the pages do.
     """
     results = Results(folder, grid, pools, runs, folder / ACCURACY)
     try:
@@ -80,10 +79,7 @@ def write_tables(runs: Path, folder: Path, grid: Grid, pools: Pools) -> None:
 
 
 def write_figures(runs: Path, accuracy: Path, folder: Path, grid: Grid, pools: Pools) -> None:
-    """Make all pages that stand in figures/, below a results folder, of runs.csv and accuracy.csv.
-
-    Raises UserError as `read_runs`, `read_accuracy`, `pages` and the pages do.
-    """
+    """Make all pages in figures/, below a results folder. Raises UserError as `pages` does."""
     _make(Results(folder, grid, pools, runs, accuracy), "figures")
 
 
@@ -100,7 +96,4 @@ def _make(results: Results, folder: str) -> None:
 
 
 def _state(path: Path) -> tuple[int, int] | None:
-    if not path.is_file():
-        return None
-    status = path.stat()
-    return status.st_ino, status.st_mtime_ns
+    return (path.stat().st_ino, path.stat().st_mtime_ns) if path.is_file() else None

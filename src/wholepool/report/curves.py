@@ -1,8 +1,8 @@
 """Test accuracy against cycle, one panel per experiment: what the paper's Figures 1 to 4 are.
 
-A figure shows the mean over seeds and a band of one sample standard deviation to each side, as
-accuracy.csv has them. A method belongs to a figure by what it does, not by its name, so that a new
-PRE appears by itself. `grid` is described in `wholepool.report.accuracy`.
+A figure shows the mean over seeds and a band of one sample standard deviation to each side. A
+method belongs to a figure by what it does, not by its name, so that a new PRE appears by itself.
+`grid` is described in `wholepool.report.accuracy`.
 
 seaborn is imported where it is used: its start costs most of the time.
 """
@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from wholepool.grid.cells import is_full
+from wholepool.report import style
 from wholepool.report.accuracy import full_supervision, planned_labels
 from wholepool.report.names import (
     experiment_labels,
@@ -23,20 +24,6 @@ from wholepool.report.names import (
 )
 from wholepool.report.render import seeds_phrase
 from wholepool.report.results import Grid
-from wholepool.report.style import (
-    GRAY,
-    SOLID,
-    Dash,
-    Look,
-    dashes,
-    entry,
-    legend_below,
-    limits,
-    line_text,
-    looks,
-    style,
-    theme,
-)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,11 +34,11 @@ if TYPE_CHECKING:
 # Inches: a text's width and a column's, a row of panels and a row of the legend.
 _PAGE, _COLUMN = 7.16, 3.5
 _PANEL, _ROW = {1: 2.8, 2: 2.7, 3: 2.4}, 0.16
-_MEASURED: Dash = (0.0, (7.0, 1.5))
-_PUBLISHED: Dash = (0.0, (7.0, 3.5))
+_MEASURED: style.Dash = (0.0, (7.0, 1.5))
+_PUBLISHED: style.Dash = (0.0, (7.0, 3.5))
 
 # Text, level in percent and dashes of a line of full supervision.
-Reference = tuple[str, float, Dash]
+Reference = tuple[str, float, style.Dash]
 
 
 def methods_of(grid: Grid, *kinds: tuple[bool, bool]) -> dict[str, list[str]]:
@@ -77,9 +64,8 @@ def references(accuracy: pd.DataFrame, grid: Grid) -> dict[str, list[Reference]]
         ]
         published = plan.get("published_accuracy")
         if published is not None:
-            text = f"full supervision, published {float(published):g}"
-            if found[experiment]:  # whose text stands beside it
-                text = text.removeprefix("full supervision, ")
+            name = "" if found[experiment] else "full supervision, "  # the measured line has it
+            text = f"{name}published {float(published):g}"
             found[experiment].append((text, float(published), _PUBLISHED))
     return found
 
@@ -103,7 +89,7 @@ def curves(
     shown = accuracy[keys.isin(of_figure)]
     strategies = [s for s in strategies_in_order(grid) if s in set(shown["strategy"])]
     drawn = [m for m in methods_in_order(grid) if m in set(shown["method"])]
-    dash = {m: SOLID if len(drawn) == 1 else dashes(grid)[m] for m in drawn}
+    dash = {m: style.SOLID if len(drawn) == 1 else style.dashes(grid)[m] for m in drawn}
 
     experiments, labels, n = list(methods), experiment_labels(grid), len(methods)
     n_columns = {1: 1, 2: 2, 4: 2}.get(n, 3)
@@ -113,27 +99,27 @@ def curves(
     per_row = max(1, int(width / (0.57 + 0.052 * max(map(len, texts), default=0))))
     legend_rows = sum(-(-len(names) // per_row) for names in (strategies, drawn)) + 2
     height = -(-n // n_columns) * _PANEL[n_columns] + legend_rows * _ROW
-    with style():
+    with style.style():
         figure = Figure(figsize=(width, height), layout="constrained")
         cells = _with_gaps(shown, grid)
         if experiments:
-            plot = _plot(cells, {s: looks(grid)[s] for s in strategies}, dash)
+            plot = _plot(cells, {s: style.looks(grid)[s] for s in strategies}, dash)
             plot = plot.facet("experiment", order=experiments, wrap=n_columns)
-            plot.share(x=False, y=False).theme(theme()).on(figure).plot()
+            plot.share(x=False, y=False).theme(style.theme()).on(figure).plot()
         for number, (experiment, axes) in enumerate(zip(experiments, figure.axes, strict=True)):
             part = cells[cells["experiment"] == experiment]
             plan = grid["experiments"][experiment]
             step = -(-plan["cycles"] // (6 if n_columns == 3 else 10))  # of the cycles written
             _finish(axes, part, plan, (lines or {}).get(experiment, ()), step)
-            title = labels[experiment]
-            axes.set_title(f"({chr(ord('a') + number)}) {title}" if n > 1 else title)
+            letter = f"({chr(ord('a') + number)}) " if n > 1 else ""
+            axes.set_title(letter + labels[experiment])
             axes.set_ylabel("test accuracy (%)" if number % n_columns == 0 else "")
             axes.set_xlabel("cycle / number of labels" if number + n_columns >= n else "")
-        legend_below(figure, _legend(strategies, drawn, grid), per_row, _note(shown))
+        style.legend_below(figure, _legend(strategies, drawn, grid), per_row, _note(shown))
     return figure
 
 
-def _plot(cells: pd.DataFrame, look: Mapping[str, Look], dash: Mapping[str, Dash]) -> Plot:
+def _plot(cells: pd.DataFrame, look: dict[str, style.Look], dash: dict[str, style.Dash]) -> Plot:
     """A line and a band per method and strategy, each strategy above those before it."""
     from seaborn import objects
 
@@ -146,80 +132,71 @@ def _plot(cells: pd.DataFrame, look: Mapping[str, Look], dash: Mapping[str, Dash
         own = cells[cells["strategy"] == strategy]
         band = objects.Band(color=color, alpha=alpha)
         plot = plot.add(band, data=own, ymin="low", ymax="high", group="piece", legend=False)
-        # No strategy is moved sideways to uncover another: on a steep curve that reads as a
-        # difference in accuracy.
+        # Never moved sideways: on a steep curve that reads as a difference in accuracy.
         line = objects.Path(color=color, marker=marker, pointsize=size, edgecolor="white")
         plot = plot.add(line, data=own, legend=False)
     return plot
 
 
 def _with_gaps(shown: pd.DataFrame, grid: Grid) -> pd.DataFrame:
-    """The cells shown, and one without a mean for each cycle that was not run; with band edges.
+    """The cells shown, with band edges, and one without a mean for each cycle that was not run.
 
-    "piece" names the method and the run of cycles without a gap that a cell is part of.
+    "piece" names a cell's method and run of cycles without a gap.
     """
     import pandas as pd
 
     curve = ["experiment", "method", "strategy"]
-    parts = []
+    parts = [shown.iloc[:0].assign(piece="")]
     for names, part in shown.groupby(curve, sort=False):
         cycles = pd.RangeIndex(grid["experiments"][names[0]]["cycles"], name="cycle")
         whole = part.set_index("cycle").reindex(cycles).reset_index()
         whole[curve] = names
         piece = whole["mean"].isna().cumsum().astype(str)
         parts.append(whole.assign(piece=names[1] + "/" + piece))
-    cells = pd.concat(parts, ignore_index=True) if parts else shown.assign(piece="")
+    cells = pd.concat(parts, ignore_index=True)
     return cells.assign(low=cells["mean"] - cells["std"], high=cells["mean"] + cells["std"])
 
 
 def _finish(
-    axes: Axes,
-    cells: pd.DataFrame,
-    plan: Mapping[str, Any],
-    lines: Sequence[Reference],
-    step: int,
+    axes: Axes, cells: pd.DataFrame, plan: Mapping[str, Any], lines: Sequence[Reference], step: int
 ) -> None:
     """Ticks, limits and reference lines of one experiment's panel."""
     n_labels = {cycle: planned_labels(plan, cycle) for cycle in range(plan["cycles"])}
     known = cells[cells["n_labels"].notna()]
     n_labels |= dict(zip(known["cycle"], known["n_labels"].astype(int), strict=True))
-    axes.set_xticks(
-        list(n_labels),
-        ["" if cycle % step else f"{cycle}\n{count}" for cycle, count in n_labels.items()],
-    )
+    texts = ["" if cycle % step else f"{cycle}\n{count}" for cycle, count in n_labels.items()]
+    axes.set_xticks(list(n_labels), texts)
     axes.set_xlim(-0.3, len(n_labels) - 0.7)
     levels = [*cells[["low", "high", "mean"]].stack(), *(level for _, level, _ in lines)]
     if cells["mean"].isna().all():
         axes.set_yticks([])
         text = "no test set" if len(known) else "not run"
-        axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=GRAY)
+        at: Any = {"transform": axes.transAxes, "ha": "center", "va": "center"}
+        axes.text(0.5, 0.5, text, color=style.GRAY, **at)
         return
     for place, (text, level, dash) in enumerate(lines):
-        axes.axhline(level, color=GRAY, linestyle=dash, linewidth=0.8, zorder=2, label=text)
+        axes.axhline(level, color=style.GRAY, linestyle=dash, linewidth=0.8, zorder=2, label=text)
         # a measured and a published line may be close: one text stands left, the next right
-        line_text(axes, text, level, "left" if place % 2 == 0 else "right")
-    limits(axes, levels)
+        style.line_text(axes, text, level, "left" if place % 2 == 0 else "right")
+    style.limits(axes, levels)
 
 
 def _legend(
     strategies: Sequence[str], methods: Sequence[str], grid: Grid
 ) -> list[tuple[str, list[Any]]]:
-    """Title and handles: the strategies, and the methods as gray lines where there are several.
-
-    A method that stands alone is named in the title.
-    """
-    look, dash, alone = looks(grid), dashes(grid), len(methods) == 1
+    """Title and handles: the strategies, and the methods as gray lines; a lone one is a title."""
+    if not strategies:
+        return []
+    look, dash, alone = style.looks(grid), style.dashes(grid), len(methods) == 1
+    line = {"markeredgecolor": "white", "linestyle": "-" if alone else "none"}
     by_strategy = []
     for name in strategies:
         color, marker, size = look[name]
-        kind = {"marker": marker, "markersize": size, "markeredgecolor": "white"}
-        kind |= {"linestyle": "-"} if alone else {}
-        by_strategy.append(entry(strategy_name(name), color, **kind))
-    if not strategies:
-        return []
+        text = strategy_name(name)
+        by_strategy.append(style.entry(text, color, marker=marker, markersize=size, **line))
     if alone:
         return [(f"method: {method_name(methods[0])}", by_strategy)]
-    by_method = [entry(method_name(name), GRAY, linestyle=dash[name]) for name in methods]
+    by_method = [style.entry(method_name(m), style.GRAY, linestyle=dash[m]) for m in methods]
     return [("", by_strategy), ("", by_method)]
 
 

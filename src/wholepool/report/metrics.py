@@ -8,15 +8,16 @@ from wholepool.graph.certainty import entropy
 
 
 def of_predictions(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
-    """What is measured of predictions (n, c) on the test set; all None where it has no labels."""
+    """All measures of predictions (n, c) on a test set; each is None where it has no labels."""
     measures = {
         "accuracy": accuracy,
         "nll": negative_log_likelihood,
         "ece": expected_calibration_error,
         "per_class_accuracy": per_class_accuracy,
     }
-    known = len(labels) > 0
-    return {name: of(probabilities, labels) if known else None for name, of in measures.items()}
+    if len(labels) == 0:
+        return dict.fromkeys(measures)
+    return {name: measure(probabilities, labels) for name, measure in measures.items()}
 
 
 def accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
@@ -56,10 +57,7 @@ def expected_calibration_error(
 def pseudo_label_accuracy(
     pseudo: np.ndarray, weights: np.ndarray, truth: np.ndarray
 ) -> tuple[float | None, float | None]:
-    """Percent of pseudo-labels that are right: plain, and weighted by certainty.
-
-    None where there is nothing to average.
-    """
+    """Percent of right pseudo-labels: plain, and weighted by certainty. None if there are none."""
     if len(pseudo) == 0:
         return None, None
     correct = (pseudo == truth).astype(np.float64)
@@ -74,7 +72,7 @@ def class_balance(labels: np.ndarray, classes: int) -> tuple[list[int], float]:
     if classes == 1:
         return counts.tolist(), 1.0
     share = counts / counts.sum()
-    return counts.tolist(), float(entropy(share[None, :])[0] / np.log(classes))
+    return counts.tolist(), float(entropy(share[None])[0] / np.log(classes))
 
 
 def normalized_mutual_information(first: np.ndarray, second: np.ndarray) -> float:

@@ -1,9 +1,7 @@
-"""How names are printed, and in which order: one vocabulary for tables, figures and the terminal.
+"""How names are printed, and in which order, in tables, figures and the terminal.
 
-A strategy and a source are printed by the title that their module declares, a method by what it
-does. A name that is not known is printed as it is.
-
-`grid` is the plan, see `wholepool.report.accuracy`.
+A strategy and a source have the title that their module declares, a method has one by what it does.
+An unknown name is printed as it is. `grid` is the plan, see `wholepool.report.accuracy`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -27,17 +25,17 @@ NOT_RUN = "–"
 
 
 def strategy_name(name: str) -> str:
-    """A strategy as it is printed."""
+    """A strategy's title."""
     return _title("strategy", name)
 
 
 def dataset_name(name: str) -> str:
-    """A data set as it is printed: the title of the source of its name, if there is one."""
+    """A data set's title: that of the source of its name, if there is one."""
     return _title("source", name)
 
 
 def method_name(name: str) -> str:
-    """A method as it is printed."""
+    """A method's title."""
     return METHOD_NAMES.get(name, name)
 
 
@@ -72,5 +70,5 @@ def strategies_in_order(grid: Mapping[str, Any]) -> list[str]:
 
 
 def _in_order(known: Iterable[str], names: Iterable[str]) -> list[str]:
-    found, first = list(dict.fromkeys(names)), list(known)
-    return [name for name in first if name in found] + [n for n in found if n not in first]
+    found = set(names := list(names))
+    return list(dict.fromkeys([*(name for name in known if name in found), *names]))

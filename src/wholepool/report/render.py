@@ -23,16 +23,14 @@ Bold = Collection[tuple[int, int]]
 
 
 def two_decimals(value: float) -> str:
-    """A number as readers round it."""
-    # Halves go up, as a reader rounds them: 63.395 is stored a little below itself and would
-    # become 63.39 by the float's own formatting.
+    """A number as readers round it: halves go up."""
+    # 63.395 is stored a little below itself: the float's own formatting makes 63.39 of it
     return str(Decimal(repr(float(value))).quantize(Decimal("0.01"), ROUND_HALF_UP))
 
 
 def mean_and_std(mean: float, std: float | None) -> str:
     """ "mean±std" to two decimals; the mean alone where std is missing, "–" where both are."""
-    # NaN is the only number that differs from itself.
-    if mean != mean:
+    if mean != mean:  # NaN alone differs from itself
         return NOT_RUN
     if std is None or std != std:
         return two_decimals(mean)
@@ -49,14 +47,12 @@ def cell_texts(accuracy: pd.DataFrame) -> dict[tuple[str, str, str, int], str]:
 
 def seeds_phrase(accuracy: pd.DataFrame) -> str:
     """The number of seeds in words, for captions: "over 5 seeds", a range where cells differ."""
-    counts = sorted(set(int(count) for count in accuracy["n_seeds"]))
-    if not counts:
+    if accuracy.empty:
         return "over seeds; nothing was run yet"
-    if counts == [1]:
+    least, most = int(accuracy["n_seeds"].min()), int(accuracy["n_seeds"].max())
+    if most == 1:
         return "over 1 seed (no deviation)"
-    if len(counts) == 1:
-        return f"over {counts[0]} seeds"
-    return f"over {counts[0]} to {counts[-1]} seeds"
+    return f"over {least if least == most else f'{least} to {most}'} seeds"
 
 
 def dash_phrase(accuracy: pd.DataFrame) -> str:
@@ -80,7 +76,7 @@ def best_cells(table: pd.DataFrame) -> Bold:
             means = {r: float(t.split("±")[0]) for r, t in texts.items() if t != NOT_RUN}
             if len(means) > 1:
                 top = max(means.values())
-                best.update((row, column) for row, value in means.items() if value == top)
+                best |= {(row, column) for row, mean in means.items() if mean == top}
     return best
 
 
@@ -97,8 +93,7 @@ def write_table(table: pd.DataFrame, stem: Path, title: str, caption: str, label
 
 def to_csv(table: pd.DataFrame) -> str:
     """A table of strings as CSV with one header row; two-level names become "group: name"."""
-    names = _header(table)[table.index.nlevels :]
-    text: str = table.set_axis(names, axis=1).to_csv(lineterminator="\n")
+    text: str = table.to_csv(header=_header(table)[table.index.nlevels :], lineterminator="\n")
     return text
 
 
@@ -140,10 +135,6 @@ def _rows(table: pd.DataFrame) -> list[tuple[list[str], list[str]]]:
     return list(zip(names, table.astype(str).to_numpy().tolist(), strict=True))
 
 
-# ---------------------------------------------------------------------------------------------
-# LaTeX
-# ---------------------------------------------------------------------------------------------
-
 _LATEX = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
     **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
@@ -160,25 +151,21 @@ def latex_escape(text: str) -> str:
 def to_latex(table: pd.DataFrame, caption: str, label: str, bold: Bold = ()) -> str:
     """A table of strings as a LaTeX table environment, ready for \\input.
 
-    Needs the packages booktabs and graphicx. The table is scaled down to the line where it is
-    wider; with many columns it spans both columns of a two-column page. `caption` is plain text
-    and is escaped here, `label` is used as it is.
+    Needs the packages booktabs and graphicx. A table wider than the line is scaled down to it; one
+    of many columns spans both columns of a page. `caption` is plain text, `label` is LaTeX.
     """
     n_names, n_columns = table.index.nlevels, table.shape[1]
     environment = "table*" if n_columns > _COLUMNS_IN_A_COLUMN else "table"
-    lines = [
-        "% Needs \\usepackage{booktabs,graphicx}.",
-        f"\\begin{{{environment}}}[t]",
-        "\\centering",
-        "\\small",
-        f"\\caption{{{latex_escape(caption)}}}",
-        f"\\label{{{label}}}",
-        # Never scaled up.
-        "\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%",
-        f"\\begin{{tabular}}{{{'l' * n_names}{'c' * n_columns}}}",
-        "\\toprule",
-        *_latex_header(table),
-    ]
+    head = rf"""% Needs \usepackage{{booktabs,graphicx}}.
+\begin{{{environment}}}[t]
+\centering
+\small
+\caption{{{latex_escape(caption)}}}
+\label{{{label}}}
+\resizebox{{\ifdim\width>\linewidth\linewidth\else\width\fi}}{{!}}{{%
+\begin{{tabular}}{{{"l" * n_names}{"c" * n_columns}}}
+\toprule"""
+    lines = [head, *_latex_header(table)]
     previous = None
     for row, (names, cells) in enumerate(_rows(table)):
         # A rule opens each cycle, and its name is printed once.
@@ -203,8 +190,8 @@ def to_latex(table: pd.DataFrame, caption: str, label: str, bold: Bold = ()) -> 
 
 def _latex_header(table: pd.DataFrame) -> list[str]:
     n_names = table.index.nlevels
-    names = [str(name[-1]) if table.columns.nlevels > 1 else str(name) for name in table.columns]
-    header = " & ".join(map(latex_escape, [*map(str, table.index.names), *names])) + " \\\\"
+    names = [*table.index.names, *table.columns.get_level_values(-1)]
+    header = " & ".join(latex_escape(str(name)) for name in names) + " \\\\"
     if table.columns.nlevels == 1:
         return [header]
     tops, rules = [""] * n_names, []
@@ -216,8 +203,9 @@ def _latex_header(table: pd.DataFrame) -> list[str]:
 
 def _groups(table: pd.DataFrame) -> list[tuple[str, int, int]]:
     """Name, first and one-past-last column of each run of columns under one group name."""
-    found = []
-    for name, run in itertools.groupby(enumerate(table.columns), lambda item: item[1][0]):
-        numbers = [number for number, _ in run]
-        found.append((str(name), numbers[0], numbers[-1] + 1))
+    found, start = [], 0
+    for name, run in itertools.groupby(table.columns, lambda names: names[0]):
+        stop = start + len(list(run))
+        found.append((str(name), start, stop))
+        start = stop
     return found

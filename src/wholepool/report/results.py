@@ -21,9 +21,10 @@ Pools = Mapping[str, Mapping[str, Any]]
 class Results:
     """The results of a grid.
 
-    `folder` is the results folder, below which a page writes its FILES; `grid` the plan (see
-    `wholepool.report.accuracy`), and `pools` {data set: content of its pool.json}: n, n_test,
-    height, width, channels, classes and more. The two tables are read when a page asks for them.
+    A page writes its FILES below `folder`. `grid` is the plan (see `wholepool.report.accuracy`),
+    `pools` {data set: content of its pool.json}: n, n_test, height, width, channels, classes and
+    more. The two tables are read when a page asks for them, and raise UserError as their readers
+    in `wholepool.report.accuracy` do.
     """
 
     folder: Path
@@ -34,16 +35,10 @@ class Results:
 
     @cached_property
     def runs(self) -> pd.DataFrame:
-        """runs.csv: one row per run, every metric that was measured; empty where there is none.
-
-        Raises UserError where a column is missing or two settings stand under one name.
-        """
+        """runs.csv: one row per run, every metric that was measured; empty where there is none."""
         return read_runs(self.runs_csv)
 
     @cached_property
     def accuracy(self) -> pd.DataFrame:
-        """accuracy.csv: one row per cell, mean and std over seeds in percent.
-
-        See `accuracy.accuracy_table`. Raises UserError where a column is missing.
-        """
+        """accuracy.csv, as `accuracy_table` returns it."""
         return read_accuracy(self.accuracy_csv)

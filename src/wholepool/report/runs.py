@@ -1,7 +1,7 @@
-"""Every cell's metrics gathered into one table, a row a run: results/tables/runs.csv.
+"""Every cell's metrics gathered into one table, one row per run: results/tables/runs.csv.
 
-Before that, what made each cell is compared with the configuration of today: runs of different
-settings never share a name.
+First the settings that made each cell are compared with the config: runs of different settings
+never share a name.
 """
 
 import json
@@ -15,7 +15,7 @@ from wholepool.data.indexsets import read_metadata
 from wholepool.grid import slices
 from wholepool.grid.cells import Cell, cells
 from wholepool.job.errors import ANEW, UserError
-from wholepool.job.files import atomic, read_object
+from wholepool.job.files import read_object, write_text
 from wholepool.job.provenance import REPEATED, TIMES, differences
 
 #: what runs.csv says of where a run comes from; the settings themselves stand in settings.json
@@ -27,13 +27,11 @@ def gather(results: Path, config: Mapping[str, Any], infos: Infos) -> pd.DataFra
     """A row for each cell of a resolved config, in its order, with every metric that it has.
 
     `infos` is {data set: the content of its pool.json}. Lists (per-class accuracy, labels per
-    class) become one text, separated by spaces. What a result that was made by an earlier version
-    does not say of itself is left empty. Raises UserError if a cell's metrics are missing or are
-    another cell's, and as `check_settings` does.
+    class) become one text, separated by spaces. What an earlier version did not record is empty.
+    Raises UserError if a cell's metrics are missing, or are of another cell, training or data set,
+    and as `check_settings` does.
     """
-    checked = list(slices.of_results(config))
-    made = {results / path: read_metadata(results / path) for path, _, _ in checked}
-    check_settings(results, checked, made, infos)
+    made = check_settings(results, config, infos)
     rows = []
     for cell in cells(config["experiments"]):
         path = results / cell.path / "metrics.json"
@@ -42,30 +40,27 @@ def gather(results: Path, config: Mapping[str, Any], infos: Infos) -> pd.DataFra
         if metrics.get("settings_digest") != history.get("settings_digest"):
             raise UserError(
                 f"{path} measured a training with settings {metrics.get('settings_digest')}, but "
-                f"history.parquet beside it is of one with {history.get('settings_digest')}: "
-                f"delete {path}, and it is made anew"
+                f"its history.parquet has {history.get('settings_digest')}: delete {path}, and it "
+                "is made anew"
             )
         experiment = config["experiments"][cell.experiment]
-        dataset = infos[experiment["dataset"]]
-        if metrics.get("fingerprint") != dataset["fingerprint"]:
+        fingerprint = infos[experiment["dataset"]]["fingerprint"]
+        if metrics.get("fingerprint") != fingerprint:
             raise UserError(
                 f"{path} was measured on another data set: its fingerprint is "
-                f"{metrics.get('fingerprint')}, that of {experiment['dataset']} is "
-                f"{dataset['fingerprint']}: delete it, and it is made anew"
+                f"{metrics.get('fingerprint')}, that of {experiment['dataset']} is {fingerprint}: "
+                "delete it, and it is made anew"
             )
-        known = dict.fromkeys(PROVENANCE) | {name: history.get(name) for name in TIMES}
-        flat = {
-            name: " ".join("" if v is None else f"{v:g}" for v in value)
-            if isinstance(value, list)
-            else value
-            for name, value in metrics.items()
-            if name != "settings"
-        }
-        place = {"dataset": experiment["dataset"], "budget": experiment["budget"]}
-        rows.append({"experiment": cell.experiment, **known, **flat, **place})
+        row = {"experiment": cell.experiment, **dict.fromkeys(PROVENANCE)}
+        row |= {name: history.get(name) for name in TIMES}
+        for name, value in metrics.items():
+            if isinstance(value, list):
+                value = " ".join("" if v is None else f"{v:g}" for v in value)
+            row[name] = value
+        rows.append({**row, "dataset": experiment["dataset"], "budget": experiment["budget"]})
     first = ["experiment", "dataset", "budget", "method", "strategy", "seed", "cycle", "n_labels"]
     table = pd.DataFrame(rows)
-    middle = [name for name in table.columns if name not in (*first, *PROVENANCE)]
+    middle = table.columns.difference([*first, *PROVENANCE, "settings"], sort=False)
     return table[[*first, *middle, *PROVENANCE]]
 
 
@@ -77,80 +72,63 @@ def read_metrics(path: Path, cell: Cell) -> dict[str, Any]:
     for name in ("method", "strategy", "seed", "cycle"):
         if metrics.get(name) != getattr(cell, name):
             raise UserError(
-                f"{path}: {name} is {metrics.get(name)!r}, but the file stands in the "
-                f"folder of {getattr(cell, name)!r}: delete it, and it is made anew"
+                f"{path}: {name} is {metrics.get(name)!r}, but the file is in the folder of "
+                f"{getattr(cell, name)!r}: delete it, and it is made anew"
             )
     return metrics
 
 
 def check_settings(
-    results: Path,
-    wanted: list[tuple[str, str, dict[str, Any]]],
-    made: Mapping[Path, Mapping[str, str]],
-    infos: Infos,
-) -> None:
-    """Raise UserError where a result was made with settings that the config gives no more.
+    results: Path, config: Mapping[str, Any], infos: Infos
+) -> dict[Path, dict[str, str]]:
+    """The metadata of `slices.of_results` by path; UserError where the config has other settings.
 
-    `wanted` is `slices.of_results` of the config, and `made` the metadata of its files. Each
-    training's and pre-training's history is compared with its slice of the config and its
-    data set, and the queries of each strategy that has settings with theirs. A file that says
-    nothing of its settings was made by an earlier version, and is taken as it is.
+    Each history, and the queries of each strategy that has settings, is compared with its slice of
+    the config and its data set. A file without settings was made by an earlier version, and is
+    taken as it is.
     """
+    made = {}
     faults: dict[tuple[str, str, str], list[Path]] = {}
-    for path, dataset, now in wanted:
-        then: dict[str, Any] = {**made[results / path]}
-        if "settings" not in then:
+    for below, dataset, now in slices.of_results(config):
+        path = results / below
+        made[path] = read_metadata(path)
+        if "settings" not in made[path]:
             continue
-        then["settings"] = json.loads(then["settings"])
+        then = {**made[path], "settings": json.loads(made[path]["settings"])}
         for name, value in (now | {"fingerprint": infos[dataset]["fingerprint"]}).items():
             for key, old, new in differences(then.get(name), value, name):
                 fault = (key.removeprefix("settings."), str(old), str(new))
-                faults.setdefault(fault, []).append(results / path)
+                faults.setdefault(fault, []).append(path)
     if faults:
-        listed = [
-            f"{key} is {old} in {paths[0]}{more(paths)}, {new} "
-            + ("in its pool.json" if key == "fingerprint" else "in the config")
-            for (key, old, new), paths in faults.items()
-        ]
+        listed = []
+        for (key, old, new), paths in faults.items():
+            more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+            where = "its pool.json" if key == "fingerprint" else "the config"
+            listed.append(f"{key} is {old} in {paths[0]}{more}, {new} in {where}")
         raise UserError(
-            "results of different settings stand under one name: "
-            + "; ".join(listed)
-            + ". Delete these files and run the same command again, which makes them anew; or put "
-            "the setting back; or give the new one an experiment, or a results_dir, of its own"
+            f"results of different settings stand under one name: {'; '.join(listed)}. Delete "
+            "these files and run the same command again, which makes them anew; or put the "
+            "setting back; or give the new one its own experiment or results_dir"
         )
-
-
-def more(paths: list[Path]) -> str:
-    return f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+    return made
 
 
 def write_runs(results: Path, config: Mapping[str, Any], infos: Infos, out: Path) -> None:
     """Write `gather`'s table as CSV."""
-    table = gather(results, config, infos)
-    with atomic(out) as temporary:
-        table.to_csv(temporary, index=False, lineterminator="\n")
+    write_text(out, gather(results, config, infos).to_csv(index=False, lineterminator="\n"))
 
 
 def write_pretraining(diagnoses: list[Path], out: Path) -> None:
     """Write how the clusters of each pre-training agree with the hidden labels (NMI), as CSV."""
-    rows = []
+    columns = {"epoch": "epoch", "nmi": "nmi_with_labels", "nmi_previous": "nmi_with_previous"}
+    parts = []
     for path in diagnoses:
-        found = read_object(path, "dataset", "epoch", "nmi", "nmi_previous")
-        if len({len(found[name]) for name in ("epoch", "nmi", "nmi_previous")}) > 1:
+        found = read_object(path, "dataset", *columns)
+        if len({len(found[name]) for name in columns}) > 1:
             raise UserError(
                 f"{path} has more of epoch, nmi or nmi_previous than of the others: {ANEW}"
             )
-        for epoch, nmi, previous in zip(
-            found["epoch"], found["nmi"], found["nmi_previous"], strict=True
-        ):
-            rows.append(
-                {
-                    "dataset": found["dataset"],
-                    "pre": path.parent.name,
-                    "epoch": epoch,
-                    "nmi_with_labels": nmi,
-                    "nmi_with_previous": previous,
-                }
-            )
-    with atomic(out) as temporary:
-        pd.DataFrame(rows).to_csv(temporary, index=False, lineterminator="\n")
+        place = {"dataset": found["dataset"], "pre": path.parent.name}
+        rows = zip(*(found[name] for name in columns), strict=True)
+        parts += [place | dict(zip(columns.values(), row, strict=True)) for row in rows]
+    write_text(out, pd.DataFrame(parts).to_csv(index=False, lineterminator="\n"))

@@ -1,7 +1,7 @@
 """How figures look, and how they are saved: the same bytes everywhere.
 
-Color and marker are the strategy's, the line's dashes are the method's, so that a figure also reads
-without color. seaborn and matplotlib are imported where they are used.
+Color and marker are the strategy's, dashes are the method's: a figure also reads without color.
+seaborn and matplotlib are imported where they are used.
 """
 
 from __future__ import annotations
@@ -18,16 +18,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Offset and lengths of dashes and gaps, in line widths; (0, None) is solid.
-Dash = Any
-# Color, marker, and size of the marker in points.
-Look = tuple[str, str, float]
+Dash = Any  # offset and lengths of dashes and gaps, in line widths; (0, None) is solid
+Look = tuple[str, str, float]  # color, marker, and size of the marker in points
 
 GRAY = "#666666"
 SOLID: Dash = (0.0, None)
 # The first five are of Okabe and Ito. Each of the others is the color farthest from all before it,
-# for normal sight and for the three kinds of color blindness (Machado et al. 2009): the closest
-# two of the sixteen are 17 apart (CIE 1976), in the eyes that tell them apart least.
+# for normal sight and for three kinds of color blindness (Machado et al. 2009). In each of these,
+# any two of the sixteen are at least 17 apart (CIE 1976).
 COLORS = (
     *("#000000", "#E69F00", "#009E73", "#0072B2", "#D55E00", "#9900FF", "#663311", "#331199"),
     *("#554455", "#99AACC", "#FF55FF", "#BBAA55", "#550066", "#DD0044", "#777788", "#7744CC"),
@@ -66,17 +64,13 @@ def looks(grid: Mapping[str, Any]) -> dict[str, Look]:
     The paper's strategies look the same in all grids.
     """
     order = strategies_in_order(grid)
-    others = [name for name in order if name not in PAPER_STRATEGIES]
-    places = {name: number for number, name in enumerate((*PAPER_STRATEGIES, *others))}
-    return {
-        # where points coincide, the ones below are larger
-        name: (
-            COLORS[places[name] % len(COLORS)],
-            _MARKERS[places[name] % len(_MARKERS)],
-            max(5.0 - 0.35 * position, 3.4),
-        )
-        for position, name in enumerate(order)
-    }
+    places = list(dict.fromkeys((*PAPER_STRATEGIES, *order)))
+    found = {}
+    for position, name in enumerate(order):
+        place = places.index(name)
+        size = max(5.0 - 0.35 * position, 3.4)  # where points coincide, the ones below are larger
+        found[name] = (COLORS[place % len(COLORS)], _MARKERS[place % len(_MARKERS)], size)
+    return found
 
 
 def dashes(grid: Mapping[str, Any]) -> dict[str, Dash]:
@@ -90,7 +84,7 @@ def dashes(grid: Mapping[str, Any]) -> dict[str, Dash]:
 
 @contextmanager
 def style() -> Iterator[None]:
-    """matplotlib's own defaults, whatever the user's are, with this module's changes."""
+    """matplotlib's defaults, not the user's, with this module's changes."""
     import matplotlib
 
     with matplotlib.rc_context():
@@ -136,10 +130,7 @@ def entry(label: str, color: str, **look: Any) -> Any:
 def legend_below(
     figure: Figure, groups: Sequence[tuple[str, Sequence[Any]]], columns: int, note: str
 ) -> None:
-    """Legends of (title, handles) below one another and below the panels, then a note in gray.
-
-    For a figure with constrained layout, which makes room for them.
-    """
+    """Legends of (title, handles) below the panels, then a note in gray; the layout makes room."""
     from matplotlib.legend import Legend
     from matplotlib.offsetbox import TextArea
 
@@ -149,8 +140,7 @@ def legend_below(
         labels = [handle.get_label() for handle in handles]
         legend = Legend(figure, handles, labels, ncols=ncols, title=title or None)
         boxes += legend.get_children()[0].get_children()
-    # A legend outside of the panels is all that constrained layout makes room for, and only for
-    # one: as in seaborn, it takes up the others' boxes.
+    # Constrained layout makes room for one legend outside of the panels: it takes all boxes.
     whole = figure.legend(handles=[], loc="outside lower center", alignment="center")
     text = {"fontsize": 6, "color": GRAY, "ha": "center", "multialignment": "center"}
     box: Any = whole.get_children()[0]
@@ -163,7 +153,7 @@ def save(figure: Figure, out: Path) -> None:
     """Write a figure to `out` with the endings .png (200 dots per inch), .svg and .pdf.
 
     Under one version of matplotlib the same figure gives the same bytes: no dates, fixed ids, and
-    no setting of the user's own. Each file appears whole or not at all.
+    no setting of the user's own.
     """
     for kind, metadata in _UNDATED.items():
         with style(), atomic(out.with_suffix(f".{kind}")) as temporary:

@@ -27,8 +27,8 @@ def make(results: Results) -> None:
 def figure3(accuracy: pd.DataFrame, grid: Grid) -> Figure:
     """The figure. `accuracy` has `accuracy.COLUMNS`.
 
-    An experiment with runs of SEMI but none of PRE + SEMI shows SEMI in its stead, as the paper
-    does for CIFAR-10 with 1000 labels per cycle.
+    An experiment with runs of SEMI but none of PRE + SEMI shows SEMI, as the paper does for
+    CIFAR-10 with 1000 labels per cycle.
     """
     methods = methods_of(grid, (False, False), (True, False), (True, True))
     both, semi = methods_of(grid, (True, True)), methods_of(grid, (False, True))

@@ -1,8 +1,6 @@
 """The paper's Table I: the data sets and budgets of the grid."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+import pandas as pd
 
 from wholepool.job.errors import UserError
 from wholepool.report.accuracy import planned_labels
@@ -10,11 +8,9 @@ from wholepool.report.names import NOT_RUN, dataset_name
 from wholepool.report.render import write_table
 from wholepool.report.results import Grid, Pools, Results
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 FILES = ("tables/table1.csv", "tables/table1.md", "tables/table1.tex")
 
+_BATCHES = "Mini-batch size w/o SEMI / SEMI"
 _CAPTION = (
     "Data sets, mini-batch sizes without and with SEMI, label budget per cycle, and number of "
     "labels at the last cycle."
@@ -28,14 +24,11 @@ def make(results: Results) -> None:
 
 
 def table1(grid: Grid, pools: Pools) -> pd.DataFrame:
-    """One row per experiment: a frame of str, indexed by the data set's printed name.
+    """One row per experiment: a frame of str, indexed by the data set's title.
 
-    Image sizes in pixels, height × width; "Total labels" is the size of the labeled set at the
-    last cycle; "–" stands for what there is none of. Raises UserError for a data set that `pools`
-    does not describe.
+    Image sizes are height × width in pixels; "Total labels" is the size of the last labeled set;
+    "–" is no test set. Raises UserError for a data set that `pools` does not describe.
     """
-    import pandas as pd
-
     names, rows = [], []
     for experiment, plan in grid["experiments"].items():
         if plan["dataset"] not in pools:
@@ -49,9 +42,7 @@ def table1(grid: Grid, pools: Pools) -> pd.DataFrame:
             {
                 "Data size train / test": f"{pool['n']} / {pool.get('n_test') or NOT_RUN}",
                 "Image size": f"{pool['height']} × {pool['width']}",
-                "Mini-batch size w/o SEMI / SEMI": (
-                    f"{plan['batch_size']} / {plan['semi_batch_size']}"
-                ),
+                _BATCHES: f"{plan['batch_size']} / {plan['semi_batch_size']}",
                 "Budget": str(plan["budget"]),
                 "Total labels": str(planned_labels(plan, plan["cycles"] - 1)),
             }

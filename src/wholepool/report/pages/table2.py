@@ -1,8 +1,6 @@
 """The paper's Table II: the ablation of PRE and SEMI."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+import pandas as pd
 
 from wholepool.report.names import (
     NOT_RUN,
@@ -13,9 +11,6 @@ from wholepool.report.names import (
 )
 from wholepool.report.render import cell_texts, dash_phrase, seeds_phrase, write_table
 from wholepool.report.results import Grid, Results
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 FILES = ("tables/table2.csv", "tables/table2.md", "tables/table2.tex")
 
@@ -37,8 +32,6 @@ def table2(accuracy: pd.DataFrame, grid: Grid) -> pd.DataFrame:
 
     Cells are "mean±std" in percent, the mean alone for one seed, "–" for a cell without a run.
     """
-    import pandas as pd
-
     texts, labels = cell_texts(accuracy), experiment_labels(grid)
     plans = grid["experiments"]
     columns = [(e, s) for e in plans for s in grid["ablation_strategies"]]

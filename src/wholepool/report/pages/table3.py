@@ -1,8 +1,6 @@
 """The paper's Table III: the accuracy of every strategy, cycle and method."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+import pandas as pd
 
 from wholepool.grid.cells import ALL, is_full
 from wholepool.report.accuracy import full_supervision, planned_labels
@@ -24,9 +22,6 @@ from wholepool.report.render import (
 )
 from wholepool.report.results import Grid, Results
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 FILES = ("tables/table3.csv", "tables/table3.md", "tables/table3.tex")
 
 
@@ -46,21 +41,18 @@ def table3(accuracy: pd.DataFrame, grid: Grid) -> pd.DataFrame:
     """Rows cycle × strategy, columns experiment × method: a frame of str, cells as in Table II.
 
     Each cycle starts with a row "Labels", the size of the labeled set; cycle 0 has one row for all
-    strategies, since the initial labels precede any acquisition.
+    strategies.
     """
-    import pandas as pd
-
     texts, labels = cell_texts(accuracy), experiment_labels(grid)
     plans = grid["experiments"]
-    in_cycles = accuracy[accuracy["strategy"] != ALL]
-    n_labels = {(row.experiment, row.cycle): row.n_labels for row in in_cycles.itertuples()}
     columns = [(e, m) for e, p in plans.items() for m, w in p["methods"].items() if not is_full(w)]
-
-    def count(experiment: str, cycle: int) -> str:
-        plan = plans[experiment]
-        if cycle >= plan["cycles"]:
-            return NOT_RUN
-        return str(n_labels.get((experiment, cycle), planned_labels(plan, cycle)))
+    n_labels = {
+        (e, cycle): planned_labels(plan, cycle)
+        for e, plan in plans.items()
+        for cycle in range(plan["cycles"])
+    }
+    in_cycles = accuracy[accuracy["strategy"] != ALL]
+    n_labels |= {(row.experiment, row.cycle): row.n_labels for row in in_cycles.itertuples()}
 
     def first(experiment: str, method: str) -> str:
         # the same runs stand under every strategy of the method: take the first
@@ -71,7 +63,7 @@ def table3(accuracy: pd.DataFrame, grid: Grid) -> pd.DataFrame:
     index, body = [], []
     for cycle in range(max((plan["cycles"] for plan in plans.values()), default=0)):
         index.append((f"Cycle {cycle}", LABELS_ROW))
-        body.append([count(experiment, cycle) for experiment, _ in columns])
+        body.append([str(n_labels.get((e, cycle), NOT_RUN)) for e, _ in columns])
         if cycle == 0:
             index.append((f"Cycle {cycle}", ALL_STRATEGIES))
             body.append([first(*column) for column in columns])
