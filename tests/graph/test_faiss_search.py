@@ -178,8 +178,7 @@ def test_rows_that_an_index_leaves_short_are_searched_wider_and_at_last_exactly(
     indices, similarities = faiss_search.found_by(Short(), rows, which, 5, 5, "", 0)
     assert (indices[:, -1] == -1).all() and (similarities[:, -1] == -np.inf).all()
     assert indices[0].tolist() == [1, -1, -1, -1, -1]
-    table = torch.as_tensor(rows)
-    faiss_search.widen(Short(), rows, indices, similarities, 5, [0], "", table)
+    faiss_search.widen(Short(), rows, (indices, similarities), 5, "", [0])
     expected = nearest_neighbors(rows, 5)
     np.testing.assert_array_equal(indices, expected.indices)
     np.testing.assert_allclose(similarities, expected.similarities, rtol=0, atol=1e-6)

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from wholepool.cost.throughput import FORMAT, NUMBERS, SAME, Facts, facts_of, unlike
-from wholepool.cost.work import SHARED, Job, beside, on_disk
+from wholepool.cost.work import SHARED, Job, around, on_disk
 from wholepool.job import registry
 from wholepool.job.errors import UserError
 from wholepool.job.log import clock
@@ -51,7 +51,7 @@ class Schedule:
 def read_rates(path: str | Path) -> Rates:
     """A file that `throughput` wrote. Raises UserError if it is not one."""
     try:
-        rates: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+        rates: Rates = json.loads(Path(path).read_text(encoding="utf-8"))
         wrong = "" if rates["format"] == FORMAT else f"its format is not {FORMAT}"
     except (OSError, ValueError, TypeError, KeyError) as error:
         wrong = f"{type(error).__name__}: {error}"
@@ -64,7 +64,7 @@ def read_rates(path: str | Path) -> Rates:
 
 
 def nearest(rates: Rates, kind: str, facts: Facts, scaled: Scaled) -> Mapping[str, Any]:
-    """The measured row of a kind that is least unlike some facts; `scaled` is told if it is."""
+    """The measured row of a kind that is least unlike some facts; `scaled` gets what differs."""
     what = facts.get("strategy")
     rows = [row for row in rates[kind] if row.get("strategy") == what]
     if not rows:
@@ -83,20 +83,14 @@ def nearest(rates: Rates, kind: str, facts: Facts, scaled: Scaled) -> Mapping[st
 
 
 def step_seconds(row: Mapping[str, Any], size: int) -> float:
-    """Seconds of a training step on `size` rows: between measured batches, linear.
-
-    Below the smallest batch a step takes as long as there; above the largest, in proportion.
-    """
+    """Seconds of a step on `size` rows: linear between measured batches, in proportion above."""
     sizes = sorted(map(int, row["steps"]))
     times = [row["steps"][str(known)] for known in sizes]
     return float(np.interp(size, sizes, times)) * max(1.0, size / sizes[-1])
 
 
 def seconds_of(kind: str, row: Mapping[str, Any], facts: Facts, job: Job) -> float:
-    """Seconds of what a job does once, at a measured row's rates: in proportion to the facts.
-
-    But a search grows with a power of the pool, see GROWTH.
-    """
+    """Seconds of what a job does once, in proportion to a row's rates; of a search, see GROWTH."""
     ratio = {name: facts[name] / row[name] for name in ("n", *NUMBERS) if name in facts}
     if kind == "networks":
         trained = sum(count * step_seconds(row, size) for size, count in job.work.steps.items())
@@ -110,7 +104,7 @@ def seconds_of(kind: str, row: Mapping[str, Any], facts: Facts, job: Job) -> flo
 
 
 def job_seconds(job: Job, rates: Rates, scaled: Scaled) -> float:
-    """Seconds of a job, from its start to its end, but for what is unknown of its work."""
+    """Seconds of a job, from start to end, without what is unknown of its work."""
     if job.rule == "all":
         return 0.0
     start = START.get(job.rule, "light")
@@ -125,16 +119,16 @@ def job_seconds(job: Job, rates: Rates, scaled: Scaled) -> float:
 
 
 def schedule(plan: list[Job], durations: list[float], slots: int) -> Schedule:
-    """The plan on `slots` jobs at a time, ordered as Snakemake does, and what is on disk meanwhile.
+    """The plan on `slots` jobs at a time, in Snakemake's order, and what is on disk meanwhile.
 
     Of the jobs that may start, pre-training goes first, then those that read temporary files. A
-    temporary file goes when the last job that reads it has ended.
+    temporary file goes when its last reader has ended.
     """
     maker = {file: at for at, job in enumerate(plan) for file in job.outputs}
     temporary = {name: job.outputs[name] for job in plan for name in job.temporary}
     readers = Counter(file for job in plan for file in job.inputs)
     before = [{maker[file] for file in job.inputs} for job in plan]
-    waits = [len(makers) for makers in before]
+    waits = list(map(len, before))
     followers: dict[int, list[int]] = defaultdict(list)
     longest: list[float] = []
     for at, makers in enumerate(before):
@@ -143,10 +137,9 @@ def schedule(plan: list[Job], durations: list[float], slots: int) -> Schedule:
             followers[made_by].append(at)
 
     def order(at: int) -> tuple[bool, bool, int]:
-        job = plan[at]
-        return job.rule != "pretrain", not any(file in temporary for file in job.inputs), at
+        return plan[at].rule != "pretrain", temporary.keys().isdisjoint(plan[at].inputs), at
 
-    ready = sorted(order(at) for at in range(len(plan)) if waits[at] == 0)
+    ready = sorted(order(at) for at, left in enumerate(waits) if left == 0)
     running: list[tuple[float, int]] = []
     now = used = peak = 0.0
     while ready or running:
@@ -164,27 +157,25 @@ def schedule(plan: list[Job], durations: list[float], slots: int) -> Schedule:
             waits[after] -= 1
             if waits[after] == 0:
                 heapq.heappush(ready, order(after))
-    records = beside(plan)
+    records = around(plan)
     return Schedule(now, max(longest, default=0.0), peak + records, used + records)
 
 
 def report(plan: list[Job], rates: Rates, slots: int, name: str) -> str:
-    """The page: a row an experiment and a pre-training, then totals, disk, and what is not sure.
-
-    `name` is the grid's; `slots` is how many jobs run at a time.
-    """
+    """The page on the grid `name`: a row per experiment and pre-training, totals, disk, doubts."""
     scaled: Scaled = {}
     durations = [job_seconds(job, rates, scaled) for job in plan]
-    columns = {
-        "group": [job.group for job in plan],
-        "method": [job.method for job in plan],
-        "trainings": [job.rule in ("train", "pretrain") for job in plan],
-        "trained": [job.work.trained for job in plan],
-        "embedded": [job.work.embedded for job in plan],
-        "graphs": [job.work.propagations for job in plan],
-        "seconds": durations,
-    }
-    frame = pd.DataFrame(columns)
+    frame = pd.DataFrame(
+        {
+            "group": [job.group for job in plan],
+            "method": [job.method for job in plan],
+            "trainings": [job.rule in ("train", "pretrain") for job in plan],
+            "trained": [job.work.trained for job in plan],
+            "embedded": [job.work.embedded for job in plan],
+            "graphs": [job.work.propagations for job in plan],
+            "seconds": durations,
+        }
+    )
     methods = frame["method"][frame["method"] != ""].unique()
     groups = frame["group"].unique()
     last = sorted(groups, key=lambda group: (group == SHARED, group.startswith("PRE of ")))
@@ -192,14 +183,10 @@ def report(plan: list[Job], rates: Rates, slots: int, name: str) -> str:
     for label in (*last, "total"):
         mine = frame if label == "total" else frame[frame["group"] == label]
         spent = mine.groupby("method")["seconds"].sum()
-        rows.append(
-            [
-                *(label, str(mine["trainings"].sum()), f"{len(mine):,}"),
-                *(count(mine[key].sum()) for key in ("trained", "embedded", "graphs")),
-                *(clock(spent[method]) if method in spent else "–" for method in methods),
-                clock(mine["seconds"].sum()),
-            ]
-        )
+        row = [label, str(mine["trainings"].sum()), f"{len(mine):,}"]
+        row += [count(mine[key].sum()) for key in ("trained", "embedded", "graphs")]
+        row += [clock(spent[method]) if method in spent else "–" for method in methods]
+        rows.append([*row, clock(mine["seconds"].sum())])
     times = schedule(plan, durations, slots)
     gpu = rates["kind"] == "cuda"
     device = rates["device"] if gpu else f"CPU ({rates['processor']})"
@@ -225,8 +212,7 @@ def report(plan: list[Job], rates: Rates, slots: int, name: str) -> str:
             "- rates are those of a job that runs alone: jobs that share a GPU, or the memory of "
             "the CPU cores, are slower"
         )
-    joined = [job.joining for job in plan if job.joining]
-    if joined:
+    if joined := [job.joining for job in plan if job.joining]:
         lines.append(
             f"- not counted: the pseudo-labels that a strategy adds to {len(joined)} trainings, "
             "which nobody knows before. At most the whole pool joins, which is "

@@ -25,7 +25,6 @@ from wholepool.graph.affinity import normalized_graph
 from wholepool.graph.kmeans import kmeans
 from wholepool.graph.neighbors import nearest_neighbors
 from wholepool.graph.propagation import propagate
-from wholepool.grid.pools import Pool
 from wholepool.job import registry
 from wholepool.job.hardware import processor
 from wholepool.job.log import logger
@@ -35,14 +34,11 @@ from wholepool.learn.training import train
 from wholepool.learn.views import Views
 from wholepool.strategies import Query
 
-#: batches whose step is timed; the time of any other is read off between them
-LADDER = (8, 32, 128)
+LADDER = (8, 32, 128)  # batches whose step is timed; the time of others is read off between them
 #: points that are timed, at most: an exact search grows by the square of their number
 POINTS = {"cpu": 4000, "cuda": 20000}
-#: a measurement goes on until it has taken this long, in seconds
-ENOUGH = 1.0
-#: acquired images of the longer of two acquisitions; the shorter acquires one
-PICKS = 32
+ENOUGH = 1.0  # seconds that a measurement takes at least
+PICKS = 32  # images of the longer of two acquisitions; the shorter acquires one
 #: what the jobs of each kind import, and do first
 STARTS = {
     "light": "import wholepool.data.indexsets, wholepool.data.oracles, wholepool.data.pool",
@@ -54,8 +50,7 @@ STARTS = {
         "layer(torch.zeros(2, 3, 32, 32, device={0!r})).sum().backward()"
     ),
 }
-#: of the file of rates, raised when it changes
-FORMAT = 2
+FORMAT = 2  # of the file of rates, raised when it changes
 #: facts in whose proportion a time can be scaled
 NUMBERS = ("flops", "dimensions", "classes", "clusters", "k")
 
@@ -74,10 +69,10 @@ def facts_of(job: Job) -> Iterator[tuple[str, Facts, int]]:
         shape = "x".join(map(str, pool.shape))
         facts = {"flops": pool.network["flops"], "shape": shape, **pool.settings["network"]}
         yield "networks", facts, 1
+    embeddings = {"n": pool.n, "dimensions": pool.network["dimensions"], "classes": pool.classes}
     if work.propagations:
         graph = {name: job.propagation[name] for name in ("k", "search")}
-        graph |= {"settings": job.propagation, **embeddings(pool)}
-        yield "graphs", graph, work.propagations
+        yield "graphs", {**graph, "settings": job.propagation, **embeddings}, work.propagations
     for one in work.clusterings:
         pixels = one.points == "pixels"
         d = math.prod(pool.shape) if pixels else pool.network["dimensions"]
@@ -85,23 +80,14 @@ def facts_of(job: Job) -> Iterator[tuple[str, Facts, int]]:
         yield "kmeans", facts, one.runs * one.assignments
     if job.strategy:
         own = {"strategy": job.strategy, "options": job.options, "k": job.propagation["k"]}
-        yield "strategies", own | embeddings(pool), 1
+        yield "strategies", own | embeddings, 1
 
 
-def embeddings(pool: Pool) -> Facts:
-    """Of a pool's embeddings."""
-    return {"n": pool.n, "dimensions": pool.network["dimensions"], "classes": pool.classes}
-
-
-#: how unlike what was measured is to what is asked for, if it is the same
-SAME = (0, 0.0)
+SAME = (0, 0.0)  # what `unlike` says of equal facts
 
 
 def unlike(row: Mapping[str, Any], facts: Facts) -> tuple[int, float]:
-    """How many facts differ that are words; and how far apart the NUMBERS are, up to 1 %.
-
-    Other numbers, as a network's width, are told by these.
-    """
+    """How many facts differ that are words; and how far apart the NUMBERS are, up to 1 %."""
     words = [name for name, fact in facts.items() if isinstance(fact, bool | str | dict)]
     both = [name for name in NUMBERS if name in facts and name in row]
     apart = sum(abs(math.log(row[name] / facts[name])) for name in both)
@@ -146,7 +132,6 @@ def start_seconds(code: str, device: str) -> float:
 
 
 def seconds(run: Callable[[], Any]) -> float:
-    """How long one call takes."""
     began = time.perf_counter()
     run()
     return time.perf_counter() - began
@@ -176,13 +161,12 @@ def network_rates(job: Job, facts: Facts, device: torch.device) -> Facts:
     half, names = (0.5,) * pool.shape[-1], tuple(map(str, range(pool.classes)))
     toy = Rows(rows, pool.name, names, half, half, "")
     views = Views(toy, device=device, **pool.settings["augment"])
+    optimizer = {"momentum": 0.9, "nesterov": True, "weight_decay": 2e-4}
+    always = {"drop_last": False, "lr": 1e-3, "cosine_period": 2}
 
     def fit(size: int, epochs: int) -> None:
         labeled = np.arange(size)
-        sup: Facts = {"epochs": epochs, "batch_size": size, "drop_last": False}
-        sup |= {"lr": 1e-3, "cosine_period": 2}
-        optimizer = {"momentum": 0.9, "nesterov": True, "weight_decay": 2e-4}
-        given = {"sup": sup, "optimizer": optimizer}
+        given = {"sup": {"epochs": epochs, "batch_size": size} | always, "optimizer": optimizer}
         train(network, views, labeled, labeled % pool.classes, given, rng)
 
     steps: Facts = {}
@@ -238,10 +222,8 @@ def strategy_rates(job: Job, facts: Facts, device: torch.device) -> Facts:
     arrays = {name: made[name] for name in plugin["NEEDS"]}
 
     def ask(budget: int) -> None:
-        rng = np.random.default_rng(0)
-        acquire(
-            Query(n, np.arange(classes), budget, 0, rng, job.options, **arrays, device=device.type)
-        )
+        given = n, np.arange(classes), budget, 0, np.random.default_rng(0), job.options
+        acquire(Query(*given, **arrays, device=device.type))
 
     first, picks = repeated(lambda: ask(1)), min(PICKS, n - classes)
     more = max(repeated(lambda: ask(picks)) - first, 0.0) / max(picks - 1, 1)

@@ -18,12 +18,10 @@ from wholepool.job import registry
 from wholepool.learn.training import work as training
 from wholepool.learn.work import Work
 
-#: what a file takes at least on common file systems, in bytes; so does a folder
-BLOCK = 4096
+BLOCK = 4096  # bytes that a file or a folder takes at least, on common file systems
 #: edges of a graph, of the n k directed ones: 0.6 to 0.7 are reciprocal on trained embeddings
 EDGES = {"reciprocal": 0.65, "union": 1.35}
-#: whose the jobs are that belong to no experiment and no PRE
-SHARED = "data, tables, figures"
+SHARED = "data, tables, figures"  # the group of jobs that belong to no experiment and no PRE
 
 Settings = Mapping[str, Any]
 
@@ -35,8 +33,8 @@ class Job:
     `group` and `method` say whose it is: an experiment and its method, or a PRE, or SHARED.
     `outputs` have their bytes; those in `temporary` go when nothing reads them any more. `labels`
     is |L|. A job that acquires has a `strategy`, a `budget`, and the `options` that the strategy
-    reads. Of the pseudo-labels that a strategy gives, `joining` images at most are trained on: how
-    many, no one knows before, so they are not in `work`.
+    reads. At most `joining` images are trained on with a strategy's pseudo-labels: how many, nobody
+    knows before, so they are not in `work`.
     """
 
     rule: str
@@ -168,16 +166,13 @@ def final_jobs(before: list[Job], config: Settings) -> Iterator[Job]:
 
 
 def on_disk(size: float) -> float:
-    """Bytes that a file takes: whole blocks."""
+    """Bytes that a file of a size takes: whole blocks."""
     return max(1, -(-size // BLOCK)) * BLOCK
 
 
-def beside(plan: list[Job]) -> float:
-    """Bytes beside the outputs: logs, benchmarks, folders, and Snakemake's own records.
-
-    A job leaves a log and a benchmark, in folders of their own; Snakemake a record of each output.
-    """
+def around(plan: list[Job]) -> float:
+    """Bytes of all but the outputs: a log and a benchmark per job, folders, Snakemake's records."""
     files = [file for job in plan for file in job.outputs]
-    folders = {str(folder) for file in files for folder in list(Path(file).parents)[:-1]}
+    folders = {folder for file in files for folder in list(Path(file).parents)[:-1]}
     logged = sum(job.rule != "all" for job in plan)
     return BLOCK * (2 * logged + len(files) + len(folders))

@@ -18,14 +18,10 @@ TOLERANCE = 1e-3
 def read_array(
     path: str | Path, shape: tuple[int | None, ...], dtype: type[np.generic], mapped: bool = False
 ) -> np.ndarray:
-    """An array of a shape (None: any length) and type from a .npy file.
-
-    Raises UserError if it holds another array, and as `load_array` does.
-    """
+    """A .npy file's array of a shape (None: any length) and type; UserError if it is another."""
     array = load_array(path, mapped)
-    if array.ndim != len(shape) or any(
-        size not in (None, there) for size, there in zip(shape, array.shape, strict=True)
-    ):
+    sizes = zip(shape, array.shape, strict=True)
+    if array.ndim != len(shape) or any(size not in (None, there) for size, there in sizes):
         wanted = ", ".join("any" if size is None else str(size) for size in shape)
         raise UserError(f"{path} holds an array {array.shape}, not ({wanted}): {ANEW}")
     if array.dtype != dtype:

@@ -1,10 +1,8 @@
 """The Parquet index sets that pass between stages: their schemas, writing, reading, checking.
 
-Every file carries in its schema's metadata the pool that its indices point into (data set name,
-fingerprint, n, number of classes), where it belongs in the grid (seed, cycle), and a checksum of
-its content: Parquet's own covers the pages, not the footer, where one flipped bit can drop all
-rows. A reader checks the file's integrity, its kind, its pool and its content, and names the file
-and the fault.
+A file's metadata name the pool that its indices point into, its place in the grid (seed, cycle),
+and a checksum of its content: Parquet's own covers the pages, not the footer, where one flipped bit
+can drop all rows. A reader checks the file's integrity, its kind, its pool and its content.
 """
 
 import hashlib
@@ -44,9 +42,9 @@ def write_index_set(
     cycle: int = -1,
     more: Mapping[str, str] | None = None,
 ) -> None:
-    """Write one index set of a kind in SCHEMAS, after checking it as a reader would.
+    """Write one index set of a kind in SCHEMAS, after a reader's checks; `more` is metadata.
 
-    `seed` and `cycle` are -1 where they do not apply; `more` joins the file's metadata.
+    `seed` and `cycle` are -1 where they do not apply. Raises UserError if a check fails.
     """
     cast = {}
     for name, dtype in SCHEMAS[kind].items():
@@ -55,19 +53,11 @@ def write_index_set(
         if np.issubdtype(dtype, np.integer) and not np.array_equal(cast[name], columns[name]):
             raise UserError(f"{path}: column {name} has values that {np.dtype(dtype)} cannot hold")
     check(cast, kind, pool, str(path))
-    metadata = {
-        "kind": kind,
-        "dataset": pool.dataset,
-        "fingerprint": pool.fingerprint,
-        "n": str(pool.n),
-        "classes": str(pool.classes),
-        "seed": str(seed),
-        "cycle": str(cycle),
-        "checksum": checksum(cast),
-        **(more or {}),
-    }
-    table = pa.table({name: to_arrow(array) for name, array in cast.items()})
-    table = table.replace_schema_metadata(metadata)
+    metadata = {"kind": kind, "dataset": pool.dataset, "fingerprint": pool.fingerprint}
+    numbers = {"n": pool.n, "classes": pool.classes, "seed": seed, "cycle": cycle}
+    metadata |= {name: str(number) for name, number in numbers.items()}
+    metadata |= {"checksum": checksum(cast), **(more or {})}
+    table = pa.table({name: to_arrow(array) for name, array in cast.items()}, metadata=metadata)
     with atomic(path) as temporary:
         pq.write_table(table, temporary, write_page_checksum=True)
 
@@ -77,17 +67,16 @@ def read_index_set(
 ) -> Columns:
     """Read and check one index set; returns its columns by name.
 
-    `seed` and `cycle` are those that it must be of, unless it is of all seeds; None takes any.
-
-    Raises UserError if the file is missing or torn, of another kind or data set, if its content
-    breaks the rules of `check`, or is not what was written.
+    It must be of `seed` and `cycle`, unless it is of all; None takes any. Raises UserError if the
+    file is missing or torn, of another kind or data set, if its content breaks the rules of
+    `check`, or is not what was written.
     """
     table = read_table(path)
     metadata = text_metadata(table.schema)
     if metadata.get("kind") != kind:
+        found = metadata.get("kind")
         raise UserError(
-            f"{path} is an index set of kind {metadata.get('kind')!r}, not {kind!r}: give one of "
-            "that kind"
+            f"{path} is an index set of kind {found!r}, not {kind!r}: give one of those"
         )
     if metadata.get("fingerprint") != pool.fingerprint:
         raise UserError(
@@ -102,20 +91,17 @@ def read_index_set(
                 f"{path} is of {name} {metadata.get(name)}, but is to be used as one of {name} "
                 f"{wanted}: give the file that was made for it"
             )
-    if table.column_names != list(SCHEMAS[kind]):
-        raise UserError(
-            f"{path} has columns {table.column_names}, not {list(SCHEMAS[kind])}: {ANEW}"
-        )
+    names = table.column_names
+    if names != list(SCHEMAS[kind]):
+        raise UserError(f"{path} has columns {names}, not {list(SCHEMAS[kind])}: {ANEW}")
     columns = {}
     for name, dtype in SCHEMAS[kind].items():
-        column = table.column(name)
-        if column.type != pa.from_numpy_dtype(dtype):
-            raise UserError(
-                f"{path}: column {name} is {column.type}, not {np.dtype(dtype)}: {ANEW}"
-            )
+        column, declared = table.column(name), pa.from_numpy_dtype(dtype)
+        if column.type != declared:
+            raise UserError(f"{path}: column {name} is {column.type}, not {declared}: {ANEW}")
         if column.null_count:
             raise UserError(f"{path}: column {name} has {column.null_count} empty values: {ANEW}")
-        columns[name] = to_numpy(column)
+        columns[name] = np.from_dlpack(column.combine_chunks())
     check(columns, kind, pool, str(path), f": {ANEW}")
     # files of earlier versions have none
     if "checksum" in metadata and metadata["checksum"] != checksum(columns):
@@ -136,7 +122,7 @@ def checksum(columns: Columns) -> str:
 
 
 def read_table(path: str | Path) -> pa.Table:
-    """A Parquet file's table; UserError where there is none, or only a torn one."""
+    """A Parquet file's table; UserError if it is missing or torn."""
     with opened(path) as file:
         return file.read()
 
@@ -157,7 +143,7 @@ def opened(path: str | Path) -> Iterator[pq.ParquetFile]:
 
 
 def read_metadata(path: str | Path) -> dict[str, str]:
-    """A Parquet file's own metadata, without its content; UserError as `read_table`."""
+    """A Parquet file's metadata alone; UserError as `read_table`."""
     with opened(path) as file:
         return text_metadata(file.schema_arrow)
 
@@ -171,12 +157,7 @@ def text_metadata(schema: pa.Schema) -> dict[str, str]:
 
 
 # pyarrow's own conversions from and to NumPy import pandas, as pq.read_table does: a third of a
-# second in each of thousands of jobs. The three below and pq.ParquetFile do not.
-
-
-def to_numpy(column: pa.ChunkedArray) -> np.ndarray:
-    """A numeric column without empty values as an array, without a copy where it is one chunk."""
-    return np.from_dlpack(column.combine_chunks())
+# second in each of thousands of jobs. from_dlpack, the two below and pq.ParquetFile do not.
 
 
 def to_arrow(array: np.ndarray) -> pa.Array:
@@ -188,14 +169,11 @@ def to_arrow(array: np.ndarray) -> pa.Array:
 
 def list_to_arrow(values: list[Any]) -> pa.Array:
     """A list of int, float or str (one kind, or None) as an Arrow array, as pa.array makes it."""
-    there = [value for value in values if value is not None]
-    if not there:
-        return pa.nulls(len(values))
     valid = np.array([value is not None for value in values], dtype=bool)
-    missing = (
-        pa.py_buffer(np.packbits(valid, bitorder="little")) if len(there) < len(values) else None
-    )
-    if isinstance(there[0], str):
+    if not valid.any():
+        return pa.nulls(len(values))
+    missing = None if valid.all() else pa.py_buffer(np.packbits(valid, bitorder="little"))
+    if isinstance(values[valid.argmax()], str):
         texts = [(value or "").encode() for value in values]
         ends = np.cumsum([0, *map(len, texts)], dtype=np.int32)
         data = [missing, pa.py_buffer(ends), pa.py_buffer(b"".join(texts))]
@@ -206,22 +184,20 @@ def list_to_arrow(values: list[Any]) -> pa.Array:
 
 
 def check(columns: Columns, kind: str, pool: Pool, path: str, remedy: str = "") -> None:
-    """Raise UserError unless indices are unique and in range, labels are classes, and so on.
-
-    `remedy` ends its message.
-    """
+    """Raise UserError, ended by `remedy`, unless indices are unique and in range, and so on."""
     index = columns["index"]
-    if len(index) and (index.min() < 0 or index.max() >= pool.n):
-        bad = index[(index < 0) | (index >= pool.n)][0]
-        raise UserError(f"{path}: index {bad} is outside the pool of {pool.n} images{remedy}")
+    ranges = {
+        "index": (pool.n, f"outside the pool of {pool.n} images"),
+        "label": (pool.classes, f"not one of {pool.classes} classes"),
+    }
+    for name, (end, fault) in ranges.items():
+        values = columns.get(name, index[:0])
+        bad = values[(values < 0) | (values >= end)]
+        if len(bad):
+            raise UserError(f"{path}: {name} {bad[0]} is {fault}{remedy}")
     unique, counts = np.unique(index, return_counts=True)
     if len(unique) < len(index):
         raise UserError(f"{path}: index {unique[counts > 1][0]} occurs more than once{remedy}")
-    if "label" in columns:
-        label = columns["label"]
-        if len(label) and (label.min() < 0 or label.max() >= pool.classes):
-            bad = label[(label < 0) | (label >= pool.classes)][0]
-            raise UserError(f"{path}: label {bad} is not one of {pool.classes} classes{remedy}")
     if "cycle" in columns and len(index) and columns["cycle"].min() < 0:
         raise UserError(f"{path}: cycle {columns['cycle'].min()} is no cycle{remedy}")
     if kind == "queries" and not np.array_equal(columns["rank"], np.arange(len(index))):

@@ -59,19 +59,18 @@ def fingerprint(images: np.ndarray) -> str:
 def channel_statistics(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation per channel, float64 (C,), of uint8 images scaled to [0, 1].
 
-    They come from the histogram of the 256 values, hence exactly and in one pass. A constant
-    channel gets a standard deviation of 1, so that normalizing it divides by no zero.
+    They come from the histogram of the 256 values: exactly, and in one pass. A constant channel
+    gets a standard deviation of 1, so that normalizing it divides by no zero.
     """
     values = np.arange(256) / 255
-    mean, std = [], []
+    found = []
     for channel in range(images.shape[3]):
         counts = np.bincount(images[..., channel].ravel(), minlength=256)
         share = counts / counts.sum()
-        average = float(share @ values)
-        spread = float(np.sqrt(share @ (values - average) ** 2))
-        mean.append(average)
-        std.append(spread or 1.0)
-    return np.array(mean), np.array(std)
+        mean = share @ values
+        found.append((mean, np.sqrt(share @ (values - mean) ** 2) or 1.0))
+    mean, std = np.array(found).T
+    return mean, std
 
 
 def write_pool(
@@ -87,18 +86,18 @@ def write_pool(
 ) -> Pool:
     """Write a pool's images (.npy) and its description (.json).
 
-    `images` are uint8 (n, H, W, C). `mean` and `std` default to the pool's own
-    (`channel_statistics`). `test_size` is kept in the description.
+    `images` are uint8 (n, H, W, C); `mean` and `std` default to their own (`channel_statistics`).
+    `test_size` is kept in the description. Raises UserError unless they are per channel.
     """
     own_mean, own_std = channel_statistics(images)
     pool = Pool(
-        images=images,
-        dataset=dataset,
-        class_names=tuple(class_names),
-        mean=tuple(mean or own_mean.tolist()),
-        std=tuple(std or own_std.tolist()),
-        fingerprint=fingerprint(images),
-        source=source or dataset,
+        images,
+        dataset,
+        tuple(class_names),
+        tuple(mean or own_mean.tolist()),
+        tuple(std or own_std.tolist()),
+        fingerprint(images),
+        source or dataset,
     )
     for name, value in (("mean", pool.mean), ("std", pool.std)):
         if len(value) != pool.channels:
@@ -107,28 +106,11 @@ def write_pool(
                 f"{pool.channels} channel(s): give one per channel, or leave it null"
             )
     n, height, width, channels = images.shape
-    description = {
-        "dataset": dataset,
-        "n": n,
-        "n_test": test_size,
-        "height": height,
-        "width": width,
-        "channels": channels,
-        "classes": pool.classes,
-        "class_names": list(pool.class_names),
-        "mean": list(pool.mean),
-        "std": list(pool.std),
-        "fingerprint": pool.fingerprint,
-        "source": pool.source,
-    }
+    shape = {"n": n, "n_test": test_size, "height": height, "width": width, "channels": channels}
+    own = {name: value for name, value in vars(pool).items() if name != "images"}
     write_array(images_path, images)
-    write_json(info_path, description)
+    write_json(info_path, shape | own | {"classes": pool.classes})
     return pool
-
-
-def expected(info: dict[str, Any], name: str) -> int:
-    """How many values a list in a pool's description has."""
-    return info["classes"] if name == "class_names" else info["channels"]
 
 
 def read_pool(images_path: str | Path, info_path: str | Path) -> Pool:
@@ -137,14 +119,12 @@ def read_pool(images_path: str | Path, info_path: str | Path) -> Pool:
     Raises UserError if one is missing or torn, or if the two do not belong together.
     """
     info = read_object(info_path, *DESCRIPTION)
-    wrong = [
-        name for name in ("mean", "std", "class_names") if len(info[name]) != expected(info, name)
-    ]
-    if wrong:
-        raise UserError(
-            f"{info_path}: {wrong[0]} has {len(info[wrong[0]])} values, not "
-            f"{expected(info, wrong[0])}: {ANEW}"
-        )
+    sizes = {"mean": "channels", "std": "channels", "class_names": "classes"}
+    for name, size in sizes.items():
+        if len(info[name]) != info[size]:
+            raise UserError(
+                f"{info_path}: {name} has {len(info[name])} values, not {info[size]}: {ANEW}"
+            )
     images = load_array(images_path, mapped=True)
     shape = (info["n"], info["height"], info["width"], info["channels"])
     if images.shape != shape or images.dtype != np.uint8:
@@ -152,12 +132,6 @@ def read_pool(images_path: str | Path, info_path: str | Path) -> Pool:
             f"{images_path} holds {images.dtype} {images.shape}, but {info_path} describes uint8 "
             f"{shape}: delete both, and the data stage makes them anew"
         )
-    return Pool(
-        images=images,
-        dataset=info["dataset"],
-        class_names=tuple(info["class_names"]),
-        mean=tuple(info["mean"]),
-        std=tuple(info["std"]),
-        fingerprint=info["fingerprint"],
-        source=info["source"],
-    )
+    known: dict[str, Any] = {name: tuple(info[name]) for name in sizes}
+    known |= {name: info[name] for name in ("dataset", "fingerprint", "source")}
+    return Pool(images, **known)

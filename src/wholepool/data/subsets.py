@@ -6,10 +6,7 @@ from wholepool.job.errors import UserError
 
 
 def stratified_subset(labels: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
-    """`size` indices, ascending, int64 (size,), whose class shares follow those of `labels`.
-
-    Shares are rounded by largest remainder, so their sum is exact.
-    """
+    """`size` ascending indices, int64, with the class shares of `labels` by largest remainder."""
     classes, counts = np.unique(labels, return_counts=True)
     quota = counts * size / counts.sum()
     take = np.floor(quota).astype(int)
@@ -28,7 +25,7 @@ def subset(
     """The training images, of n, that make up the pool: ascending indices, int64.
 
     `size` None keeps all; `sampling` is "stratified" (by `labels`, (n,)) or "uniform". Raises
-    UserError if `size` exceeds what there is, or nobody knows the classes to keep the shares of.
+    UserError if `size` exceeds what there is, or "stratified" has no labels.
     """
     if size is None or size == n:
         return np.arange(n)

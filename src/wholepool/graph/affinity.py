@@ -27,9 +27,8 @@ def affinity(
     """W: symmetric, zero diagonal, float64 (n, n), from each row's k neighbors.
 
     A similarity s becomes [s]_+^gamma with `clip` (Section VI-A), sign(s) |s|^gamma without.
-    `reciprocal` keeps an edge where each end is among the other's k nearest, with the similarity
-    that both share (the paper); otherwise W = A + A' (the public code): an edge where either end
-    has the other, twice the weight where both have.
+    `reciprocal` (the paper) keeps an edge where each end is among the other's k nearest, with the
+    similarity that both share; otherwise W = A + A' (the public code).
     """
     n, k = indices.shape
     weights = similarities.ravel().astype(np.float64)
@@ -41,7 +40,7 @@ def affinity(
     backward = chosen.T.tocsr()
     forward = backward.T.tocsr()
     if reciprocal:
-        pattern = (np.ones(n * k), backward.indices, backward.indptr)
+        pattern = np.ones(n * k), backward.indices, backward.indptr
         mutual = forward.multiply(sparse.csr_array(pattern, shape=(n, n))).tocsr()
         # both ends computed the same dot product, perhaps to another last bit: take the mean
         result = (mutual + mutual.T.tocsr()) * 0.5
@@ -53,8 +52,8 @@ def affinity(
 def normalize(weights: sparse.csr_array) -> sparse.csr_array:
     """D^-1/2 W D^-1/2, float64 (n, n), with D the diagonal of W's row sums (Section III).
 
-    A node without edges keeps its zero row. Negative degrees (possible only when similarities
-    are not clipped) count as none.
+    A node without edges keeps its zero row. Negative degrees, which only similarities that are not
+    clipped can give, count as none.
     """
     degree = np.asarray(weights.sum(axis=1)).ravel()
     scale = np.zeros_like(degree)
@@ -71,17 +70,10 @@ def normalized_graph(
 
     `settings` is the config's section `propagation`.
     """
-    found = nearest_neighbors(
-        embeddings, settings["k"], device, settings["search"], settings["recall"]
-    )
-    weights = affinity(
-        found.indices,
-        found.similarities,
-        settings["gamma"],
-        settings["graph"] == "reciprocal",
-        settings["clip"],
-    )
-    return normalize(weights), found.recall
+    how = settings["k"], device, settings["search"], settings["recall"]
+    found = nearest_neighbors(embeddings, *how)
+    shape = settings["gamma"], settings["graph"] == "reciprocal", settings["clip"]
+    return normalize(affinity(found.indices, found.similarities, *shape)), found.recall
 
 
 def write_graph(path: str | Path, graph: sparse.csr_array) -> None:
@@ -91,10 +83,7 @@ def write_graph(path: str | Path, graph: sparse.csr_array) -> None:
 
 
 def read_graph(path: str | Path, n: int) -> sparse.csr_array:
-    """Read a graph of `n` nodes that `write_graph` wrote.
-
-    Raises UserError if the file is missing or torn, or holds another graph.
-    """
+    """Read a graph of `n` nodes. Raises UserError if it is missing or torn, or is another one."""
     try:
         graph = sparse.csr_array(sparse.load_npz(path))
         graph.check_format()  # every neighbor is a node

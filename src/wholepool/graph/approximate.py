@@ -1,8 +1,8 @@
 """Approximate search for the nearest neighbors, in lists of rows that lie together.
 
 The pool is cut into lists of some hundred rows (an inverted file: Jégou et al. 2011), and the rows
-of a list are compared with those of the nearest lists only. How many lists is not guessed: the
-exact neighbors of a sample of rows tell how many are needed for the recall that is asked for.
+of a list are compared with those of the nearest lists only. The exact neighbors of a sample of rows
+tell how many lists are needed for the wanted recall.
 """
 
 from typing import TYPE_CHECKING
@@ -65,7 +65,7 @@ def inverted_lists(table: "Tensor", rng: np.random.Generator) -> tuple["Tensor",
     By k-means in two levels, cells and then lists within them, so that the cost grows with
     n^1.5 / 10, not with n^2. Returns an order of the rows, int64 (n,), in which lists are slices,
     and where they start, int64 (lists + 1,). No list is empty, or longer than four times LIST_SIZE:
-    of many copies of one image, k-means would make one list.
+    k-means would make one list of many copies of one image.
     """
     import torch
 
@@ -92,10 +92,7 @@ def inverted_lists(table: "Tensor", rng: np.random.Generator) -> tuple["Tensor",
 
 
 def nearest_lists(centers: "Tensor", lists: np.ndarray, count: int) -> np.ndarray:
-    """The lists whose centers are nearest to each of some lists', itself first.
-
-    `centers` (all lists, d); `lists` int64 (m,). Returns int64 (m, count), nearest first.
-    """
+    """The `count` lists nearest to some, int64 (m, count), nearest (itself) first, by `centers`."""
     import torch
 
     found = []
@@ -117,18 +114,15 @@ def probes_needed(
 ) -> tuple[int, float]:
     """How many lists to search for a recall, and the recall that a sample of rows has then.
 
-    For each neighbor, found exactly, of each row of the sample, the rank of its list among those
-    nearest to the row's own list says how many lists would have found it. The mean over the sample
-    must be `recall` and two standard errors, or all lists are searched. And however small the lists
-    are, so many of them hold more than k rows.
+    A neighbor is found once its list is searched: the lists nearest to the row's own come first.
+    The mean over the sample, of exact neighbors, must be `recall` and two standard errors, or all
+    lists are searched. Any lists of this number hold more than k rows together.
     """
     n, lists = len(table), len(starts) - 1
     sample = np.sort(rng.choice(n, min(n, SAMPLE), replace=False))
     list_of = np.repeat(np.arange(lists), np.diff(starts))
     own, which = np.unique(list_of[sample], return_inverse=True)
-    ranks = np.empty((len(own), lists), dtype=np.int64)
-    ranked = nearest_lists(centers, own, lists)
-    np.put_along_axis(ranks, ranked, np.arange(lists)[None, :], axis=1)
+    ranks = nearest_lists(centers, own, lists).argsort(axis=1)
     found_at = np.zeros((len(sample), lists))
     for row, near in enumerate(list_of[nearest_of(table, sample, k, tiles)]):
         found_at[row] = np.bincount(ranks[which[row], near], minlength=lists)

@@ -10,10 +10,7 @@ def entropy(probabilities: np.ndarray) -> np.ndarray:
 
 
 def certainty(probabilities: np.ndarray) -> np.ndarray:
-    """beta of (10), float64 (n,) in [0, 1]: 1 - H(p) / log c, for the rows of (n, c).
-
-    With one class there is nothing to be uncertain of: 1.
-    """
+    """beta of (10), float64 (n,) in [0, 1]: 1 - H(p) / log c, for rows (n, c); 1 if c = 1."""
     classes = probabilities.shape[1]
     if classes == 1:
         return np.ones(len(probabilities))

@@ -1,12 +1,12 @@
 """Conjugate gradients for many right-hand sides at once on a graph (Hestenes and Stiefel 1952).
 
 The system of label propagation, (I - alpha G) x = b, with the normalized adjacency G. All columns
-share each product with G, so G is read once an iteration, not once a class.
+share each product with G, so G is read once per iteration, not once per class.
 
-Small graphs are solved by SciPy in float64. Large ones in float32, on a CPU or a GPU, where many
-columns would not fit the cache in an order of the nodes in which neighbors stand together (reverse
-Cuthill-McKee); the residual is then computed in float64, and where float32 did not reach the
-tolerance, the rest is solved for again (iterative refinement: Wilkinson 1963).
+Small graphs are solved by SciPy in float64. Large ones are solved in float32, on a CPU or a GPU;
+then the residual is computed in float64, and where it is above the tolerance, the rest is solved
+for again (iterative refinement: Wilkinson 1963). If the columns would not fit the CPU's cache,
+nodes are put in an order in which neighbors stand together (reverse Cuthill-McKee).
 """
 
 import functools
@@ -28,10 +28,8 @@ if TYPE_CHECKING:
 
 #: graphs below this many nodes are solved by SciPy: importing torch would take longer
 SMALL = 5_000
-#: a product gathers rows of this many numbers best: columns are filled up with zeros
-COLUMNS = 16
-#: float32 numbers that the caches hold: more than that, and the order of the nodes pays
-CACHED = 2**20
+COLUMNS = 16  # products gather rows of this many numbers best: columns are filled up with zeros
+CACHED = 2**20  # float32 numbers that the caches hold: beyond that, the order of the nodes pays
 BLOCK = 2**19  # numbers in a block of rows: what one operation leaves is in the cache for the next
 
 
@@ -55,14 +53,12 @@ Residual = Callable[["Tensor", "Tensor"], "Tensor"]
 def solver(graph: sparse.csr_array, alpha: float, columns: int, device: str = "cpu") -> Solver:
     """A function (b, tolerance, max_iterations) that solves (I - alpha * graph) x = b.
 
-    It is made once for many solves, of about `columns` right-hand sides each.
-
-    `graph` is symmetric, float64 (n, n), with eigenvalues in [-1, 1]; 0 <= alpha < 1, so the matrix
-    is positive definite (if weights are nonnegative: similarities that are not clipped may break
-    this). `b` is float64 (n, m). Each column runs its own recurrence, from zero, without
-    preconditioner, and rests once ||b - Ax|| is at most `tolerance` * ||b||; all stop after
-    `max_iterations`. Nodes in a component where b is zero stay exactly zero. Raises UserError if x
-    is not finite.
+    It serves many solves, of about `columns` right-hand sides each. `graph` is symmetric, float64
+    (n, n), with eigenvalues in [-1, 1]; 0 <= alpha < 1, so the matrix is positive definite (if
+    similarities are clipped: negative weights may break this). `b` is float64 (n, m). Each column
+    runs its own recurrence, from zero, without preconditioner, and rests once ||b - Ax|| is at most
+    `tolerance` * ||b||; all stop after `max_iterations`. Nodes in a component where b is zero stay
+    exactly zero. Raises UserError if x is not finite.
     """
     if graph.shape[0] < SMALL and device == "cpu":
         run: Solver = functools.partial(solve_small, graph, alpha)
@@ -89,14 +85,9 @@ def solve_small(
     b = np.asarray(b, dtype=np.float64)
     norms = np.sqrt((b * b).sum(axis=0))
     x = np.zeros_like(b)
-    residual = b.copy()
-    direction = b.copy()
-    squared = norms**2
+    residual, direction, squared = b.copy(), b.copy(), norms**2
     iterations = 0
-    while iterations < max_iterations:
-        running = np.sqrt(squared) > tolerance * norms
-        if not running.any():
-            break
+    while iterations < max_iterations and (running := np.sqrt(squared) > tolerance * norms).any():
         product = direction - alpha * (graph @ direction)
         curvature = (direction * product).sum(axis=0)
         step = np.divide(squared, curvature, out=np.zeros_like(squared), where=running)
@@ -155,10 +146,7 @@ class Large:
         return Solve(result, relative.cpu().numpy(), iterations)
 
     def descend(self, b: "Tensor", target: "Tensor", limit: int) -> tuple["Tensor", int]:
-        """Conjugate gradients in float32 from zero; `b` (n, m) has columns of unit length.
-
-        A column rests once its residual, as the recurrence has it, is at most `target` (m,).
-        """
+        """Solve in float32 from zero for unit columns `b` (n, m), to residuals `target` (m,)."""
         import torch
 
         columns = b.shape[1]
@@ -175,10 +163,7 @@ class Large:
         for i, j, _ in self.blocks:
             squared += dot(residual[i:j], residual[i:j])
         iteration = 0
-        while iteration < limit:
-            running = squared > target
-            if not running.any():
-                break
+        while iteration < limit and (running := squared > target).any():
             curvature = torch.zeros_like(squared)
             for i, j, multiply in self.blocks:
                 d, q = direction[i:j], product[i:j]

@@ -1,5 +1,6 @@
 """Exact search for the nearest neighbors: a product of all rows with all rows, tile by tile."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,36 +44,32 @@ def exact(rows: np.ndarray, k: int, device: str = "cpu") -> tuple[np.ndarray, np
     import torch
 
     table = torch.as_tensor(rows, device=device)
-    n = len(table)
-    indices = np.empty((n, k), dtype=np.int64)
-    similarities = np.empty((n, k), dtype=np.float32)
-    tiles = Tiles(table)
-    for start in range(0, n, tiles.rows(n)):
-        stop = min(start + tiles.rows(n), n)
-        tile = tiles.product(table[start:stop], table)
-        here = torch.arange(stop - start, device=device)
-        tile[here, here + start] = -torch.inf
+    indices = np.empty((len(rows), k), dtype=np.int64)
+    similarities = np.empty((len(rows), k), dtype=np.float32)
+    for part, tile in to_others(table, np.arange(len(rows)), Tiles(table)):
         values, top = best(tile, k)
-        indices[start:stop] = top.cpu().numpy()
-        similarities[start:stop] = values.cpu().numpy()
+        indices[part], similarities[part] = top.cpu().numpy(), values.cpu().numpy()
     return indices, similarities
 
 
 def nearest_of(table: "Tensor", which: np.ndarray, k: int, tiles: "Tiles") -> np.ndarray:
-    """The k nearest others of the rows `which`, int64 (m,), of a table (n, d) of unit rows.
+    """The k nearest others, int64 (m, k), of the rows `which` (m,) of a unit table (n, d)."""
+    parts = to_others(table, which, tiles)
+    return np.concatenate([largest(tile, k)[1].cpu().numpy() for _, tile in parts])
 
-    Returns int64 (m, k), most similar first; of equal ones any.
-    """
+
+def to_others(
+    table: "Tensor", which: np.ndarray, tiles: "Tiles"
+) -> Iterator[tuple[slice, "Tensor"]]:
+    """Parts of `which` (m,), and their rows' similarities to all rows; -inf to themselves."""
     import torch
 
-    found = np.empty((len(which), k), dtype=np.int64)
     step = tiles.rows(len(table))
     for start in range(0, len(which), step):
         chosen = torch.as_tensor(which[start : start + step], device=table.device)
         tile = tiles.product(table[chosen], table)
         tile[torch.arange(len(chosen), device=chosen.device), chosen] = -torch.inf
-        found[start : start + step] = largest(tile, k)[1].cpu().numpy()
-    return found
+        yield slice(start, start + step), tile
 
 
 class Tiles:
@@ -87,10 +84,7 @@ class Tiles:
         return max(1, len(self.memory) // padded(width))
 
     def product(self, rows: "Tensor", others: "Tensor") -> "Tensor":
-        """rows @ others', (b, n), with columns of -inf that make n a multiple of 32.
-
-        It is overwritten by the next one.
-        """
+        """rows @ others', with columns of -inf to a multiple of 32, until the next product."""
         import torch
 
         size = len(rows) * padded(len(others))
@@ -117,7 +111,7 @@ def best(tile: "Tensor", k: int) -> tuple["Tensor", "Tensor"]:
     import torch
 
     width = tile.shape[1]
-    # one more than k shows whether a group of equal entries is cut at the k-th place
+    # one more than k shows whether the k-th place cuts a group of equal entries
     values, top = largest(tile, min(k + 1, width))
     cut = torch.nonzero(values[:, k - 1] == values[:, min(k, width - 1)]).ravel()
     values, top = values[:, :k], top[:, :k]
@@ -135,9 +129,8 @@ def best(tile: "Tensor", k: int) -> tuple["Tensor", "Tensor"]:
 def largest(tile: "Tensor", k: int) -> tuple["Tensor", "Tensor"]:
     """As `best`, but equal entries go anywhere.
 
-    The k largest entries stand in the k groups whose maxima are largest. Taking maxima of groups
-    reads the tile once, at the speed of memory, and leaves little to select from: torch.topk over
-    the whole row takes as long as the product.
+    The k largest entries stand in the k groups whose maxima are largest. Taking maxima reads the
+    tile once and leaves little to select from: torch.topk of whole rows takes as long as a product.
     """
     rows, width = tile.shape
     size = 32

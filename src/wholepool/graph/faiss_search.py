@@ -1,26 +1,25 @@
 """Search for the nearest neighbors by an index of faiss (Douze et al. 2024), from a factory string.
 
-What it is for is compressed codes: an index such as "IVF4096,PQ32x8" holds 32 bytes of a row. faiss
-proposes candidates, and their exact cosines, computed from the rows, decide among them. As in our
-own approximate search, the exact neighbors of a sample of rows tell how wide to search.
+It is for compressed codes: "IVF4096,PQ32x8" holds 32 bytes of a row. faiss proposes candidates, and
+their exact cosines decide. As in our own approximate search, the exact neighbors of a sample of
+rows tell how wide to search.
 """
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from wholepool.graph.approximate import SAMPLE
 from wholepool.graph.exact import BLOCK_BYTES, Tiles, nearest_of
 from wholepool.job.errors import UserError
 from wholepool.job.log import logger
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-SAMPLE = 1024  # rows whose exact neighbors are computed, as in our own approximate search
 FACTORS = (1, 2, 4, 8)  # candidates asked of the index, for each neighbor wanted
 TIE = 1e-6  # float32 cosines of unit rows this close are equal
 SLACK = 0.001  # of recall that is given up where more work would not reach the goal either
+
+Found = tuple[np.ndarray, np.ndarray]
 
 
 def by_faiss(
@@ -29,10 +28,10 @@ def by_faiss(
     """The k nearest others of each row: int64 (n, k), their cosines float32 (n, k), and the recall.
 
     `rows` float32 (n, d), of unit length; most similar first, of equal ones the lower index. The
-    recall is measured on a sample: the share of neighbors as similar as the k-th true one. It is a
-    warning in the log if it is below `recall`. faiss works on the CPU in as many threads as torch,
-    from seeds of its own that are fixed: with one thread it repeats itself to the bit. Raises
-    UserError if faiss refuses the string, or cannot train such an index on these rows.
+    recall is measured on a sample: the share of neighbors as similar as the k-th true one. If it is
+    below `recall`, the log has a warning. faiss works on the CPU in as many threads as torch, from
+    fixed seeds: with one thread it repeats itself to the bit. Raises UserError if faiss refuses the
+    string, or cannot train such an index on these rows.
     """
     import faiss
     import torch
@@ -41,19 +40,15 @@ def by_faiss(
     index = build(rows, factory)
     n = len(rows)
     sample = np.sort(np.random.default_rng(0).choice(n, min(n, SAMPLE), replace=False))
-    table = torch.as_tensor(rows)
-    kth = ranked(rows, sample, nearest_of(table, sample, k, Tiles(table)), k)[1][:, -1:] - TIE
+    kth = exactly(rows, sample, k)[1][:, -1:] - TIE
     name, values = ladder(index)
     place, count = settle(index, rows, sample, kth, k, recall)
-    value = values[place]
-
-    indices, similarities = found_by(index, rows, np.arange(n), k, count, name, value)
-    widen(index, rows, indices, similarities, count, values[place + 1 :], name, table)
-    reached = float((similarities[sample] >= kth).mean())
+    found = found_by(index, rows, np.arange(n), k, count, name, values[place])
+    widen(index, rows, found, count, name, values[place + 1 :])
+    reached = float((found[1][sample] >= kth).mean())
+    width = f" and {name} {values[place]}" if name else ""
     logger.info(
-        "faiss index %s: recall %.4f with %d candidates an image%s",
-        *(factory, reached, count),
-        f" and {name} {value}" if name else "",
+        "faiss index %s: recall %.4f with %d candidates an image%s", factory, reached, count, width
     )
     if reached < recall:
         logger.warning(
@@ -62,7 +57,7 @@ def by_faiss(
             "PQ32x8) or whole rows (Flat for PQ), search: approximate, or a lower recall",
             *(factory, reached, recall),
         )
-    return indices, similarities, reached
+    return *found, reached
 
 
 def build(rows: np.ndarray, factory: str) -> Any:
@@ -77,7 +72,7 @@ def build(rows: np.ndarray, factory: str) -> Any:
         index.train(rows)
         index.add(rows)
     except (RuntimeError, MemoryError) as error:
-        # what stands before is the place in faiss's code
+        # before the reason stands the place in faiss's code
         reason = re.split(r"\.(?:cpp|h):\d+: |failed: ", str(error))[-1].strip()
         raise UserError(
             f"propagation.search is {{faiss: {factory}}}, but faiss cannot make this index of "
@@ -118,56 +113,35 @@ def settle(
     name, values = ladder(index)
 
     def measured(value: int, count: int) -> tuple[float, float]:
-        similarities = found_by(index, rows, sample, k, count, name, value)[1]
-        share = (similarities >= kth).mean(axis=1)
+        share = (found_by(index, rows, sample, k, count, name, value)[1] >= kth).mean(axis=1)
         return share.mean(), share.mean() - 2 * share.std() / len(sample) ** 0.5
 
+    most = FACTORS[-1] * k
     means: list[float] = []
-    for value in values:
-        mean, sure = measured(value, FACTORS[-1] * k)
+    for place, value in enumerate(values):
+        mean, sure = measured(value, most)
         means.append(mean)
         if sure >= recall:
-            break
-    else:
-        return int((np.array(means) >= max(means) - SLACK).argmax()), FACTORS[-1] * k
-    place = len(means) - 1
-    for factor in FACTORS:
-        if measured(values[place], factor * k)[1] >= recall:
-            break
-    return place, factor * k
+            counts = (factor * k for factor in FACTORS[:-1])
+            return place, next((c for c in counts if measured(value, c)[1] >= recall), most)
+    return int((np.array(means) >= max(means) - SLACK).argmax()), most
 
 
 def found_by(
-    index: Any,
-    rows: np.ndarray,
-    which: np.ndarray,
-    k: int,
-    count: int,
-    name: str,
-    value: int,
-) -> tuple[np.ndarray, np.ndarray]:
-    """The best k of `count` candidates for the rows `which`, int64 (m,): as `ranked` gives them.
-
-    The parameter `name` of the index is set to `value`.
-    """
+    index: Any, rows: np.ndarray, which: np.ndarray, k: int, count: int, name: str, value: int
+) -> Found:
+    """The best k of `count` candidates for the rows `which`, as `ranked`, with `name` = `value`."""
     import faiss
 
     if name:
         faiss.ParameterSpace().set_index_parameter(index, name, value)
     asked = min(count + 1, len(rows))  # a row itself is mostly among them
-    indices = np.empty((len(which), k), dtype=np.int64)
-    similarities = np.empty((len(which), k), dtype=np.float32)
-    step = max(1, BLOCK_BYTES // (16 * asked))
-    for start in range(0, len(which), step):
-        part = slice(start, start + step)
-        found = index.search(rows[which[part]], asked)[1]
-        indices[part], similarities[part] = ranked(rows, which[part], found, k)
-    return indices, similarities
+    parts = np.split(which, range(0, len(which), max(1, BLOCK_BYTES // (16 * asked))))[1:]
+    found = [ranked(rows, part, index.search(rows[part], asked)[1], k) for part in parts]
+    return np.concatenate([one[0] for one in found]), np.concatenate([one[1] for one in found])
 
 
-def ranked(
-    rows: np.ndarray, which: np.ndarray, found: np.ndarray, k: int
-) -> tuple[np.ndarray, np.ndarray]:
+def ranked(rows: np.ndarray, which: np.ndarray, found: np.ndarray, k: int) -> Found:
     """The k most similar to the rows `which` (m,) of what was found for them, (m, c).
 
     Returns int64 and float32 (m, k), most similar first, by exact cosines. A row itself is dropped;
@@ -181,33 +155,33 @@ def ranked(
     similarities[(found < 0) | (found == which[:, None])] = -np.inf
     order = np.lexsort((found, -similarities), axis=1)[:, :k]
     similarities = np.take_along_axis(similarities, order, axis=1)
-    indices = np.take_along_axis(found, order, axis=1)
-    indices[similarities == -np.inf] = -1
-    return indices, similarities
+    found = np.take_along_axis(found, order, axis=1)
+    return np.where(similarities > -np.inf, found, -1), similarities
+
+
+def exactly(rows: np.ndarray, which: np.ndarray, k: int) -> Found:
+    """As `ranked`, of the true neighbors."""
+    import torch
+
+    table = torch.as_tensor(rows)
+    return ranked(rows, which, nearest_of(table, which, k, Tiles(table)), k)
 
 
 def widen(
-    index: Any,
-    rows: np.ndarray,
-    indices: np.ndarray,
-    similarities: np.ndarray,
-    count: int,
-    values: list[int],
-    name: str,
-    table: "Tensor",
+    index: Any, rows: np.ndarray, found: Found, count: int, name: str, values: list[int]
 ) -> None:
     """Search again, in place, for the rows that lack neighbors: wider, at last exactly.
 
-    The lists that are probed may hold fewer than k rows. `values` are those of the ladder that are
-    left; `table` is `rows`, of torch.
+    The lists that are probed may hold fewer than k rows. `values` are the wider ones of the ladder.
     """
+    indices, similarities = found
     k = indices.shape[1]
-    short = np.flatnonzero(indices[:, -1] < 0)
-    for value in values:
+    for value in (*values, None):
+        short = np.flatnonzero(indices[:, -1] < 0)
         if len(short) == 0:
             return
-        indices[short], similarities[short] = found_by(index, rows, short, k, count, name, value)
-        short = short[indices[short, -1] < 0]
-    if len(short):
-        nearest = nearest_of(table, short, k, Tiles(table))
-        indices[short], similarities[short] = ranked(rows, short, nearest, k)
+        indices[short], similarities[short] = (
+            exactly(rows, short, k)
+            if value is None
+            else found_by(index, rows, short, k, count, name, value)
+        )

@@ -23,28 +23,22 @@ class Clustering:
 
 
 def kmeans(
-    points: Tensor,
-    k: int,
-    iterations: int,
-    rng: np.random.Generator,
-    empty: str = "split",
+    points: Tensor, k: int, iterations: int, rng: np.random.Generator, empty: str = "split"
 ) -> Clustering:
     """Cluster `points`, float32 (n, d), from k distinct random points, by Lloyd's iterations.
 
-    A cluster that loses all its points is handled by `empty`: "split" moves its centroid beside
-    that of a populous cluster, picked with probability proportional to its size less one (as
-    faiss does for [5]; here the other centroid stays, so that the objective cannot rise); "keep"
-    leaves it where it is. Raises ValueError if there are fewer points than clusters.
+    `empty` says what becomes of a cluster that loses all its points. "split" moves its centroid
+    close to that of another, picked with probability proportional to its size less one (as faiss
+    does for [5]; here the other centroid stays, so that the objective cannot rise). "keep" leaves
+    it where it is. Raises ValueError if there are fewer points than clusters.
     """
     n = len(points)
     if not 1 <= k <= n:
         raise ValueError(f"k-means with k = {k} clusters on {n} points: k must be in [1, n]")
-    start = torch.as_tensor(rng.choice(n, k, replace=False), device=points.device)
-    centroids = points[start].clone()
-    objective: list[float] = []
+    centroids = points[torch.as_tensor(rng.choice(n, k, replace=False), device=points.device)]
     squares = points.square().sum(dim=1)
     assignment, distances = assign(points, centroids, squares)
-    objective.append(float(distances.mean()))
+    objective = [float(distances.mean())]
     for _ in range(iterations):
         counts = torch.bincount(assignment, minlength=k)
         sums = torch.zeros_like(centroids).index_add_(0, assignment, points)
@@ -56,10 +50,8 @@ def kmeans(
                 if weight.sum() == 0:
                     break
                 donor = int(rng.choice(k, p=weight / weight.sum()))
-                signs = torch.as_tensor(
-                    rng.choice([-1.0, 1.0], size=centroids.shape[1]), device=points.device
-                ).to(centroids.dtype)
-                centroids[hole] = centroids[donor] * (1 + signs / 1024)
+                signs = torch.as_tensor(rng.choice([-1.0, 1.0], size=centroids.shape[1]))
+                centroids[hole] = centroids[donor] * (1 + signs.to(centroids) / 1024)
                 counts[hole] = counts[donor] // 2
                 counts[donor] -= counts[hole]
         assignment, distances = assign(points, centroids, squares)
@@ -72,8 +64,7 @@ def assign(
 ) -> tuple[Tensor, Tensor]:
     """The nearest centroid of each point, int64 (n,), and the squared distance to it, (n,).
 
-    Equal distances go to the lower cluster. `squares` (n,), the points' squared norms, can be given
-    where they are known.
+    Equal distances go to the lower cluster. `squares` (n,): the points' squared norms, if known.
     """
     if squares is None:
         squares = points.square().sum(dim=1)

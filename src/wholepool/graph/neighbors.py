@@ -12,11 +12,8 @@ from wholepool.graph.approximate import approximate
 from wholepool.graph.exact import exact, exact_small
 from wholepool.job.errors import UserError
 
-#: pools up to this size are searched exactly, unless the config says otherwise: there it takes
-#: seconds, and the paper's pools are all below it
-EXACT_UP_TO = 100_000
-#: pools below this size are searched with NumPy: importing torch would take longer than the search
-SMALL = 5_000
+EXACT_UP_TO = 100_000  # by default, pools up to this size, as the paper's, are searched exactly
+SMALL = 5_000  # smaller pools are searched with NumPy: importing torch would take longer
 SHORTEST = 1e-18  # of a row: float32 holds the squares of longer ones to all its digits
 
 
@@ -24,8 +21,8 @@ SHORTEST = 1e-18  # of a row: float32 holds the squares of longer ones to all it
 class Neighbors:
     """The k most similar other rows of each row, most similar first.
 
-    `indices` int64 (n, k), `similarities` float32 (n, k), cosines. `recall` is 1 for an exact
-    search; of an approximate one, the share of the true neighbors of a sample that is found.
+    `indices` int64 (n, k), `similarities` float32 (n, k), cosines. `recall` is the share of the
+    true neighbors of a sample that an approximate search finds.
     """
 
     indices: np.ndarray
@@ -36,8 +33,8 @@ class Neighbors:
 def unit_rows(embeddings: np.ndarray) -> np.ndarray:
     """The rows, float32, divided by their l2 norm.
 
-    Raises UserError for rows whose norm float32 does not hold, since they are not finite, zero, or
-    so small or large that their squares are: the similarities made of them would be wrong or NaN.
+    Raises UserError for rows whose norm float32 does not hold: those that are not finite or zero,
+    or whose squares are.
     """
     embeddings = np.asarray(embeddings, dtype=np.float32)
     with np.errstate(over="ignore"):
@@ -61,11 +58,11 @@ def nearest_neighbors(
 ) -> Neighbors:
     """The k most similar other rows of each row of `embeddings`, (n, d).
 
-    A row is never its own neighbor: self is dropped by index, not by position, since a duplicate
-    may be as near. In an exact search equal similarities go to the lower index. `search` is
-    "exact", "approximate" (at least `recall` of the true neighbors, by a sample), or "auto":
-    approximate where the pool has more than EXACT_UP_TO rows; or {"faiss": FACTORY}, an index of
-    faiss, on the CPU. `device` "cuda" searches on the GPU. Raises UserError unless 1 <= k < n.
+    A row is never its own neighbor, though its duplicates may be. In an exact search equal
+    similarities go to the lower index. `search` is "exact", "approximate" (at least `recall` of the
+    true neighbors, by a sample), or "auto": approximate where the pool has more than EXACT_UP_TO
+    rows; or {"faiss": FACTORY}, an index of faiss, on the CPU. `device` "cuda" searches on the GPU.
+    Raises UserError unless 1 <= k < n.
     """
     n = len(embeddings)
     if not 1 <= k < n:

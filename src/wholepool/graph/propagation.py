@@ -21,9 +21,7 @@ def label_matrix(
     """
     y = np.zeros((n, classes))
     y[labeled, labels] = 1
-    if class_mean:
-        y /= np.maximum(y.sum(axis=0), 1)
-    return y
+    return y / np.maximum(y.sum(axis=0), 1) if class_mean else y
 
 
 @dataclass(frozen=True)
@@ -54,19 +52,17 @@ def propagate(
 
     `graph` is the normalized adjacency (n, n); `labeled` and `labels` are int (|L|,); `settings`
     is the config's section `propagation`. All classes are solved for at once, a large graph on the
-    `device`. A node that no label reaches gets uniform probabilities, hence weight 0. A tie between
-    classes goes to the lower class, as far as rounding leaves it one.
+    `device`. A node that no label reaches gets uniform probabilities and weight 0. A tie between
+    classes goes to the lower class, if rounding leaves it a tie.
     """
-    y = label_matrix(
-        graph.shape[0], classes, labeled, labels, class_mean=settings["labels"] == "class_mean"
-    )
-    solution = solver(graph, settings["alpha"], classes, device)(
-        y, settings["tolerance"], settings["max_iterations"]
-    )
+    class_mean = settings["labels"] == "class_mean"
+    y = label_matrix(graph.shape[0], classes, labeled, labels, class_mean)
+    solve = solver(graph, settings["alpha"], classes, device)
+    solution = solve(y, settings["tolerance"], settings["max_iterations"])
     probabilities = solution.x
     weights = np.empty(len(probabilities))
     reached = np.empty(len(probabilities), dtype=bool)
-    for start in range(0, len(probabilities), ROWS):  # so that what is made is in the cache
+    for start in range(0, len(probabilities), ROWS):  # a block stays in the cache
         rows = slice(start, start + ROWS)
         # truncated conjugate gradients may leave tiny negative values
         scores = np.maximum((1 - settings["alpha"]) * probabilities[rows], 0)
@@ -78,10 +74,10 @@ def propagate(
     if settings["normalize_weights"]:
         weights = weights / (weights.max() or 1.0)
     return Propagation(
-        probabilities=probabilities,
-        labels=probabilities.argmax(axis=1).astype(np.int32),
-        weights=weights.astype(np.float32),
-        reached=reached,
-        residual=float(solution.residuals.max(initial=0)),
-        iterations=solution.iterations,
+        probabilities,
+        probabilities.argmax(axis=1).astype(np.int32),
+        weights.astype(np.float32),
+        reached,
+        float(solution.residuals.max(initial=0)),
+        solution.iterations,
     )

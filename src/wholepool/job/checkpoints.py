@@ -1,10 +1,9 @@
 """Checkpoints inside a job: a training that was killed goes on where it was, to the same bytes.
 
-They stand outside the job's declared outputs, since Snakemake deletes the outputs of a job that
+They are not among the job's declared outputs, since Snakemake deletes the outputs of a job that
 failed. A checkpoint is one file: a line that names the format, a line with the SHA-256 of the
 rest, and a safetensors block whose metadata hold, as JSON, the identity of the training and all
-that is no array. Reading one runs no code. The newest two are kept, so that one that is torn is
-followed by the one before.
+that is no array. Reading one runs no code. The newest two are kept, in case one is torn.
 """
 
 import contextlib
@@ -28,8 +27,7 @@ from wholepool.job.files import atomic
 from wholepool.job.log import logger
 
 MAGIC = b"wholepool checkpoint 2\n"
-#: they ask for a checkpoint at once, and for an end: a scheduler's kill, its warning, Ctrl-C, and a
-#: terminal that is closed
+#: a scheduler's kill, its warning, Ctrl-C, a closed terminal: write a checkpoint at once, and end
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT, signal.SIGHUP)
 
 State = dict[str, Any]
@@ -40,18 +38,15 @@ class Checkpoints:
 
     `identity` names everything that decides the training's result (settings, labels, stage
     version, ...), each by a short text or digest: a checkpoint of another identity is never used.
-    One is written when `seconds` have passed since the last. Without a folder nothing is kept.
-
-    After `load`, `resumed` says how many times the training has gone on from a checkpoint, and
-    `spent` how many seconds the attempts before took.
+    One is written every `seconds`. Without a folder nothing is kept. After `load`, `resumed` is how
+    often the training was resumed, and `spent` the seconds that the attempts before took.
     """
 
     def __init__(
         self, folder: str | Path | None, identity: Mapping[str, str], seconds: float = 300
     ) -> None:
         self.folder = None if folder is None else Path(folder)
-        self.identity = dict(identity)
-        self.seconds = seconds
+        self.identity, self.seconds = dict(identity), seconds
         self.resumed, self.spent = 0, 0.0
         self.began = self.written = time.monotonic()
         self.signal: signal.Signals | None = None
@@ -59,10 +54,10 @@ class Checkpoints:
 
     @property
     def key(self) -> str:
-        """The identity as one digest, for the training's result: without the code's versions.
+        """The identity as one digest, which the training's result carries.
 
-        The same weights, made again by newer code, must be the same bytes: else all that was
-        trained from them would be trained again.
+        It leaves out the code's versions: the same weights, made again by newer code, must be the
+        same bytes, else all that was trained from them would be trained again.
         """
         lasting = {name: value for name, value in self.identity.items() if name != "versions"}
         return digest(json.dumps(lasting, sort_keys=True))
@@ -74,18 +69,15 @@ class Checkpoints:
         return sorted(self.folder.glob("checkpoint-*.wholepool"), key=number_of, reverse=True)
 
     def load(self) -> State | None:
-        """The newest state that is whole and of this training; None if there is none.
-
-        Any other file is set aside with a warning that says why.
-        """
+        """The newest state that is whole and of this training, or None; others are set aside."""
         for path in self.files():
             try:
                 header, state = unpacked(path.read_bytes())
+                found, wanted = dict(header["identity"]), self.identity
             except (ValueError, KeyError, TypeError, OSError, safetensors.SafetensorError) as error:
                 set_aside(path, f"it is not whole ({error})")
                 continue
-            other = differing(header["identity"], self.identity)
-            if other:
+            if other := sorted(n for n in found | wanted if found.get(n) != wanted.get(n)):
                 set_aside(path, f"it is of another training: {', '.join(other)} differ(s)")
                 continue
             self.resumed, self.spent = header["resumed"] + 1, header["spent"]
@@ -94,10 +86,10 @@ class Checkpoints:
         return None
 
     def reached(self, state: Callable[[], State]) -> None:
-        """To be called at each step: write a checkpoint if one is due, and stop if asked to.
+        """Call it at each step: it writes a checkpoint if one is due, and stops if asked to.
 
-        `state()` is all that the training needs to go on from here: a dict of tensors, arrays, and
-        what JSON can hold, nested. Raises Interrupted after a signal.
+        `state()` is all that the training needs to go on from here: a nested dict of tensors,
+        arrays, and what JSON can hold. Raises Interrupted after a signal.
         """
         due = time.monotonic() - self.written >= self.seconds
         if self.folder is not None and (due or self.signal is not None):
@@ -107,10 +99,7 @@ class Checkpoints:
 
     @contextlib.contextmanager
     def busy(self, state: Callable[[], State]) -> Iterator[None]:
-        """Around a long computation in which no checkpoint can stand, as a clustering.
-
-        A signal ends it at once; the state from before it is written.
-        """
+        """Around a long computation: a signal ends it at once, and writes the state before."""
         if self.folder is None:
             yield
             return
@@ -127,13 +116,12 @@ class Checkpoints:
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
-        """Take SIGNALS for a wish to write a checkpoint and stop; but after nohup, no SIGHUP."""
+        """Take SIGNALS as a wish to write a checkpoint and stop; but after nohup, no SIGHUP."""
         if self.folder is None:
             yield
             return
-        nohup = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
-        taken = [number for number in SIGNALS if not (nohup and number == signal.SIGHUP)]
-        handlers = {number: signal.signal(number, self.receive) for number in taken}
+        nohup = {signal.SIGHUP} if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN else set()
+        handlers = {n: signal.signal(n, self.receive) for n in SIGNALS if n not in nohup}
         try:
             yield
         finally:
@@ -141,26 +129,16 @@ class Checkpoints:
                 signal.signal(number, handler)
 
     def receive(self, number: int, frame: FrameType | None) -> None:
-        """The signal handler."""
         self.signal = signal.Signals(number)
         if self.before is not None:
             raise Interrupted(self.signal.name)
 
     def packed(self, state: State) -> bytes:
-        """A checkpoint's content."""
-        header = {
-            "identity": self.identity,
-            "resumed": self.resumed,
-            "spent": self.spent + time.monotonic() - self.began,
-        }
-        return packed(header, state)
+        spent = self.spent + time.monotonic() - self.began
+        return packed({"identity": self.identity, "resumed": self.resumed, "spent": spent}, state)
 
     def write(self, content: bytes) -> None:
-        """Write the next checkpoint, then remove all but the newest two.
-
-        Where that fails, as on a full disk, the training need not: it is tried again when the next
-        is due.
-        """
+        """Write the next checkpoint and keep two. If that fails (a full disk), training goes on."""
         assert self.folder is not None
         self.written = time.monotonic()
         there = self.files()
@@ -170,13 +148,12 @@ class Checkpoints:
                 temporary.write_bytes(content)
             for old in there[1:]:
                 old.unlink(missing_ok=True)
+            logger.debug("wrote %s", path)
         except OSError as error:
             logger.warning("%s could not be written: %s. Training goes on without it", path, error)
-            return
-        logger.debug("wrote %s", path)
 
     def remove(self) -> None:
-        """After success: remove them, those that were set aside, and the folder if it is empty."""
+        """After success: remove all of them, and the folder if it is empty then."""
         if self.folder is None or not self.folder.exists():
             return
         for path in [*self.folder.glob("checkpoint-*"), *self.folder.glob(".checkpoint-*")]:
@@ -196,16 +173,9 @@ def set_aside(path: Path, reason: str) -> None:
     aside = path.with_suffix(".set-aside")
     try:
         path.replace(aside)
+        logger.warning("%s is set aside as %s: %s", path, aside.name, reason)
     except OSError as error:  # it is not used either way
         logger.warning("%s is not used: %s. It could not be renamed (%s)", path, reason, error)
-        return
-    logger.warning("%s is set aside as %s: %s", path, aside.name, reason)
-
-
-def differing(found: Any, wanted: Mapping[str, str]) -> list[str]:
-    """The names under which two identities differ."""
-    found = found if isinstance(found, dict) else {}
-    return sorted(name for name in found.keys() | wanted if found.get(name) != wanted.get(name))
 
 
 def digest(*parts: bytes | np.ndarray | str) -> str:
@@ -216,14 +186,8 @@ def digest(*parts: bytes | np.ndarray | str) -> str:
             part = f"{part.dtype} {part.shape} ".encode() + part.tobytes()
         elif isinstance(part, str):
             part = part.encode()
-        total.update(len(part).to_bytes(8, "little"))
-        total.update(part)
+        total.update(len(part).to_bytes(8, "little") + part)
     return total.hexdigest()
-
-
-# ---------------------------------------------------------------------------------------------
-# The format
-# ---------------------------------------------------------------------------------------------
 
 
 def packed(header: Mapping[str, Any], state: State) -> bytes:
@@ -235,15 +199,14 @@ def packed(header: Mapping[str, Any], state: State) -> bytes:
 
 
 def unpacked(content: bytes) -> tuple[dict[str, Any], State]:
-    """The header and the state of `packed`; ValueError and the like if they are not whole."""
+    """The header and the state of `packed`. Raises ValueError and the like if they are torn."""
     if not content.startswith(MAGIC):
         raise ValueError("it does not begin as a checkpoint")
     checksum, _, block = content[len(MAGIC) :].partition(b"\n")
     if hashlib.sha256(block).hexdigest().encode() != checksum:
         raise ValueError("its checksum differs")
     size = int.from_bytes(block[:8], "little")
-    text = json.loads(block[8 : 8 + size])["__metadata__"]["json"]
-    whole = json.loads(text)
+    whole = json.loads(json.loads(block[8 : 8 + size])["__metadata__"]["json"])
     return whole["header"], restored(whole["state"], load(block))
 
 
@@ -254,10 +217,9 @@ def flattened(value: Any, tensors: dict[str, Tensor]) -> Any:
     they lie in memory alike.
     """
     if isinstance(value, Tensor | np.ndarray):
-        tensor = torch.from_numpy(value) if isinstance(value, np.ndarray) else value.detach()
-        name = str(len(tensors))
-        tensors[name] = tensor.cpu().contiguous()
         kind = "array" if isinstance(value, np.ndarray) else "tensor"
+        tensor, name = torch.as_tensor(value).detach(), str(len(tensors))
+        tensors[name] = tensor.cpu().contiguous()
         return {kind: name, "stride": tensor.stride()}
     if isinstance(value, dict):
         return {"dict": {key: flattened(inner, tensors) for key, inner in value.items()}}
@@ -280,13 +242,8 @@ def restored(value: Any, tensors: Mapping[str, Tensor]) -> Any:
     return torch.empty_strided(tensor.shape, value["stride"], dtype=tensor.dtype).copy_(tensor)
 
 
-# ---------------------------------------------------------------------------------------------
-# Randomness
-# ---------------------------------------------------------------------------------------------
-
-
 def random_state(rng: np.random.Generator, device: torch.device) -> State:
-    """All random states that a training draws from: NumPy's generator, torch's on host and GPU."""
+    """The random states that a training draws from: NumPy's generator, torch's on host and GPU."""
     state: State = {"numpy": rng.bit_generator.state, "torch": torch.get_rng_state()}
     if device.type == "cuda":
         state["cuda"] = torch.cuda.get_rng_state(device)

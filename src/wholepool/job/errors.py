@@ -14,8 +14,7 @@ class UserError(ValueError):
 class Interrupted(BaseException):
     """The job was asked to stop, and its state is on disk: it is to be resumed.
 
-    Not an Exception, for the reason that KeyboardInterrupt is none: nobody must take it for a
-    failure and go on.
+    No Exception, like KeyboardInterrupt: nobody must take it for a failure and go on.
     """
 
 

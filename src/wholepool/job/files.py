@@ -8,7 +8,7 @@ import os
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,68 +23,53 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, None)
 
 @contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success sync it to disk and rename it to `path`.
+    """Yield a temporary path next to `path`; on success sync it to disk and rename it to `path`.
 
-    A job that dies in between leaves at most a hidden temporary file, never a torn `path`; the next
-    one that writes `path` removes it. An OSError, as of a full disk, names `path`.
+    A job that dies in between leaves no torn `path`, at most a hidden temporary file, which the
+    next writer of `path` removes. An OSError, as of a full disk, names `path`.
     """
     path = Path(path)
     try:
-        with replacing(path) as temporary:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for left in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+            remove_if_left(left)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        temporary = Path(name)
+        try:
+            hold(handle)
             yield temporary
+            with open(temporary, "rb") as written:
+                os.fsync(written.fileno())
+            mask = os.umask(0)
+            os.umask(mask)
+            os.chmod(temporary, 0o666 & ~mask)  # mkstemp's 0600 would hide results from a group
+            os.replace(temporary, path)
+        finally:
+            os.close(handle)
+            temporary.unlink(missing_ok=True)
     except OSError as error:
         raise OSError(error.errno, error.strerror or str(error), str(path)) from error
 
 
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """`atomic`, whose errors name whatever the system names."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for left in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
-        remove_if_left(left)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    temporary = Path(name)
-    try:
-        hold(handle)
-        yield temporary
-        with open(temporary, "rb") as written:
-            os.fsync(written.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)  # mkstemp's 0600 would hide results from a group
-        os.replace(temporary, path)
-    finally:
-        os.close(handle)
-        temporary.unlink(missing_ok=True)
-
-
 def hold(handle: int) -> bool:
-    """Lock an open file for as long as it is open; whether that could be done.
-
-    It tells a temporary file that is being written from one that a killed process left.
-    """
+    """Lock an open file, which shows that somebody writes it; False if that fails."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
     except OSError:  # another has it, or the file system knows no locks
         return False
-    return True
 
 
 def remove_if_left(temporary: Path) -> None:
     """Remove a temporary file that no living process is writing."""
-    try:
-        with open(temporary, "r+b") as file:
-            if hold(file.fileno()):
-                temporary.unlink(missing_ok=True)
-    except OSError:  # it went meanwhile, or is another user's: not ours to care for
-        return
+    with suppress(OSError), open(temporary, "r+b") as file:  # it may be gone, or another user's
+        if hold(file.fileno()):
+            temporary.unlink(missing_ok=True)
 
 
 def explained(error: OSError, output: str | Path = "") -> str:
-    """What the system refuses, in one paragraph with a remedy; `output` is being made meanwhile."""
-    path = os.fspath(error.filename or output)
-    path = path.decode(errors="replace") if isinstance(path, bytes) else path
-    reason = f"{path}: {error.strerror or error}"
+    """What the system refuses, in one paragraph with a remedy, while `output` is being made."""
+    path = os.fsdecode(error.filename or output)
     if error.errno in NO_ROOM:
         remedy = "is the disk full? Free some space, or give the results a larger disk, then"
     elif error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
@@ -95,7 +80,7 @@ def explained(error: OSError, output: str | Path = "") -> str:
         remedy = "a file stands where a folder should, or a folder for a file: move it away, then"
     else:
         remedy = "see to it, then"
-    return f"{reason}: {remedy} run the same command again"
+    return f"{path}: {error.strerror or error}: {remedy} run the same command again"
 
 
 def read_json(path: str | Path) -> Any:
@@ -113,32 +98,24 @@ def read_object(path: str | Path, *keys: str) -> dict[str, Any]:
     found = read_json(path)
     if not isinstance(found, dict):
         raise UserError(f"{path} holds a {type(found).__name__}, not a table of keys: {ANEW}")
-    missing = [key for key in keys if key not in found]
-    if missing:
+    if missing := [key for key in keys if key not in found]:
         raise UserError(f"{path} lacks {', '.join(missing)}: {ANEW}")
     return found
 
 
 def write_json(path: str | Path, value: Any) -> None:
-    """Write `value` as indented UTF-8 JSON with sorted keys, so that equal values are equal bytes.
-
-    NaN and infinity have no JSON form and raise ValueError.
-    """
+    """Write JSON, the same bytes for equal values. Raises ValueError for NaN and infinity."""
     text = json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
     write_text(path, text + "\n")
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write `text` as UTF-8."""
     with atomic(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def load_array(path: str | Path, mapped: bool = False) -> "np.ndarray":
-    """The array in a .npy file; `mapped` leaves it on disk, read-only. No pickle is ever loaded.
-
-    Raises UserError if the file is missing, torn, or holds anything else.
-    """
+    """The array of a .npy file, without pickle, on disk if `mapped`. UserError if there is none."""
     import numpy as np
 
     try:

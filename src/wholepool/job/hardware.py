@@ -28,7 +28,6 @@ def visible_gpus() -> list[str]:
 
 
 def gpu_present() -> bool:
-    """Whether an NVIDIA device is on this machine and not hidden from this process."""
     return bool(visible_gpus())
 
 
@@ -36,25 +35,24 @@ def gpu_present() -> bool:
 def claim_gpu() -> IO[str] | None:
     """Take the visible GPU that the fewest jobs have, for this process; None if none is visible.
 
-    To be called before CUDA is used: it reads CUDA_VISIBLE_DEVICES once. How many jobs there are
-    at a time is Snakemake's to say (--resources gpu=N); this only spreads them.
+    Call it before CUDA is used, which reads CUDA_VISIBLE_DEVICES once. It only spreads the jobs;
+    Snakemake's --resources gpu=N limits them.
     """
     gpus = visible_gpus()
     if not gpus:
         return None
-    # per user: nobody may lock another's files; and per machine, as GPUs are
+    # per user, since nobody may lock another's files; per machine, since GPUs are
     folder = Path(tempfile.gettempdir()) / f"wholepool-gpus-{os.getuid()}"
     gpu, others, claim = claim_one(gpus, folder)
     os.environ["CUDA_VISIBLE_DEVICES"] = gpu
-    logger.debug("on GPU %s, beside %d other jobs", gpu, others)
+    logger.debug("on GPU %s, with %d other jobs", gpu, others)
     return claim
 
 
 def claim_one(gpus: Sequence[str], folder: Path) -> tuple[str, int, IO[str]]:
     """The GPU with the fewest claims, how many those are, and a further claim on it.
 
-    A claim is a lock on a file, GPU.0, GPU.1, ...: the kernel lets go of it when the process dies,
-    however it dies.
+    A claim is a lock on a file, GPU.0, GPU.1, ..., which the kernel frees when the process dies.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with open(folder / "choosing", "w") as turn:
@@ -78,10 +76,9 @@ def slot_file(gpu: str, slot: int, folder: Path) -> Path:
 
 
 def available_memory() -> int:
-    """Bytes of memory that a process can still get without swapping.
+    """Bytes of memory that a process can still get without swapping; not on Linux, half of all.
 
-    Where the system does not tell (it is not Linux): half of what the machine has. A cluster's
-    limit on a job is not seen.
+    A cluster's limit on a job is not seen.
     """
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
@@ -92,10 +89,7 @@ def available_memory() -> int:
 
 def processor() -> str:
     """The processor's name, as the machine gives it."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.processor() or platform.machine())

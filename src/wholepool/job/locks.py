@@ -35,17 +35,12 @@ SECONDS_BETWEEN_LINES = 60.0
 SECONDS_BETWEEN_LOOKS = 2.0
 
 
-# ---------------------------------------------------------------------------------------------
-# Jobs
-# ---------------------------------------------------------------------------------------------
-
-
 @contextlib.contextmanager
 def sole_writer(output: str | Path) -> Iterator[bool]:
     """Hold the lock of a job's main output; wait while another process holds it.
 
-    Yields whether there was such a process: it may have done the job meanwhile. The lock file
-    stands beside the output and is removed at the end.
+    Yields whether there was such a process: it may have done the job. The lock file stands next to
+    the output and is removed at the end.
     """
     output = Path(output)
     path = output.parent / f".{output.name}.lock"
@@ -67,8 +62,8 @@ def sole_writer(output: str | Path) -> Iterator[bool]:
 def lock(path: Path, **more: str) -> IO[str] | None:
     """Lock a file and write into it who holds it, and `more`; None if another process does.
 
-    The one who held it before may have removed the file after it was opened here: such a lock
-    would be of no use, so take the file that is there now.
+    Its last holder may have removed the file after it was opened here. Such a lock is of no use:
+    the file that is there now is taken.
     """
     while True:
         file = open(path, "a+", encoding="utf-8")  # noqa: SIM115 (closing it would let go)
@@ -78,31 +73,33 @@ def lock(path: Path, **more: str) -> IO[str] | None:
             file.close()
             return None
         except OSError as error:
+            if error.errno not in (errno.ESTALE, errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
+                file.close()
+                raise
             if error.errno == errno.ESTALE:  # NFS: another machine has removed it meanwhile
                 file.close()
                 continue
-            if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
-                file.close()
-                raise
             logger.warning(
                 "the file system of %s has no locks (%s): nothing keeps two jobs from writing one "
                 "file, should two run at once",
-                path,
-                error,
+                *(path, error),
             )
-        if same_file(file, path):
-            try:
-                file.truncate(0)
-                file.write(json.dumps(whoami() | more))
-                file.flush()
-                os.fsync(file.fileno())  # NFS would keep it from other machines for a while
-            except OSError as error:  # a full disk: leave no empty lock behind
-                path.unlink(missing_ok=True)
-                with contextlib.suppress(OSError):
-                    file.close()
-                raise OSError(error.errno, error.strerror, str(path)) from error
-            return file
-        file.close()
+        if not same_file(file, path):
+            file.close()
+            continue
+        try:
+            file.truncate(0)
+            me = {"host": socket.gethostname(), "pid": os.getpid(), "run": os.environ.get(RUN)}
+            me["slurm_job"] = os.environ.get("SLURM_JOB_ID")
+            file.write(json.dumps(me | more))
+            file.flush()
+            os.fsync(file.fileno())  # NFS would keep it from other machines for a while
+        except OSError as error:  # a full disk: leave no empty lock behind
+            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                file.close()
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        return file
 
 
 def same_file(file: IO[str], path: Path) -> bool:
@@ -111,13 +108,6 @@ def same_file(file: IO[str], path: Path) -> bool:
         return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
     except OSError:  # it is gone
         return False
-
-
-def whoami() -> dict[str, Any]:
-    """What tells this process apart."""
-    job = os.environ.get("SLURM_JOB_ID")
-    run = os.environ.get(RUN)
-    return {"host": socket.gethostname(), "pid": os.getpid(), "slurm_job": job, "run": run}
 
 
 def holder(path: Path) -> dict[str, Any]:
@@ -130,7 +120,6 @@ def holder(path: Path) -> dict[str, Any]:
 
 
 def described(who: dict[str, Any]) -> str:
-    """A holder in words."""
     if not who:
         return "another process"
     job = f", SLURM job {who['slurm_job']}" if who.get("slurm_job") else ""
@@ -145,9 +134,9 @@ def announce() -> None:
 def die_with_driver() -> None:
     """Have this process get SIGTERM when the Snakemake that started it dies.
 
-    Else a job would outlive a killed driver and go on writing. The kernel tells at once, if
-    Snakemake is the parent (on Linux); a shell may stand in between, so look for it too. A stage
-    that is run by hand is left alone: its terminal may go.
+    Else a job would outlive a killed driver and go on writing. On Linux the kernel tells at once,
+    if Snakemake is the parent; a shell may stand in between, so look for it too. A stage that is
+    run by hand goes on.
     """
     if PARENT not in os.environ:
         return
@@ -162,8 +151,8 @@ def die_with_driver() -> None:
 
     if is_alive(parent):
         threading.Thread(target=watch, daemon=True).start()
-    else:  # it died before this
-        os.kill(os.getpid(), signal.SIGTERM)
+    else:
+        watch()
 
 
 def is_alive(pid: int) -> bool:
@@ -177,17 +166,12 @@ def is_alive(pid: int) -> bool:
     return True
 
 
-# ---------------------------------------------------------------------------------------------
-# Drivers
-# ---------------------------------------------------------------------------------------------
-
-
 def claim_results(results: str | Path, job_name: str = "") -> IO[str]:
-    """Make this process the one driver of a results folder; call before any job starts.
+    """Make this process the one driver of a results folder; call it before any job starts.
 
-    The claim lasts as long as the file that is returned. `job_name` is that of all its jobs on
-    SLURM. If the driver before was killed, its jobs there are cancelled: they write a checkpoint
-    and go. Raises UserError if another driver is at work.
+    The claim lasts as long as the returned file is open. `job_name` is that of its jobs on SLURM.
+    If the driver before was killed, its jobs there are cancelled: they write a checkpoint and end.
+    Raises UserError if another driver is at work.
     """
     path = Path(results) / DRIVER
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -213,11 +197,7 @@ def release_results(file: IO[str]) -> None:
 
 
 def superseded(results: str | Path) -> bool:
-    """Whether this process belongs to a run that is not the one at work in the results folder.
-
-    So of the jobs of a killed driver that waited in the cluster's queue none begins after the next
-    driver has taken over.
-    """
+    """Whether another run has taken over: a killed driver's jobs in a queue must not begin then."""
     now = holder(Path(results) / DRIVER).get("run")
     return RUN in os.environ and now is not None and now != os.environ[RUN]
 
@@ -225,13 +205,13 @@ def superseded(results: str | Path) -> bool:
 def stop_orphans(results: Path, job_name: str, patience: float = 120.0) -> None:
     """Cancel the SLURM jobs of a killed driver, and wait until nobody writes below `results`.
 
-    Jobs on this machine are dying already, see `die_with_driver`. Whoever is still there after
-    `patience` seconds is waited for by the jobs that write the same.
+    Jobs on this machine end by `die_with_driver`. After `patience` seconds the new jobs start, and
+    wait for whoever still writes their output.
     """
     if job_name:
         logger.info("cancelling the jobs that it left on the cluster: scancel --name %s", job_name)
+        line = ["scancel", "--name", job_name]
         try:
-            line = ["scancel", "--name", job_name]
             subprocess.run(line, check=True, capture_output=True, text=True)
         except (OSError, subprocess.CalledProcessError) as error:
             logger.warning("that failed: %s", error)
@@ -240,7 +220,7 @@ def stop_orphans(results: Path, job_name: str, patience: float = 120.0) -> None:
     while any(map(is_held, locks)) and time.monotonic() < until:
         time.sleep(SECONDS_BETWEEN_TRIES)
     for path in filter(is_held, locks):
-        logger.warning("%s still writes beside %s", described(holder(path)), path)
+        logger.warning("%s still writes next to %s", described(holder(path)), path)
 
 
 def is_held(path: Path) -> bool:
@@ -248,8 +228,6 @@ def is_held(path: Path) -> bool:
     try:
         with open(path, "r+", encoding="utf-8") as file:  # NFS locks only what may be written
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
+    except OSError as error:
+        return isinstance(error, BlockingIOError)
     return False

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 SECONDS_BETWEEN_LINES = 10.0
 FILE_FORMAT = "%(asctime)s %(levelname)s %(message)s"
-# Set in the environment of jobs whose Snakemake shows what they say from their log files: then
-# only their warnings go to the terminal, and what they say before they have a log file.
+# Set in the environment of jobs whose log files Snakemake shows: once a job has its log file, only
+# its warnings go to the terminal.
 TOLD_BY_DRIVER = "WHOLEPOOL_TOLD_BY_DRIVER"
 
 logger = logging.getLogger("wholepool")
@@ -42,17 +42,14 @@ def start_logging(name: str, path: str | None) -> None:
 
 
 class EpochReport:
-    """Logs each epoch of a training: its numbers, images a second, and the time left."""
+    """Logs each epoch of a training: its numbers, images per second, and the time left."""
 
     def __init__(self, keep: "Checkpoints | None" = None) -> None:
         self.began = self.said = time.monotonic()
         self.keep, self.start = keep, 0.0
 
     def __call__(self, row: dict[str, Any], share: float, speed: float) -> None:
-        """`row` is the epoch's history and how many `epochs` its phase has.
-
-        `share` of all work is done, `speed` in images/s.
-        """
+        """Log a history's `row`, with its phase's `epochs`; `share` done; `speed` in images/s."""
         now = time.monotonic()
         if self.keep is not None and self.keep.resumed and self.start == 0:
             # of what was done before nothing is known here: the time left is told from here on
@@ -70,14 +67,8 @@ class EpochReport:
         logger.log(
             logging.INFO if loud else logging.DEBUG,
             "%s epoch %d: %s, %.0f images/s, %d of %d epochs, %.0f %% done, %s",
-            row["phase"],
-            row["epoch"],
-            numbers,
-            speed,
-            row["epoch"] + 1,
-            row["epochs"],
-            100 * share,
-            left,
+            *(row["phase"], row["epoch"], numbers, speed, row["epoch"] + 1, row["epochs"]),
+            *(100 * share, left),
         )
 
 

@@ -1,7 +1,7 @@
 """What a person at a terminal sees of a run: a bar a rule, the running jobs, failures in our words.
 
-`Board` knows what runs; `Display` is the log handler that learns it from Snakemake's events and
-draws it. Snakemake's log file and the jobs' own have everything, as without it.
+`Board` knows what runs; `Display`, a log handler, learns it from Snakemake's events and draws it.
+The log files still have everything.
 """
 
 import atexit
@@ -24,7 +24,7 @@ from rich.text import Text
 
 from wholepool.job.log import TOLD_BY_DRIVER, clock
 
-TIME = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ", re.MULTILINE)  # of log.FILE_FORMAT
+TIME = re.compile(r"^\d{4}-\d\d-\d\d [\d:]{8},\d{3} ", re.MULTILINE)  # of log.FILE_FORMAT
 EPOCH = re.compile(r"(\w+) epoch \d+: .*?(loss [^\s,]+).*, (\d+ of \d+) epochs, (.*)")
 LEFT = re.compile(r"(?:(\d+):)?(\d+) (s|min|h) left$")
 STATUS = re.compile(r"returned non-zero exit status \d+|died with <[^>]+>")
@@ -38,7 +38,7 @@ SAID = ("Exiting because a job", "At least one job", "--keep-incomplete", "Calle
 
 @dataclass
 class Job:
-    """A job that runs or failed: its rule, name and log file, and when it began (Unix time)."""
+    """A job that runs or failed; `began` is in Unix time."""
 
     rule: str
     name: str
@@ -48,7 +48,7 @@ class Job:
 
 @dataclass
 class Board:
-    """Where a run stands: jobs to do and done by rule, those that run or failed by number."""
+    """Where a run stands: jobs to do and done by rule, running and failed ones by number."""
 
     total: Counter[str] = field(default_factory=Counter)
     done: Counter[str] = field(default_factory=Counter)
@@ -58,7 +58,7 @@ class Board:
     going: str = "running"  # or, on a cluster, "submitted"
 
     def finish(self, number: int, now: float) -> None:
-        """Count job `number` as done at Unix time `now`."""
+        """Count a job as done at Unix time `now`."""
         self.failed.pop(number, None)
         if job := self.running.pop(number, None):
             self.done[job.rule] += 1
@@ -74,38 +74,34 @@ def name_of(rule: str, wildcards: Mapping[str, Any]) -> str:
 
 def seconds_left(said: str) -> float | None:
     """The seconds in a job's "3:05 min left", if it says so: `clock` backwards."""
-    if found := LEFT.search(said):
-        return (int(found[1] or 0) * 60 + int(found[2])) * (60 if found[3] == "h" else 1)
-    return None
+    found = LEFT.search(said)
+    return found and (int(found[1] or 0) * 60 + int(found[2])) * (60 if found[3] == "h" else 1)
 
 
 def time_left(board: Board, said: Mapping[int, str], now: float) -> str:
     """How long the rest takes if each job takes its rule's mean and as many run at a time as now.
 
-    `said`: the running jobs' newest words. While no job of a rule is done, its mean is from what
-    those that run say of their end. A rule that has several jobs or runs, and of which nothing is
-    known, makes it "more than".
+    While no job of a rule is done, its mean comes from the ends in `said`, the running jobs' newest
+    words. "More than" is said where nothing is known of a rule that runs or has several jobs.
     """
-    rest, sure = 0.0, True
+    rest, about = 0.0, "about"
+    running = list(board.running.items())
     for rule, total in board.total.items():
-        running = [(number, job) for number, job in list(board.running.items()) if job.rule == rule]
-        ends = [(now - job.began, seconds_left(said.get(number, ""))) for number, job in running]
+        ends = [(now - job.began, seconds_left(said.get(number, "")))
+                for number, job in running if job.rule == rule]  # fmt: skip
         known = [age + left for age, left in ends if left is not None]
-        if board.done[rule]:
-            mean = board.seconds[rule] / board.done[rule]
-        elif known:
-            mean = sum(known) / len(known)
-        else:
-            sure = sure and total == 1 and not running
-            continue
-        rest += mean * (total - board.done[rule] - len(running))
-        rest += sum(max(0.0, mean - age) if left is None else left for age, left in ends)
-    words = f"{'about' if sure else 'more than'} {clock(rest / max(len(board.running), 1))} left"
-    return words if rest else ""
+        done = board.done[rule]
+        if done or known:
+            mean = board.seconds[rule] / done if done else sum(known) / len(known)
+            rest += mean * (total - done - len(ends))
+            rest += sum(max(0.0, mean - age) if left is None else left for age, left in ends)
+        elif total > 1 or ends:
+            about = "more than"
+    return f"{about} {clock(rest / max(len(running), 1))} left" if rest else ""
 
 
 def records(job: Job, size: int) -> list[str]:
-    """The newest records of a job's log, out of its last `size` bytes; [] before it has any."""
+    """The records in the last `size` bytes of a job's log; [] before it has any."""
     try:
         if os.path.getmtime(job.log) < job.began - 1:
             return []  # an earlier attempt's
@@ -117,27 +113,22 @@ def records(job: Job, size: int) -> list[str]:
 
 
 def newest(job: Job) -> str:
-    """What a running job has said last, an epoch in few words; "" before it says anything."""
+    """What a running job has said last, an epoch in few words; "" if nothing."""
     line = "".join(records(job, 1000)[-1:]).partition(" ")[2].partition("\n")[0]
     epoch = EPOCH.fullmatch(line)
     return f"{epoch[1]} epoch {epoch[3]}, {epoch[2]}, {epoch[4]}" if epoch else line
 
 
 def reason(job: Job) -> str:
-    """Why a job failed, by its log: the last error, else the last warning; "" if it has neither.
-
-    Of a long one, a traceback, the first line and the last.
-    """
-    said = records(job, 100_000)
-    for level in ("ERROR ", "WARNING "):
-        if found := [record for record in said if record.startswith(level)]:
-            lines = found[-1].removeprefix(level).strip().splitlines()
-            return "\n".join(lines if len(lines) < 20 else [lines[0], "...", *lines[-12:]])
-    return ""
+    """Why a job failed: its log's last error, else last warning, else ""; a long one shortened."""
+    said = [record.partition(" ") for record in records(job, 100_000)]
+    texts = {level: text for level, _, text in said}  # the last of each
+    lines = texts.get("ERROR", texts.get("WARNING", "")).strip().splitlines()
+    return "\n".join(lines if len(lines) < 20 else [lines[0], "...", *lines[-12:]])
 
 
 def end_of(status: str) -> str:
-    """How a job ended that could not say why, by what Snakemake or SLURM says of it."""
+    """How a job ended whose log does not say why, by what Snakemake or SLURM says of it."""
     if "SIGKILL" in status or "exit status 137" in status:
         return "it was killed, as happens when the machine is out of memory"
     found = STATUS.search(status)
@@ -146,12 +137,11 @@ def end_of(status: str) -> str:
 
 def ending(board: Board, seconds: float) -> str:
     """The last words about a run that took `seconds`."""
-    done, total, failed = board.done.total(), board.total.total(), len(board.failed)
-    if failed:
-        names = [f"\n  {job.name}: {job.log}" for job in board.failed.values()][:LISTED]
-        names += [f"\n  and {failed - LISTED} more"] if failed > LISTED else []
-        jobs = f"{failed} {'job' if failed == 1 else 'jobs'} failed, {done} of {total} done."
-        return f"{jobs} {AGAIN} The logs of what failed:{''.join(names)}"
+    done, total = board.done.total(), board.total.total()
+    if names := [f"\n  {job.name}: {job.log}" for job in board.failed.values()]:
+        more = f"\n  and {len(names) - LISTED} more" if len(names) > LISTED else ""
+        jobs = f"{len(names)} job{'s' * (len(names) > 1)} failed, {done} of {total} done."
+        return f"{jobs} {AGAIN} The logs of what failed:{''.join(names[:LISTED])}{more}"
     if done < total:
         return f"Stopped with {done} of {total} jobs done. {AGAIN}"
     return f"All {total} jobs done in {clock(seconds)}."
@@ -159,13 +149,12 @@ def ending(board: Board, seconds: float) -> str:
 
 def drawing(board: Board, width: int, height: int, now: float) -> Group:
     """The board in `height` lines or less: all jobs, each rule, each running job's newest words."""
-    running = dict(board.running)
-    active = {job.rule for job in running.values()}
-    # of thousands on a cluster only as many logs are looked into as there is place for
-    said = {number: newest(job) for number, job in list(running.items())[: height // 2]}
+    running = list(board.running.items())
+    active = {job.rule for _, job in running}
+    said: dict[int, str] = {}
     jobs: list[str] = []
-    for number in said:
-        job = running[number]
+    for number, job in running[: height // 2]:  # on a cluster there may be thousands
+        said[number] = newest(job)
         line = f"{job.name}: {said[number]}".removesuffix(": ")
         jobs += [line] if len(line) <= width else [job.name, "  " + said[number]]
     del jobs[max(2, height // 4 * 2) :]  # an even number: each may take two
@@ -176,14 +165,14 @@ def drawing(board: Board, width: int, height: int, now: float) -> Group:
     bars.add_column(no_wrap=True, overflow="ellipsis", max_width=26)
     bars.add_column(ratio=1, min_width=8)
     bars.add_column(no_wrap=True, justify="right")
-    rows = [(rule.replace("_", " "), board.done[rule], board.total[rule]) for rule in rules]
-    rows = [("all jobs", board.done.total(), board.total.total()), *rows]
+    rows = [("all jobs", board.done.total(), board.total.total())]
+    rows += [(rule.replace("_", " "), board.done[rule], board.total[rule]) for rule in rules]
     for name, done, total in rows[: max(1, height - len(jobs) - 2)]:
         bars.add_row(name, ProgressBar(total, done), f"{done} of {total}")
     failed = f"{len(board.failed)} failed" if board.failed else ""
     state = [f"{len(running)} {board.going}", failed, time_left(board, said, now)]
-    state = [", ".join(filter(None, state))]
-    return Group(bars, *(Text(line, no_wrap=True, overflow="ellipsis") for line in state + jobs))
+    lines = [", ".join(filter(None, state)), *jobs]
+    return Group(bars, *(Text(line, no_wrap=True, overflow="ellipsis") for line in lines))
 
 
 class Display(logging.Handler):
@@ -232,9 +221,10 @@ class Display(logging.Handler):
             job = board.running.pop(told["jobid"], None)
             if job and not self.stopped:
                 board.failed[told["jobid"]] = job
-                # a group fails with all its jobs, of which one knows why: `indent` marks them
-                why = reason(job) or told["indent"] or end_of(told["rule_msg"] or self.status)
-                if isinstance(why, str):
+                why = reason(job)
+                # a group, marked by `indent`, fails with all its jobs, of which one knows why
+                if why or not told["indent"]:
+                    why = why or end_of(told["rule_msg"] or self.status)
                     self.say(f"{job.name} failed: {why}", "red", words=True)
                     self.say("\n".join(f"  its log: {log}" for log in told["log"]))
         elif event == "group_error":
@@ -249,11 +239,7 @@ class Display(logging.Handler):
             self.live.console.print(Text.from_ansi(text, style=style), soft_wrap=not words)
 
     def start(self) -> None:
-        """Draw from now on.
-
-        Jobs and all else that writes to this terminal now write into a pipe, from which it is
-        printed above the bars: else it would tear them.
-        """
+        """Draw from now on. What else writes to this terminal goes by a pipe, above the bars."""
         terminal = os.fdopen(os.dup(2), "w", encoding=sys.stderr.encoding, errors="replace")
         console = Console(file=terminal, highlight=False, no_color=not self.color or None)
         # a hidden cursor would stay so after a SIGKILL
@@ -270,6 +256,12 @@ class Display(logging.Handler):
             redirect_stdout=False, redirect_stderr=False,
         )  # fmt: skip
         out, into = os.pipe()
+
+        def pass_on() -> None:
+            with open(out, encoding="utf-8", errors="replace") as lines:
+                for line in lines:
+                    self.say(line.rstrip("\n"))
+
         self.saved = {stream: os.dup(stream) for stream in (1, 2) if os.isatty(stream)}
         for stream in self.saved:
             os.dup2(into, stream)
@@ -278,15 +270,10 @@ class Display(logging.Handler):
             os.environ[TOLD_BY_DRIVER] = "1"
         else:
             self.board.going = "submitted"
-        self.reader = threading.Thread(target=self.pass_on, args=(out,), daemon=True)
+        self.reader = threading.Thread(target=pass_on, daemon=True)
         self.reader.start()
         self.live.start()
         atexit.register(self.stop)
-
-    def pass_on(self, out: int) -> None:
-        with open(out, encoding="utf-8", errors="replace") as lines:
-            for line in lines:
-                self.say(line.rstrip("\n"))
 
     def stop(self) -> None:
         """Give the terminal back, and say how the run ended."""
@@ -295,10 +282,9 @@ class Display(logging.Handler):
         for stream, saved in self.saved.items():
             os.dup2(saved, stream)
         self.reader.join(1)  # not for ever: a job that outlives the run may hold the pipe
-        live, self.live = self.live, None
+        live, self.live, board = self.live, None, self.board
         live.stop()
-        board = self.board
-        if not self.broken and (board.done or board.running or board.failed):  # or all is said
+        if not self.broken and (board.done or board.running or board.failed):
             live.console.print(ending(board, time.time() - self.began), soft_wrap=True)
         os.environ.pop(TOLD_BY_DRIVER, None)
 

@@ -1,12 +1,12 @@
 """What made a result: code, settings, data, versions, machine, seed and times.
 
-A training's and a pre-training's history carries all of it in its metadata; `evaluate` copies what
-a repetition would find again (`REPEATED`) into the metrics, and the times stay behind, so that a
-training that was killed and resumed, or done twice, still ends in metrics of the same bytes.
+The history of a training or pre-training has all of it in its metadata. `evaluate` copies what a
+repetition would find again (`REPEATED`) into the metrics, without the times: so a training that was
+resumed, or done twice, still ends in metrics of the same bytes.
 
 What later trainings read (labeled sets, CEAL's pseudo-labels, pools, weights) carries neither
-commit nor version: Snakemake knows such files by their content, and one that was made again by
-newer code, to the same labels, must not redo weeks of training.
+commit nor version: Snakemake knows such files by their content, and the same labels, made again by
+newer code, must not cost weeks of training.
 """
 
 import datetime
@@ -36,8 +36,8 @@ TIMES = ("started", "finished", "seconds", "resumed")
 def checkout() -> tuple[str, bool] | None:
     """The commit of the code that runs, and whether the code differs from it; None without git.
 
-    Only what decides results counts as a difference: the package, the Snakefile and the rules. That
-    the package lies inside somebody's repository says nothing: it must be part of it.
+    Only what decides results counts as a difference: the package, the Snakefile and the rules. A
+    repository that does not track the package, but only lies around it, is not meant.
     """
     here = Path(__file__).resolve().parents[1]
 
@@ -61,11 +61,7 @@ def commit() -> str:
 
 
 def digest(settings: Any) -> str:
-    """16 hexadecimal digits of the SHA-256 of settings as canonical JSON.
-
-    Sorted keys, no spaces, and a whole number is written as one (RFC 8785): 1 and 1.0 are equal
-    settings.
-    """
+    """16 hex digits of the SHA-256 of settings as canonical JSON (RFC 8785: 1 equals 1.0)."""
     text = json.dumps(whole(settings), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -80,13 +76,10 @@ def whole(value: Any) -> Any:
 
 
 def of_settings(settings: Any) -> dict[str, str]:
-    """What an index set that no training reads carries beside its data set, seed and cycle."""
-    return {
-        "commit": commit(),
-        "wholepool": __version__,
-        "settings": json.dumps(settings, sort_keys=True),
-        "settings_digest": digest(settings),
-    }
+    """The code and settings of an index set that no training reads: text by name."""
+    text = json.dumps(settings, sort_keys=True)
+    code = {"commit": commit(), "wholepool": __version__}
+    return code | {"settings": text, "settings_digest": digest(settings)}
 
 
 def of_training(
@@ -103,18 +96,11 @@ def of_training(
     `settings` is the slice of the configuration that the job was given, `device` a GPU's name or
     cpu, `torch` its version, `seeds` the cell's seed and its draw_seed.
     """
-    return {
-        **of_settings(settings),
-        "fingerprint": fingerprint,
-        **{name: str(seed) for name, seed in seeds.items()},
-        "device": device,
-        "threads": str(threads),
-        "precision": precision,
-        "torch": torch,
-        "numpy": importlib.metadata.version("numpy"),
-        "scipy": importlib.metadata.version("scipy"),
-        "python": platform.python_version(),
-    }
+    run = {"device": device, "threads": str(threads), "precision": precision, "torch": torch}
+    versions = {name: importlib.metadata.version(name) for name in ("numpy", "scipy")}
+    versions["python"] = platform.python_version()
+    numbers = {name: str(seed) for name, seed in seeds.items()}
+    return of_settings(settings) | {"fingerprint": fingerprint} | numbers | run | versions
 
 
 def times(began: float, spent: float = 0.0, resumed: int = 0) -> dict[str, str]:
@@ -124,21 +110,15 @@ def times(began: float, spent: float = 0.0, resumed: int = 0) -> dict[str, str]:
     before, and `resumed` is how many there were. "started" is this attempt's, "seconds" are all
     attempts'; moments are ISO 8601, in UTC.
     """
-    took = time.monotonic() - began
-    now = datetime.datetime.now(datetime.UTC)
-    return {
-        "started": (now - datetime.timedelta(seconds=took)).isoformat(timespec="seconds"),
-        "finished": now.isoformat(timespec="seconds"),
-        "seconds": f"{spent + took:.1f}",
-        "resumed": str(resumed),
-    }
+    took, now = time.monotonic() - began, datetime.datetime.now(datetime.UTC)
+    moments = now - datetime.timedelta(seconds=took), now
+    started, finished = (moment.isoformat(timespec="seconds") for moment in moments)
+    values = started, finished, f"{spent + took:.1f}", str(resumed)
+    return dict(zip(TIMES, values, strict=True))
 
 
 def differences(then: Any, now: Any, key: str = "") -> list[tuple[str, Any, Any]]:
-    """Every (dotted key, value then, value now) in which two settings differ.
-
-    A value that is not there at all is None.
-    """
+    """Every (dotted key, value then, value now) in which two settings differ; None: not there."""
     if not (isinstance(then, Mapping) and isinstance(now, Mapping)):
         return [] if then == now else [(key, then, now)]
     return [

@@ -6,10 +6,7 @@ import numpy as np
 
 
 def seed_sequence(*key: str | int) -> np.random.SeedSequence:
-    """A SeedSequence from a key such as ("digits", "semi", "jlp", 0, 2, "train").
-
-    The key is hashed as text, so that neighboring keys share nothing.
-    """
+    """A SeedSequence from a key such as ("digits", "semi", "jlp", 0, 2), hashed as text."""
     digest = hashlib.sha256("\x1f".join(map(str, key)).encode()).digest()
     return np.random.SeedSequence(int.from_bytes(digest[:16], "little"))
 

@@ -3,16 +3,16 @@
 A plug-in is one module, in one of the folders below or in another installed package, which names it
 as an entry point of the group `wholepool.KIND`. Its name is its word in the config. What it
 declares stands at the top of its module as literals (NEEDS = ("graph",)) and is read without
-running it, so planning imports neither torch nor anybody's code. Its section of the config, if it
-has one, is the file of the same name beside it that ends in .yaml: JSON Schema for its keys.
+running it: planning imports neither torch nor anybody's code. Its section of the config, if it has
+one, is described by a .yaml file of the same name next to it: JSON Schema for its keys.
 """
 
 import ast
+import contextlib
 import functools
 import importlib
 import importlib.metadata
 import importlib.util
-import pkgutil
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -46,14 +46,10 @@ KINDS = {
     "source": Kind("data/sources", ("read",), {"VERSION": 1, "TITLE": "", "KNOWN": {}}),
     # KNOWS: all labels, or some of them so far
     "oracle": Kind(
-        "data/oracles",
-        ("answer",),
-        {"VERSION": 1, "KNOWS": "all"},
-        {"KNOWS": ("all", "some")},
+        "data/oracles", ("answer",), {"VERSION": 1, "KNOWS": "all"}, {"KNOWS": ("all", "some")}
     ),
     "network": Kind(
-        "learn/networks",
-        ("build",),
+        *("learn/networks", ("build",)),
         {"VERSION": 1, "EATS": "images"},
         {"EATS": ("images", "features")},
     ),
@@ -71,10 +67,8 @@ KINDS = {
     "strategy": Kind(
         "strategies",
         ("acquire",),
-        {
-            **{"VERSION": 1, "TITLE": "", "NEEDS": (), "READS": ()},
-            **{"STOCHASTIC": False, "GIVES_PSEUDO_LABELS": False},
-        },
+        {"VERSION": 1, "TITLE": "", "NEEDS": (), "READS": ()}
+        | {"STOCHASTIC": False, "GIVES_PSEUDO_LABELS": False},
         {"NEEDS": ("embeddings", "probabilities", "graph")},
         ("initial", "all"),  # parts of paths: see grid/cells.py
     ),
@@ -125,11 +119,9 @@ def plugins(kind: str) -> dict[str, Plugin]:
     """
     folder = ROOT / KINDS[kind].folder
     dotted = "wholepool." + KINDS[kind].folder.replace("/", ".")
-    names = sorted(module.name for module in pkgutil.iter_modules([str(folder)]))
     found = {
-        name: Plugin(kind, name, f"{dotted}.{name}", folder / f"{name}.py")
-        for name in names
-        if not name.startswith("_")
+        path.stem: Plugin(kind, path.stem, f"{dotted}.{path.stem}", path)
+        for path in sorted(folder.glob("[!_]*.py"))
     }
     for entry in importlib.metadata.entry_points(group=f"wholepool.{kind}"):
         where = f"entry point {entry.name} = {entry.value} of the group wholepool.{kind}"
@@ -143,10 +135,9 @@ def plugins(kind: str) -> dict[str, Plugin]:
                 f"{where}: there is a {kind} of this name in {found[entry.name].path} already: "
                 "rename it, or uninstall one of the two packages"
             )
-        try:
+        spec = None
+        with contextlib.suppress(ImportError):
             spec = importlib.util.find_spec(entry.value)
-        except ImportError:
-            spec = None
         if spec is None or spec.origin is None:
             raise UserError(f"{where}: there is no such module: install its package again")
         found[entry.name] = Plugin(kind, entry.name, entry.value, Path(spec.origin))
@@ -157,25 +148,19 @@ def get(kind: str, name: str, where: str = "") -> Plugin:
     """The plug-in of a name; UserError, with what was perhaps meant, if there is none."""
     known = plugins(kind)
     if name not in known:
-        where = where or kind
-        raise UserError(f"{where} is {name!r}, which is unknown{suggestion(name, known)}")
+        raise UserError(f"{where or kind} is {name!r}, which is unknown{suggestion(name, known)}")
     return known[name]
 
 
 @functools.cache
 def declarations(plugin: Plugin) -> dict[str, Any]:
-    """What a plug-in declares, with its kind's defaults for the rest.
-
-    Raises UserError for a declaration that is no literal, or has a value of another type.
-    """
+    """What a plug-in declares, or its kind's defaults. UserError if that is not allowed."""
     kind = KINDS[plugin.kind]
     found = dict(kind.declares)
     for node in ast.parse(plugin.path.read_text(encoding="utf-8")).body:
-        if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Name):
+        if not isinstance(node, ast.Assign) or ast.unparse(node.targets[0]) not in found:
             continue
-        name = node.targets[0].id
-        if name not in found:
-            continue
+        name = ast.unparse(node.targets[0])
         wanted = type(kind.declares[name])
         try:
             value = ast.literal_eval(node.value)
@@ -186,8 +171,7 @@ def declarations(plugin: Plugin) -> dict[str, Any]:
             raise UserError(f"{where} must be a literal of type {wanted.__name__}: write it so")
         allowed = kind.allowed.get(name, ())
         words = value if wanted is tuple else [value]
-        wrong = [word for word in words if allowed and word not in allowed]
-        if wrong:
+        if wrong := [word for word in words if allowed and word not in allowed]:
             raise UserError(f"{where} has {wrong[0]!r}, but may hold only {', '.join(allowed)}")
         found[name] = value
     return found

@@ -1,4 +1,4 @@
-"""Reading YAML: tables without objects, with each key once."""
+"""Reading YAML."""
 
 from pathlib import Path
 from typing import Any

@@ -4,11 +4,11 @@
 
     def acquire(query: Query) -> Acquisition: ...
 
-NEEDS names the arrays that the strategy reads, out of embeddings, probabilities and graph: the
-workflow computes no others, and `Query` holds no others. READS names the sections of the config
-that it reads, besides its own. STOCHASTIC says that it draws from the query's generator, and
-GIVES_PSEUDO_LABELS that it gives pseudo-labels too. Raise VERSION when an edit changes what it
-picks: its results are then made again. TITLE is how tables and figures print it.
+NEEDS names the arrays that it reads, of embeddings, probabilities and graph: only these are
+computed and given. READS names the sections of the config that it reads, besides its own.
+STOCHASTIC says that it draws from the query's generator, GIVES_PSEUDO_LABELS that it gives
+pseudo-labels too. Raise VERSION when an edit changes what it picks: its results are then made
+again. TITLE is how tables and figures print it.
 """
 
 from collections.abc import Mapping
@@ -48,7 +48,7 @@ class Query:
 
     @property
     def unlabeled(self) -> np.ndarray:
-        """U, ascending, int64."""
+        """U: ascending, int64."""
         return unlabeled(self.n, self.labeled)
 
 

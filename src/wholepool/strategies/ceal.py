@@ -24,12 +24,7 @@ def acquire(query: Query) -> Acquisition:
     probabilities = query.probabilities[rest]
     share = entropy(probabilities) / np.log(max(probabilities.shape[1], 2))
     certain = share < threshold
-    return Acquisition(
-        acquired.indices,
-        acquired.scores,
-        pseudo_labels={
-            "index": rest[certain],
-            "label": probabilities[certain].argmax(axis=1).astype(np.int32),
-            "weight": np.ones(int(certain.sum()), dtype=np.float32),
-        },
-    )
+    labels = probabilities[certain].argmax(axis=1).astype(np.int32)
+    weights = np.ones(len(labels), dtype=np.float32)
+    pseudo_labels = {"index": rest[certain], "label": labels, "weight": weights}
+    return Acquisition(acquired.indices, acquired.scores, pseudo_labels)

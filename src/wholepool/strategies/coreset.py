@@ -7,8 +7,7 @@ from wholepool.strategies import Acquisition, Query
 TITLE = "CoreSet"
 NEEDS = ("embeddings",)
 
-#: squared distances below it are rounding: float32 embeddings resolve 1e-7. A copy of a center has
-#: distance 0, not one that depends on how a product was summed
+#: squared distances below it are rounding, and count as 0: float32 embeddings resolve 1e-7
 RESOLUTION = 1e-14
 BLOCK = 32  # likeliest next picks whose distances are computed at once
 
@@ -20,9 +19,9 @@ def acquire(query: Query) -> Acquisition:
     distance at the time of the pick. Equal distances go to the lower index. With nothing labeled
     the first pick is the lowest index.
 
-    Distances to the nearest center only shrink. So the next picks are among the farthest images of
-    now: the distances of all images to the farthest ones are computed as one product, and picks are
-    read off as long as they stay inside that block. This is exact.
+    Distances to the nearest center only shrink, so the next picks are likely among the farthest
+    images of now. The distances of all images to those are one product, a block, and picks are read
+    off while they stay inside it. This is exact.
     """
     embeddings = query.embeddings.astype(np.float64)
     squares = (embeddings**2).sum(axis=1)
@@ -47,7 +46,7 @@ def acquire(query: Query) -> Acquisition:
         pick = int(nearest.argmax())
         if pick not in block:
             farthest = np.argpartition(-nearest, min(BLOCK, query.n - 1))[:BLOCK]
-            members = np.union1d(farthest, [pick])
+            members = np.union1d(farthest, pick)
             block = dict(zip(members.tolist(), distances(members), strict=True))
         picks.append(pick)
         scores.append(float(np.sqrt(nearest[pick])))

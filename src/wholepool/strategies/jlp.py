@@ -15,17 +15,15 @@ def acquire(query: Query) -> Acquisition:
     """b times the unlabeled image least similar, on the manifold, to labeled and acquired ones.
 
     The manifold similarity h(delta(L)) is linear in delta(L): acquiring image i adds h(delta({i})).
-    So instead of one solve from scratch a pick, the influence of the likeliest next picks is
-    solved in one block, and picks are read off as long as they stay inside it. This is exact, up
-    to the solver's tolerance.
+    So the influence of the likeliest next picks is solved in one block, and picks are read off
+    while they stay inside it. This is exact, up to the solver's tolerance.
 
     The score is the similarity at the time of the pick. Equal similarities (as among images that
     no label reaches, which all have 0 and come first) go to the image of largest degree in the
     normalized graph, for it stands for most others, then to the lower index.
     """
-    from wholepool.graph.conjugate_gradients import (
-        solver,  # SciPy: half a second that only jLP pays
-    )
+    # it imports SciPy: half a second that only jLP pays
+    from wholepool.graph.conjugate_gradients import solver
 
     settings = query.options["propagation"]
     alpha = settings["alpha"]
@@ -56,10 +54,7 @@ def acquire(query: Query) -> Acquisition:
 
 
 def least(current: np.ndarray, degree: np.ndarray, count: int) -> np.ndarray:
-    """The open images of the `count` smallest similarities, in the order in which jLP picks them.
-
-    `current` is float64 (n,), infinite where an image is not open.
-    """
+    """The `count` open images (finite in `current`, (n,)) least similar, in the order of picks."""
     count = min(count, int(np.isfinite(current).sum()))
     border = current.min() if count == 1 else np.partition(current, count - 1)[count - 1]
     found = np.flatnonzero(current <= border)  # more than `count` where similarities are equal

@@ -10,10 +10,7 @@ NEEDS = ("probabilities",)
 
 
 def acquire(query: Query) -> Acquisition:
-    """The b unlabeled images of largest entropy (5), which is their score, in nats.
-
-    Equal entropies go to the lower index.
-    """
+    """The b unlabeled images of largest entropy (5), the score, in nats; ties: the lower index."""
     candidates = query.unlabeled
     scores = entropy(query.probabilities[candidates])
     best = np.argsort(-scores, kind="stable")[: query.budget]

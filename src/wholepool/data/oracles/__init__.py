@@ -28,7 +28,7 @@ def oracle(
 
     Raises UserError for answers that are no classes.
     """
-    plugin = registry.get("oracle", name, "oracle")
+    plugin = registry.get("oracle", name)
     module = plugin.load()
 
     def ask(queries: np.ndarray) -> np.ndarray:
@@ -70,8 +70,8 @@ def initial_set(
 def require_answers(path: str | Path, labeled: Columns, answers: np.ndarray) -> None:
     """Raise UserError unless every label of the labeled set, from `path`, is the oracle's answer.
 
-    `answers` (|L|,) are those to the labeled images, -1 where there is none. For the stages that
-    may see the hidden labels: a set that was relabeled is noticed there.
+    `answers` (|L|,) are for its images, -1 where there is none. Only stages that may see the hidden
+    labels can ask this.
     """
     wrong = np.flatnonzero((labeled["label"] != answers) & (answers >= 0))
     if len(wrong):

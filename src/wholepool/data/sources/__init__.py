@@ -4,8 +4,8 @@
 
     def read(settings, data_dir) -> Images: ...
 
-KNOWN is what is known before the images are there, as far as anything is: the grid is then checked,
-and its cost told, before any job runs. `settings` are the source's own, from its section.
+KNOWN is what is known before the images are there, if anything is: from it the grid is checked, and
+its cost told, before any job runs. `settings` are the source's own section.
 """
 
 from collections.abc import Mapping
@@ -40,7 +40,7 @@ def load(name: str, settings: Mapping[str, Any], data_dir: Path) -> Images:
     Raises UserError if no pool can be made of them: not all of one size, not one label each, or
     not what the source says of itself.
     """
-    plugin = registry.get("source", name, "source")
+    plugin = registry.get("source", name)
     where = f"source {name!r}"
     images: Images = plugin.load().read(settings, data_dir)
     if images.test is None:
@@ -87,8 +87,5 @@ def load(name: str, settings: Mapping[str, Any], data_dir: Path) -> Images:
 def with_channels(images: Images, channels: int) -> Images:
     """The same grey images, (n, H, W, 1), with their channel repeated: (n, H, W, channels)."""
     assert images.test is not None
-    return replace(
-        images,
-        train=np.repeat(images.train, channels, axis=3),
-        test=np.repeat(images.test, channels, axis=3),
-    )
+    train, test = (np.repeat(part, channels, axis=3) for part in (images.train, images.test))
+    return replace(images, train=train, test=test)

@@ -1,14 +1,15 @@
 """torchvision's data sets, in its own layout below `data_dir`: found there, or downloaded.
 
-Nothing is unpacked before its archive's MD5 (torchvision publishes it) is verified, nor read before
-its own is: CIFAR's files are pickles, which could run code. MD5 protects against damage and against
-another file in the place of the published one, not against who made both the file and its published
-checksum.
+No archive is unpacked, and no file read, before its published MD5 is verified: CIFAR's files are
+pickles, which could run code. MD5 protects against damage and exchanged files, but not against
+whoever published both a file and its checksum.
 """
 
 import hashlib
 import importlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -32,27 +33,27 @@ UNPACKED_MD5 = {
 }
 
 
-def from_torchvision(name: str, data_dir: Path, train: dict, test: dict) -> Images:
+def from_torchvision(name: str, settings: Mapping[str, Any], data_dir: Path) -> Images:
     """Read torchvision's data set `name`, downloading it only if it is not in `data_dir`.
 
-    `train` and `test` are the arguments that select the parts. Raises UserError if the files are
-    missing or damaged and cannot be downloaded.
+    Raises UserError if the files are missing or damaged and cannot be downloaded.
     """
-    if Path(data_dir).exists() and not Path(data_dir).is_dir():
+    if data_dir.exists() and not data_dir.is_dir():
         raise UserError(
             f"{data_dir} is a file, but data_dir must be a folder: move it away, or set data_dir "
             "to another"
         )
     for file, expected in UNPACKED_MD5.get(name, {}).items():
-        path = Path(data_dir) / name / "raw" / file
-        if path.exists():
-            found = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
-            if found != expected:
-                raise UserError(
-                    f"{path} is damaged: its MD5 is {found}, the published file's is {expected}. "
-                    "Delete it and run the same command again"
-                )
-    old = Path(data_dir) / name / "processed"
+        path = data_dir / name / "raw" / file
+        if not path.exists():
+            continue
+        found = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+        if found != expected:
+            raise UserError(
+                f"{path} is damaged: its MD5 is {found}, the published file's is {expected}. "
+                "Delete it and run the same command again"
+            )
+    old = data_dir / name / "processed"
     if name in UNPACKED_MD5 and (old / "training.pt").exists():
         raise UserError(
             f"{old} holds files of an old torchvision, which would be read in place of the "
@@ -61,29 +62,30 @@ def from_torchvision(name: str, data_dir: Path, train: dict, test: dict) -> Imag
         )
     dataset = getattr(importlib.import_module("torchvision.datasets"), name)
     parts = []
-    for part in (train, test):
+    for part in ("train", "test"):
+        which = {"split": part} if name == "SVHN" else {"train": part == "train"}
         try:
-            parts.append(dataset(str(data_dir), download=False, **part))
+            parts.append(dataset(str(data_dir), download=False, **which))
         except RuntimeError:  # not there, or its checksum differs
             try:
-                parts.append(dataset(str(data_dir), download=True, **part))
+                parts.append(dataset(str(data_dir), download=True, **which))
             except Exception as error:  # no network, a broken archive, a server's error page
                 reason = " ".join(str(error).split())
                 raise UserError(
                     f"{name} is missing: no complete copy (checksums included) was found in "
-                    f"{Path(data_dir).resolve()}, and it could not be downloaded ({reason}). On a "
+                    f"{data_dir.resolve()}, and it could not be downloaded ({reason}). On a "
                     "machine with a network run the same command again; on one without, copy "
                     "torchvision's own folder for this data set there, or set data_dir to where "
                     "it is"
                 ) from error
-    images, labels = [], []
+    arrays = []
     for part in parts:
-        array = np.asarray(part.data)
+        images = np.asarray(part.data)
         if name == "SVHN":  # N, C, H, W
-            array = array.transpose(0, 2, 3, 1)
-        elif array.ndim == 3:  # gray: N, H, W
-            array = array[..., None]
-        images.append(np.ascontiguousarray(array))
-        labels.append(np.asarray(part.labels if name == "SVHN" else part.targets, dtype=np.int64))
-    classes = getattr(parts[0], "classes", [str(digit) for digit in range(10)])
-    return Images(images[0], labels[0], images[1], labels[1], list(classes))
+            images = images.transpose(0, 2, 3, 1)
+        elif images.ndim == 3:  # gray: N, H, W
+            images = images[..., None]
+        labels = part.labels if name == "SVHN" else part.targets
+        arrays.append((np.ascontiguousarray(images), np.asarray(labels, dtype=np.int64)))
+    classes = list(getattr(parts[0], "classes", "0123456789"))
+    return Images(*arrays[0], *arrays[1], classes)
