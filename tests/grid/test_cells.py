@@ -86,6 +86,7 @@ def test_no_experiments_have_no_cells():
 
 def test_the_summary_has_the_plan_and_not_the_settings():
     config = {
+        "datasets": {"mnist": {"oracle": "hidden"}},
         "experiments": {"one": experiment(baseline=["random"])},
         "tables": {"ablation_strategies": ["random", "jlp"]},
         "results": "results",
@@ -95,5 +96,6 @@ def test_the_summary_has_the_plan_and_not_the_settings():
     one = found["experiments"]["one"]
     assert one["batch_size"] == 10
     assert one["semi_batch_size"] == 64
+    assert one["answers"] == "all"
     assert "sup" not in one
     assert list(grid.cells(found["experiments"])) == list(grid.cells(config["experiments"]))

@@ -1,8 +1,7 @@
 """The grid as paths: where each cell's files stand, for the workflow and for the tables alike."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from wholepool.grid.sections import word_of
 from wholepool.job import registry
@@ -13,8 +12,7 @@ INITIAL = "initial"
 ALL = "all"
 
 
-@dataclass(frozen=True)
-class Cell:
+class Cell(NamedTuple):
     """One training of the grid: experiment x method x strategy x seed x cycle."""
 
     experiment: str
@@ -31,10 +29,13 @@ class Cell:
     @property
     def path(self) -> str:
         """The cell's folder below the results."""
-        return (
-            f"runs/{self.experiment}/{self.method}/{self.strategy}"
-            f"/seed{self.seed}/cycle{self.cycle}"
-        )
+        trajectory = f"{self.experiment}/{self.method}/{self.strategy}/seed{self.seed}"
+        return f"runs/{trajectory}/cycle{self.cycle}"
+
+
+def before(cell: Cell) -> Cell:
+    """The cell one cycle earlier, of the same strategy: where the queries stand that led to it."""
+    return cell._replace(cycle=cell.cycle - 1)
 
 
 def cells(experiments: dict[str, Any]) -> Iterator[Cell]:
@@ -71,13 +72,10 @@ def answers_of(dataset: Mapping[str, Any]) -> str:
 
 def summary(config: dict[str, Any]) -> dict[str, Any]:
     """What tables and figures need to know of a resolved config: the plan, not the settings."""
+    first = ("dataset", "budget", "initial", "cycles", "seeds")
     experiments = {
         name: {
-            "dataset": experiment["dataset"],
-            "budget": experiment["budget"],
-            "initial": experiment["initial"],
-            "cycles": experiment["cycles"],
-            "seeds": experiment["seeds"],
+            **{key: experiment[key] for key in first},
             "batch_size": experiment["sup"]["batch_size"],
             "semi_batch_size": experiment["semi"]["batch_size"],
             "answers": answers_of(config["datasets"][experiment["dataset"]]),
@@ -86,7 +84,5 @@ def summary(config: dict[str, Any]) -> dict[str, Any]:
         }
         for name, experiment in config["experiments"].items()
     }
-    return {
-        "experiments": experiments,
-        "ablation_strategies": config["tables"]["ablation_strategies"],
-    }
+    strategies = config["tables"]["ablation_strategies"]
+    return {"experiments": experiments, "ablation_strategies": strategies}

@@ -32,10 +32,10 @@ def own_sections(level: str) -> dict[str, Plugin]:
 
     Raises UserError where a section's name stands for something else.
     """
-    taken = set(core()["properties"]) | set(core()["$defs"])
+    taken = {*core()["properties"], *core()["$defs"]}
+    if level == "experiment":
+        taken |= {*own_sections("dataset")}
     found: dict[str, Plugin] = {}
-    for other in KINDS["dataset"] if level == "experiment" else ():
-        taken |= {name for name, plugin in registry.plugins(other).items() if plugin.section}
     for kind in KINDS[level]:
         for name, plugin in registry.plugins(kind).items():
             if plugin.section is None:
@@ -49,23 +49,19 @@ def own_sections(level: str) -> dict[str, Plugin]:
     return found
 
 
-def names(level: str) -> tuple[str, ...]:
-    """Every section of a level."""
-    return (*CORE[level], *own_sections(level))
-
-
 def reads(plugin: Plugin) -> tuple[str, ...]:
     """The sections that a plug-in reads: those it declares, then its own if it has one.
 
     Raises UserError for one that it cannot read.
     """
     level = "dataset" if plugin.kind in KINDS["dataset"] else "experiment"
-    wrong = [name for name in plugin["READS"] if name not in names(level)]
-    if wrong:
-        raise UserError(
-            f"{plugin.path}: READS has {wrong[0]!r}, but a {plugin.kind} may read only "
-            f"{', '.join(names(level))}"
-        )
+    may = (*CORE[level], *own_sections(level))
+    for name in plugin["READS"]:
+        if name not in may:
+            raise UserError(
+                f"{plugin.path}: READS has {name!r}, but a {plugin.kind} may read only "
+                f"{', '.join(may)}"
+            )
     own = (plugin.name,) if plugin.section and plugin.name not in plugin["READS"] else ()
     return (*plugin["READS"], *own)
 
