@@ -128,5 +128,5 @@ def test_predictions_that_are_not_finite_are_refused():
         for parameter in network.head.parameters():
             parameter.fill_(3e38)
     assert all(torch.isfinite(value).all() for value in network.state_dict().values())
-    with pytest.raises(UserError, match=r"diverged.*pretrain\.lr, sup\.lr or semi\.lr"):
+    with pytest.raises(UserError, match=r"diverged.*sup\.lr, semi\.lr or that of its PRE"):
         embed(network, views)
