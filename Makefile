@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: demo test quick test-all check bench lock audit clean
+.PHONY: demo test quick test-all check reference bench lock audit clean
 
 demo: .venv/installed
 	@source $(BIN)/activate && snakemake --cores all all_tables all_figures
@@ -31,7 +31,12 @@ test-all: .venv/installed
 check: .venv/installed
 	@source $(BIN)/activate && \
 	ruff check . && ruff format --check . && mypy && \
-	snakefmt --check Snakefile rules && snakemake --lint
+	snakefmt --check Snakefile workflow/Snakefile rules && snakemake --lint
+
+# docs/config.md and its JSON schema, from the keys as they are; the modules in docs/layout.md
+reference: .venv/installed
+	@$(BIN)/python tools/config_reference.py
+	@$(BIN)/python tools/layout_reference.py
 
 # Linux on x86-64 gets the lock: these files, by their hashes, and nothing else (setuptools, which
 # builds the package, is among them). Elsewhere pip resolves pyproject.toml's ranges

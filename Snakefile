@@ -22,6 +22,7 @@ report: "workflow/report/workflow.rst"
 
 
 include: "rules/common.smk"
+include: "rules/stage.smk"
 include: "rules/progress.smk"
 include: "rules/driver.smk"
 include: "rules/data.smk"

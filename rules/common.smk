@@ -1,4 +1,4 @@
-# The resolved configuration, the one block that all rules share, and the functions that they call.
+# The resolved configuration, and the functions that the rules call.
 import gc
 import inspect
 import json
@@ -87,19 +87,6 @@ def files_of(wildcards, input, output):
         for name, path in files.items()
         if path
     )
-
-
-# What every rule has, and the command that it runs: a stage of the package, see `python -m wholepool`.
-rule stage:
-    conda:
-        "../envs/wholepool.yaml"
-    threads: SETTINGS["threads"]
-    params:
-        command="--help",
-        files=per_job(files_of),
-    shell:
-        "python -m wholepool {params.command} {params.files}"
-        f" {MACHINE} --threads {{threads}} --log {{log:q}}"
 
 
 def command(stage, **options):
@@ -244,3 +231,71 @@ def pretrain_diagnoses(wildcards=None):
             if words["pre"] != "none" and not plan.gives_features(words)
         }
     )
+
+
+def with_gift(gift):
+    """A wildcard constraint: the PREs that give weights, or features."""
+    return either(name for name, plugin in PRES.items() if plugin["GIVES"] == gift)
+
+
+def pretrain_settings(wildcards):
+    """The slice of the config that decides what a PRE gives."""
+    return slices.pretrain(DATASETS[wildcards.dataset], wildcards.pre)
+
+
+def train_settings(wildcards):
+    """The slice of the config that decides the result; so of the other stages below."""
+    return slices.train(dataset_of(wildcards), experiment_of(wildcards), words_of(wildcards))
+
+
+def embed_settings(wildcards):
+    return slices.embed(dataset_of(wildcards))
+
+
+def propagate_settings(wildcards):
+    return slices.propagate(experiment_of(wildcards))
+
+
+def acquire_settings(wildcards):
+    return slices.acquire(experiment_of(wildcards), wildcards.strategy)
+
+
+def train_version(wildcards):
+    """Raised with the stage's, the network's or the SEMI's."""
+    network = sections.word_of(dataset_of(wildcards)["network"])
+    return version("train", network=network, semi=words_of(wildcards)["semi"])
+
+
+def acquire_gpu(wildcards):
+    """Only a strategy that reads the graph solves."""
+    return GPU if "graph" in STRATEGIES[wildcards.strategy]["NEEDS"] else 0
+
+
+def that_gives_pseudo_labels(gives):
+    """A wildcard constraint: the strategies that give pseudo-labels too, or the others."""
+    return either(
+        name for name, plugin in STRATEGIES.items() if plugin["GIVES_PSEUDO_LABELS"] == gives
+    )
+
+
+def item(name, label, category="Tables"):
+    """An output that Snakemake's report shows."""
+    return report(name, caption=f"../workflow/report/{label}.rst", category=category)
+
+
+def pages(folder):
+    """What the pages of a folder make, see wholepool/report/pages; Snakemake's report shows some."""
+    shown = {"tables/accuracy.csv": ("accuracy", "Tables")}
+    shown |= {
+        name: ("figures", "Figures") for name in build.files("figures") if name.endswith("png")
+    }
+    return [
+        item(f"{RESULTS}/{name}", *shown[name]) if name in shown else f"{RESULTS}/{name}"
+        for name in build.files(folder)
+    ]
+
+
+def page_versions(folder):
+    """The version of a stage that makes pages: its own, and each page's."""
+    made = [version(folder), *(f"{page.name} {page['VERSION']}" for page in build.pages(folder))]
+    return ", ".join(made)

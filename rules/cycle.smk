@@ -1,39 +1,4 @@
 # One cycle of one trajectory: train, embed, propagate, evaluate, acquire, label.
-def train_settings(wildcards):
-    """The slice of the config that decides the result; so of the other stages below."""
-    return slices.train(dataset_of(wildcards), experiment_of(wildcards), words_of(wildcards))
-
-
-def embed_settings(wildcards):
-    return slices.embed(dataset_of(wildcards))
-
-
-def propagate_settings(wildcards):
-    return slices.propagate(experiment_of(wildcards))
-
-
-def acquire_settings(wildcards):
-    return slices.acquire(experiment_of(wildcards), wildcards.strategy)
-
-
-def train_version(wildcards):
-    """Raised with the stage's, the network's or the SEMI's."""
-    network = sections.word_of(dataset_of(wildcards)["network"])
-    return version("train", network=network, semi=words_of(wildcards)["semi"])
-
-
-def acquire_gpu(wildcards):
-    """Only a strategy that reads the graph solves."""
-    return GPU if "graph" in STRATEGIES[wildcards.strategy]["NEEDS"] else 0
-
-
-def that_gives_pseudo_labels(gives):
-    """A wildcard constraint: the strategies that give pseudo-labels too, or the others."""
-    return either(
-        name for name, plugin in STRATEGIES.items() if plugin["GIVES_PSEUDO_LABELS"] == gives
-    )
-
-
 ruleorder: embed_initial > embed
 ruleorder: propagate_initial > propagate
 

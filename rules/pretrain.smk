@@ -1,15 +1,5 @@
 # PRE: once per data set, shared by all its experiments, methods, strategies and seeds.
 # It hands over weights to start from, or features that stand for the images.
-def with_gift(gift):
-    """A wildcard constraint: the PREs that give weights, or features."""
-    return either(name for name, plugin in PRES.items() if plugin["GIVES"] == gift)
-
-
-def pretrain_settings(wildcards):
-    """The slice of the config that decides what a PRE gives."""
-    return slices.pretrain(DATASETS[wildcards.dataset], wildcards.pre)
-
-
 use rule stage as pretrain with:
     input:
         **below_results(plan.pretrain_inputs("{dataset}")),

@@ -16,12 +16,14 @@ import torch
 import yaml
 
 from wholepool.data.indexsets import unlabeled
-from wholepool.data.oracles.hidden import initial_set
+from wholepool.data.oracles import initial_set
 from wholepool.data.pool import Pool, channel_statistics
-from wholepool.data.sources import SOURCES, subset
+from wholepool.data.sources import load
+from wholepool.data.subsets import subset
 from wholepool.graph.affinity import normalized_graph
 from wholepool.graph.propagation import propagate
 from wholepool.grid.config import resolve
+from wholepool.grid.sections import own_of
 from wholepool.job.randomness import generator
 from wholepool.learn.embedding import embed
 from wholepool.learn.networks.conv13 import Network
@@ -36,13 +38,14 @@ DRAWS = 6
 def main() -> None:
     torch.set_num_threads(1)
     config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
-    settings = resolve(config, ROOT / "workflow" / "schemas" / "config.schema.yaml")
+    settings = resolve(config)
     dataset, experiment = settings["datasets"]["digits"], settings["experiments"]["digits"]
-    images = SOURCES["digits"].load(Path("data"))
+    images = load("digits", {}, Path("data"))
     wanted = dataset["pool"]
     rng = generator("digits", "pool", wanted["seed"])
-    keep = subset(images.train_labels, wanted["size"], wanted["sampling"], rng)
-    train, truth = images.train[keep], images.train_labels[keep]
+    labels = images.train_labels
+    keep = subset(len(labels), labels, wanted["size"], wanted["sampling"], rng)
+    train, truth = images.train[keep], labels[keep]
     mean, std = (tuple(values.tolist()) for values in channel_statistics(train))
     pool = Pool(train, "digits", tuple(images.class_names), mean, std, "")
     print(f"torch {torch.__version__}, a pool of {pool.n}, {DRAWS} draws")
@@ -70,7 +73,9 @@ def main() -> None:
     ]
     for name, network_change, change in variants:
         torch.manual_seed(0)
-        network = Network(pool.channels, pool.classes, **(dataset["network"] | network_change))
+        network = Network(
+            pool.channels, pool.classes, **(own_of(dataset["network"]) | network_change)
+        )
         network = network.to(memory_format=torch.channels_last)
         augment = dataset["augment"]
         views = Views(pool, **augment)

@@ -10,11 +10,12 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from wholepool.job.errors import ANEW, UserError
+
+if TYPE_CHECKING:  # planning needs no NumPy, and is done where there is none
+    import numpy as np
 
 #: they say that no room is left; so do libraries that give no number
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, None)
@@ -133,11 +134,13 @@ def write_text(path: str | Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def load_array(path: str | Path, mapped: bool = False) -> np.ndarray:
+def load_array(path: str | Path, mapped: bool = False) -> "np.ndarray":
     """The array in a .npy file; `mapped` leaves it on disk, read-only. No pickle is ever loaded.
 
     Raises UserError if the file is missing, torn, or holds anything else.
     """
+    import numpy as np
+
     try:
         array = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
     except FileNotFoundError:
@@ -152,7 +155,9 @@ def load_array(path: str | Path, mapped: bool = False) -> np.ndarray:
     return array
 
 
-def write_array(path: str | Path, array: np.ndarray) -> None:
+def write_array(path: str | Path, array: "np.ndarray") -> None:
     """Write one array in NumPy's .npy format, without pickle."""
+    import numpy as np
+
     with atomic(path) as temporary, open(temporary, "wb") as file:
         np.save(file, array, allow_pickle=False)

@@ -1,0 +1,13 @@
+# What every rule has, and the command that it runs: a stage of the package, see `python -m wholepool`.
+rule stage:
+    log:
+        f"{LOGS}/stage.log",
+    conda:
+        "../envs/wholepool.yaml"
+    threads: SETTINGS["threads"]
+    params:
+        command="--help",
+        files=per_job(files_of),
+    shell:
+        "python -m wholepool {params.command} {params.files}"
+        f" {MACHINE} --threads {{threads}} --log {{log:q}}"

@@ -1,0 +1,153 @@
+"""Every command of the README and the other pages is planned, collected, or read by its own parser.
+
+Nothing is computed. A command that no class below knows fails.
+"""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from pages import FENCE, PAGES, ROOT, blocks
+
+from wholepool.__main__ import parser
+
+pytestmark = pytest.mark.jobs  # Snakemake plans, pytest collects
+
+LANGUAGES = {"bash", "text", "yaml", "python", "toml"}
+#: in running text, what stands between ticks and begins so is a command
+INLINE = re.compile(r"`((?:[A-Z_]+=\S+ )?(?:make|snakemake|python|pytest) [^`]*)`")
+#: what a folder needs in which Snakemake is called as the pages say
+LINKED = ("Snakefile", "rules", "src", "profiles", "evidence", "envs", "config.yaml")
+
+
+def joined(text):
+    """The lines of a shell block, each whole and without its comment."""
+    lines = re.sub(r"\\\n\s*", "", text).splitlines()
+    return [line.split(" #")[0].strip() for line in lines if line.split("#")[0].strip()]
+
+
+def commands():
+    """(page, command), each once; those with an ellipsis outside quotes are no whole commands."""
+    found = {}
+    for page in PAGES:
+        lines = [
+            line
+            for block in blocks(page)
+            if block.language == "bash"
+            for line in joined(block.text)
+        ]
+        prose = FENCE.sub("", page.read_text(encoding="utf-8"))
+        lines += [" ".join(span.split()) for span in INLINE.findall(prose)]
+        for line in lines:
+            if "…" not in re.sub(r'"[^"]*"', "", line):
+                found[line] = page.name
+    return [pytest.param(line, id=f"{page}: {line}"[:90]) for line, page in found.items()]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_block_says_its_language(page):
+    assert {block.language for block in blocks(page)} <= LANGUAGES
+    hidden = r"^    (?:make|snakemake|python|pytest|pip) "
+    assert not re.search(hidden, FENCE.sub("", page.read_text()), flags=re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    """A folder that looks like a checkout: every grid has one seed and two cycles."""
+    folder = tmp_path_factory.mktemp("checkout")
+    for name in LINKED:
+        (folder / name).symlink_to(ROOT / name)
+    grids = folder / "workflow" / "grids"
+    shutil.copytree(ROOT / "workflow", folder / "workflow")
+    for path in grids.glob("*.yaml"):
+        config = yaml.safe_load(path.read_text()) | {"seeds": 1, "cycles": 2}
+        path.write_text(yaml.safe_dump(config, sort_keys=False))
+    shutil.copy(ROOT / "tests" / "workflow" / "tiny.yaml", folder / "my-grid.yaml")
+    return folder
+
+
+def call(folder, *line):
+    path = f"{os.path.dirname(sys.executable)}{os.pathsep}{os.environ['PATH']}"
+    process = subprocess.run(
+        line,
+        **{"cwd": folder, "env": os.environ | {"PATH": path}, "text": True},
+        **{"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT},
+    )
+    assert process.returncode == 0, process.stdout[-4000:]
+    return process.stdout
+
+
+def plan(words, folder):
+    """`snakemake`: planned. A report is of what has run, so its target is planned."""
+    words = [word.replace("RESULTS", "results").replace("NAME", "digits") for word in words]
+    if "--report" in words:
+        del words[words.index("--report") : words.index("--report") + 2]
+    if "--unlock" not in words:
+        words = [*words, "--dry-run", "--quiet", "all"]
+    call(folder, sys.executable, "-m", "snakemake", *words)
+
+
+def read_options(words, folder):
+    """`python`: a stage's arguments are parsed, a script's options are those of its help."""
+    if words[:2] == ["-m", "wholepool"]:
+        if len(words) > 3:
+            parser("").parse_args(words[2:])
+        else:  # named, not called
+            call(folder, sys.executable, *words, "--help")
+        return
+    script = ROOT / words[0]
+    if "argparse" not in script.read_text():
+        if len(words) > 1 and all((ROOT / word).exists() for word in words):  # evidence: a second
+            call(ROOT, sys.executable, *words)
+        else:  # it computes for minutes, or reads what a run has made: see that it loads
+            load = f"import runpy; runpy.run_path({str(script)!r}, run_name='read')"
+            call(folder, sys.executable, "-c", load)
+        return
+    parts = [word for word in words[1:2] if word.isidentifier() and script.parent.name == "tools"]
+    told = call(folder, sys.executable, script, *parts, "--help")
+    for option in (word for word in words if word.startswith("--")):
+        assert re.search(rf"{option}\b", told), option
+
+
+def collect(words, folder):
+    """`pytest`: collected."""
+    call(ROOT, sys.executable, "-m", "pytest", "--collect-only", "-q", *words)
+
+
+def make(words, folder):
+    """`make`: its commands are found, and not run."""
+    call(ROOT, "make", "--dry-run", *words)
+
+
+def install(words, folder):
+    """`pip`: what it is to install is well said, and is what the package asks for."""
+    assert words[0] == "install"
+    for word in words[1:]:
+        assert Requirement(word) and f'"{word}"' in (ROOT / "pyproject.toml").read_text()
+
+
+def activate(words, folder):
+    assert words == [".venv/bin/activate"]
+
+
+def hooks(words, folder):
+    assert words == ["install"]
+
+
+CLASSES = {
+    **{"snakemake": plan, "python": read_options, "pytest": collect, "make": make},
+    **{"pip": install, "source": activate, "pre-commit": hooks},
+}
+
+
+@pytest.mark.parametrize("line", commands())
+def test_the_command_is_one(line, checkout):
+    words = [word for word in shlex.split(line) if not re.fullmatch(r"[A-Z_]+=\S+", word)]
+    assert words[0] in CLASSES, f"no class here knows this command: {line}"
+    CLASSES[words[0]](words[1:], checkout)

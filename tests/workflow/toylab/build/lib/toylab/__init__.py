@@ -1,1 +1,0 @@
-"""Plug-ins for wholepool, from outside."""
