@@ -41,7 +41,7 @@ def before(cell: Cell) -> Cell:
 def cells(experiments: dict[str, Any]) -> Iterator[Cell]:
     """All cells of resolved experiments; cycle 0 once per method and seed.
 
-    A method with all labels is one cell a seed.
+    A method with all labels is one cell per seed.
     """
     for name, experiment in experiments.items():
         for method, words in experiment["methods"].items():

@@ -1,4 +1,4 @@
-"""The sections of the configuration: the core's, in schema.yaml, and each plug-in's, beside it.
+"""The sections of the configuration: the core's, in schema.yaml, and each plug-in's, next to it.
 
 A plug-in that a data set has one of (its source, oracle, network) is named where its keys stand:
 `network: {name: conv13, width: 0.5}`. Of the others a grid may have many: the section has the
@@ -22,7 +22,7 @@ Schema = dict[str, Any]
 INLINE = ("source", "oracle", "network")
 #: the core's sections of a data set (all its experiments share them), and of an experiment
 CORE = {"dataset": ("pool", "augment"), "experiment": ("optimizer", "sup", "semi", "propagation")}
-#: kinds whose sections stand beside the core's
+#: kinds whose sections stand next to the core's
 KINDS = {"dataset": ("pretrain",), "experiment": ("semi", "strategy")}
 
 

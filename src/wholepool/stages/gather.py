@@ -19,7 +19,7 @@ from wholepool.stages.options import (
 
 @stage(option("results", "settings-out", "out"), INFOS, option("config", type=from_json))
 def runs(args: Arguments) -> None:
-    """Gather every cell's metrics into one table, a row a cell, beside the settings of all."""
+    """Gather every cell's metrics into one table, a row per cell, and write the settings of all."""
     from wholepool.grid.config import resolve
     from wholepool.paper.evidence import write_settings
     from wholepool.report.runs import write_runs

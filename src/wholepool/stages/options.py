@@ -74,7 +74,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def parser(description: str) -> argparse.ArgumentParser:
-    """The command line: a sub-command a stage."""
+    """The command line: one sub-command per stage."""
     top = Parser(prog="python -m wholepool", description=description)
     commands = top.add_subparsers(dest="stage", required=True, metavar="STAGE")
     for name, known in STAGES.items():
@@ -155,7 +155,7 @@ GRID = option("grid", type=from_json, help="the plan, as JSON")
 INFOS = option("info", nargs="+", type=name_and_path, help="NAME=FILE, a data set's pool.json")
 
 MEMORY = "copy a pool to the device up to this size; else half of what is free there"
-OFTEN = "a checkpoint this often, in a folder beside --out; default: 300"
+OFTEN = "a checkpoint this often, in a folder next to --out; default: 300"
 #: of all stages: where and how a job computes. They change no result
 MACHINE = (
     option("device", choices=("auto", "cpu", "cuda"), default="auto"),
