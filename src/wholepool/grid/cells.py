@@ -65,20 +65,19 @@ def sup_of(experiment: Mapping[str, Any], words: Mapping[str, Any]) -> dict[str,
     return {**experiment["sup"], **words.get("sup", {})}
 
 
-def answers_of(dataset: Mapping[str, Any]) -> str:
-    """Whether the oracle of a data set answers "all" queries, or "some" so far."""
-    return str(registry.get("oracle", word_of(dataset["oracle"]))["KNOWS"])
-
-
 def summary(config: dict[str, Any]) -> dict[str, Any]:
-    """What tables and figures need to know of a resolved config: the plan, not the settings."""
+    """What tables and figures need to know of a resolved config: the plan, not the settings.
+
+    `answers` says whether the oracle of an experiment's data set answers "all" queries, or "some".
+    """
+    oracles = {name: word_of(own["oracle"]) for name, own in config["datasets"].items()}
     first = ("dataset", "budget", "initial", "cycles", "seeds")
     experiments = {
         name: {
             **{key: experiment[key] for key in first},
             "batch_size": experiment["sup"]["batch_size"],
             "semi_batch_size": experiment["semi"]["batch_size"],
-            "answers": answers_of(config["datasets"][experiment["dataset"]]),
+            "answers": registry.get("oracle", oracles[experiment["dataset"]])["KNOWS"],
             "published_accuracy": experiment["published_accuracy"],
             "methods": experiment["methods"],
         }

@@ -101,8 +101,7 @@ def resolved_dataset(
     """A data set in full; `pres` are the PREs of the methods that are run on it."""
     full: Config = {}
     for kind in sections.INLINE:
-        given = named(kind, name, own.get(kind, {}), config.get(kind, {}))
-        full[kind] = given
+        full[kind] = given = named(kind, name, own.get(kind, {}), config.get(kind, {}))
         if given["name"] in registry.plugins(kind):
             full[kind] = fill(given, sections.inline(registry.get(kind, given["name"])))
         if kind != "network" and len(full[kind]) == 1:

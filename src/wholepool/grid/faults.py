@@ -110,8 +110,17 @@ def experiment_faults(name: str, experiment: Config, datasets: Config) -> list[s
     dataset = datasets[experiment["dataset"]]
     if unknown_kinds(dataset):  # told by dataset_faults
         return faults
+    network = word_of(dataset["network"])
+    eats = registry.get("network", network)["EATS"]
     for method, words in experiment["methods"].items():
-        faults += food_faults(f"{where}.methods.{method}", words, word_of(dataset["network"]))
+        if words["pre"] not in ("none", *registry.plugins("pretrain")):
+            continue  # told by method_faults
+        gives = "features" if gives_features(words) else "images"
+        if gives != eats:
+            faults.append(
+                f"{where}.methods.{method}: pre {words['pre']} gives the network {gives}, but "
+                f"network {network} eats {eats}: choose another of the two"
+            )
     known = registry.get("source", word_of(dataset["source"]))["KNOWN"]
     if "classes" in known and experiment["initial"] < known["classes"]:
         faults.append(
@@ -162,20 +171,6 @@ def method_faults(where: str, words: Config) -> list[str]:
             f"is {words['semi']!r}): remove it from this method's strategies"
         )
     return faults
-
-
-def food_faults(where: str, words: Config, network: str) -> list[str]:
-    """Whether a method's network gets what it eats: images, or the features that a PRE gives."""
-    if words["pre"] not in ("none", *registry.plugins("pretrain")):
-        return []
-    gives = "features" if gives_features(words) else "images"
-    eats = registry.get("network", network)["EATS"]
-    if gives == eats:
-        return []
-    return [
-        f"{where}: pre {words['pre']} gives the network {gives}, but network {network} eats "
-        f"{eats}: choose another of the two"
-    ]
 
 
 def strategy_faults(where: str, names: list[str]) -> list[str]:

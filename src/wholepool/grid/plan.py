@@ -257,8 +257,8 @@ def placed(folder: str, rule: str) -> Files:
 
 def jobs(config: Config) -> Iterator[Job]:
     """Every job of a resolved configuration but those that gather, each after what it waits for."""
-    used = dict.fromkeys(experiment["dataset"] for experiment in config["experiments"].values())
-    for dataset in used:
+    used = (experiment["dataset"] for experiment in config["experiments"].values())
+    for dataset in dict.fromkeys(used):
         yield from dataset_jobs(config, dataset)
     for name, experiment in config["experiments"].items():
         dataset = experiment["dataset"]
@@ -279,18 +279,20 @@ def dataset_jobs(config: Config, dataset: str) -> Iterator[Job]:
         if experiment["dataset"] == dataset
         for words in experiment["methods"].values()
     ]
-    here = f"datasets/{dataset}"
-    yield Job("data", dataset, {}, placed(here, "data"))
+
+    def job(rule: str, inputs: Files, pre: str = "") -> Job:
+        here = pre_folder(dataset, pre) if pre else f"datasets/{dataset}"
+        return Job(rule, dataset, inputs, placed(here, rule), pre)
+
+    yield job("data", {})
     if any(map(is_full, mine)):
-        yield Job("label_all", dataset, answers_inputs(dataset), placed(here, "label_all"))
+        yield job("label_all", answers_inputs(dataset))
     for pre in sorted({words["pre"] for words in mine} - {"none"}):
-        made = pre_folder(dataset, pre)
         if gives_features({"pre": pre}):
-            yield Job("features", dataset, features_inputs(dataset), placed(made, "features"), pre)
-            continue
-        yield Job("pretrain", dataset, pretrain_inputs(dataset), placed(made, "pretrain"), pre)
-        seen = diagnose_inputs(dataset, pre)
-        yield Job("diagnose", dataset, seen, placed(made, "diagnose"), pre)
+            yield job("features", features_inputs(dataset), pre)
+        else:
+            yield job("pretrain", pretrain_inputs(dataset), pre)
+            yield job("diagnose", diagnose_inputs(dataset, pre), pre)
 
 
 def cell_jobs(config: Config, cell: Cell) -> Iterator[Job]:
