@@ -9,7 +9,7 @@ import peers
 from timing import interleaved, row
 
 from wholepool.graph.affinity import normalized_graph
-from wholepool.strategies import STRATEGIES, Query
+from wholepool.strategies import Query, coreset, jlp
 
 SETTINGS = {"k": 50, "gamma": 3, "clip": True, "graph": "union", "search": "exact", "recall": 0.99}
 #: picks of the peer that are timed; the others are extrapolated, as each takes the same time
@@ -23,14 +23,14 @@ def run(options: argparse.Namespace) -> list[dict[str, Any]]:
     labeled = np.sort(np.random.default_rng(0).choice(len(points), 100, replace=False))
     rows = []
     for budget in options.budgets:
-        rows += jlp(points, labeled, budget, options)
-    rows.append(coreset(points, labeled, 1000, options))
+        rows += jlp_rows(points, labeled, budget, options)
+    rows.append(coreset_row(points, labeled, 1000, options))
     for k in (100, 500):
         rows.append(kmeans(points, k, options))
     return rows
 
 
-def jlp(
+def jlp_rows(
     points: np.ndarray, labeled: np.ndarray, budget: int, options: argparse.Namespace
 ) -> list[dict[str, Any]]:
     """Against solves to the same tolerance, and against the peers' 20 iterations."""
@@ -43,7 +43,7 @@ def jlp(
         )
         times = interleaved(
             lambda cap=cap: peers.jlp(graph, labeled, TIMED, cap),
-            lambda query=query: STRATEGIES["jlp"].acquire(query).indices.tolist(),
+            lambda query=query: jlp.acquire(query).indices.tolist(),
             options.repetitions,
         )
         checked = min(budget, options.checked)
@@ -61,14 +61,14 @@ def jlp(
     return rows
 
 
-def coreset(
+def coreset_row(
     points: np.ndarray, labeled: np.ndarray, budget: int, options: argparse.Namespace
 ) -> dict[str, Any]:
     """Without the first distances, to the labeled set, which both make alike."""
     query = query_of(points, labeled[:1], budget, {}, embeddings=points)
     times = interleaved(
         lambda: peers.coreset(points, labeled[:1], TIMED),
-        lambda: STRATEGIES["coreset"].acquire(query).indices.tolist(),
+        lambda: coreset.acquire(query).indices.tolist(),
         options.repetitions,
     )
     checked = min(budget, options.checked)

@@ -81,7 +81,7 @@ def header(options: argparse.Namespace) -> str:
     """The machine, the versions, the date and the command."""
     import torch
 
-    from wholepool.cost.throughput import processor
+    from wholepool.job.hardware import processor
 
     device = processor() if options.device == "cpu" else torch.cuda.get_device_name()
     packages = [f"{name} {version(name)}" for name in ("torch", "numpy", "scipy", "faiss-cpu")]

@@ -255,15 +255,18 @@ def execute(folder: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
 
 def stages(folder: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
     """Each stage of the tiny grid as a process: seconds, and what it has imported at its end."""
-    path = ROOT / "benchmarks" / "chain.py"
+    path = ROOT / "tools" / "chain.py"
     spec = importlib.util.spec_from_file_location("chain", path)
     assert spec is not None and spec.loader is not None
     chain = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(chain)
     grid = yaml.safe_load(TINY.read_text(encoding="utf-8")) | {"seeds": 1}
-    for section in ("sup", "semi", "full", "pretrain"):
-        grid[section]["epochs"] = 1
-    grid["pretrain"]["pixel_epochs"] = 0
+    for section in (
+        grid["methods"]["full"]["sup"],
+        *(grid[n] for n in ("sup", "semi", "deepcluster")),
+    ):
+        section["epochs"] = 1
+    grid["deepcluster"]["pixel_epochs"] = 0
     grid["methods"]["baseline"]["strategies"] += ["random", "uncertainty", "coreset"]
     folder.mkdir()
     (folder / "grid.yaml").write_text(yaml.safe_dump(grid), encoding="utf-8")

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from wholepool.data import sources
 from wholepool.data.pool import Pool, channel_statistics
-from wholepool.data.sources import SOURCES
 from wholepool.learn.embedding import embed
 from wholepool.learn.networks import conv13 as architecture
 from wholepool.learn.networks.conv13 import Network
@@ -40,7 +40,7 @@ def load(folder: Path, data: Path, source: str, stage: str) -> tuple[np.ndarray,
 def make(path: Path, data: Path, source: str) -> None:
     """Train the network and write its embeddings of the whole pool at each stage."""
     print(f"embedding {source} at three stages of training (once)", flush=True)
-    images = SOURCES[source].load(data)
+    images = sources.load(source, {}, data)
     mean, std = channel_statistics(images.train)
     names = tuple(images.class_names)
     pool = Pool(images.train, source, names, tuple(mean), tuple(std), "")

@@ -76,7 +76,7 @@ def measure(n: int, options: argparse.Namespace) -> dict[str, Any]:
     from wholepool.graph.affinity import affinity, normalize
     from wholepool.graph.neighbors import nearest_neighbors
     from wholepool.graph.propagation import propagate
-    from wholepool.strategies import STRATEGIES, Query
+    from wholepool.strategies import Query, coreset, jlp
 
     torch.set_num_threads(options.threads)
     base, truth = embeddings.load(options.cache, options.data, "cifar10", "late")
@@ -109,10 +109,11 @@ def measure(n: int, options: argparse.Namespace) -> dict[str, Any]:
     result["iterations"] = answer.iterations
     result["residual"] = answer.residual
     del found, answer
-    for name, arrays in (("CoreSet", {"embeddings": points}), ("jLP", {"graph": graph})):
+    asked = (("CoreSet", coreset, {"embeddings": points}), ("jLP", jlp, {"graph": graph}))
+    for name, strategy, arrays in asked:
         query = Query(n, labeled, options.budget, 0, rng, {"propagation": SETTINGS}, **arrays)
         began = time.perf_counter()
-        STRATEGIES[name.lower()].acquire(query)
+        strategy.acquire(query)
         result[name] = time.perf_counter() - began
         result[f"{name}_GB"] = peak()
     return result
@@ -127,7 +128,7 @@ def table(found: list[dict[str, Any]], options: argparse.Namespace) -> str:
     """The measurements as Markdown, with the exponents."""
     import numpy as np
 
-    from wholepool.cost.throughput import processor
+    from wholepool.job.hardware import processor
 
     lines = [
         f"{datetime.date.today()}, {processor()}, {options.threads} threads, search "

@@ -36,7 +36,7 @@ def main() -> None:
     if options.one:
         print(json.dumps(measure(options)))
         return
-    from wholepool.cost.throughput import processor
+    from wholepool.job.hardware import processor
 
     print(
         f"{datetime.date.today()}, {processor()}, {options.threads} threads, n = {options.n:,}, "

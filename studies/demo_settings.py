@@ -26,7 +26,7 @@ from wholepool.grid.config import resolve
 from wholepool.grid.sections import own_of
 from wholepool.job.randomness import generator
 from wholepool.learn.embedding import embed
-from wholepool.learn.networks.conv13 import Network
+from wholepool.learn.networks import conv13
 from wholepool.learn.pretrain.deepcluster import pixels, pretrain
 from wholepool.learn.views import Views
 from wholepool.report.metrics import normalized_mutual_information
@@ -43,9 +43,8 @@ def main() -> None:
     images = load("digits", {}, Path("data"))
     wanted = dataset["pool"]
     rng = generator("digits", "pool", wanted["seed"])
-    labels = images.train_labels
-    keep = subset(len(labels), labels, wanted["size"], wanted["sampling"], rng)
-    train, truth = images.train[keep], labels[keep]
+    keep = subset(len(images.train), images.train_labels, wanted["size"], wanted["sampling"], rng)
+    train, truth = images.train[keep], images.train_labels[keep]
     mean, std = (tuple(values.tolist()) for values in channel_statistics(train))
     pool = Pool(train, "digits", tuple(images.class_names), mean, std, "")
     print(f"torch {torch.__version__}, a pool of {pool.n}, {DRAWS} draws")
@@ -73,9 +72,8 @@ def main() -> None:
     ]
     for name, network_change, change in variants:
         torch.manual_seed(0)
-        network = Network(
-            pool.channels, pool.classes, **(own_of(dataset["network"]) | network_change)
-        )
+        own = own_of(dataset["network"]) | network_change
+        network = conv13.build(train.shape[1:], pool.classes, own)
         network = network.to(memory_format=torch.channels_last)
         augment = dataset["augment"]
         views = Views(pool, **augment)

@@ -13,25 +13,28 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from wholepool.data.sources import SOURCES
-from wholepool.grid.config import resolve
+from wholepool.grid import sections
+from wholepool.grid.cells import sup_of
+from wholepool.grid.config import EXPERIMENT_KEYS, resolve
+from wholepool.job import registry
 from wholepool.job.errors import UserError
 
 ROOT = Path(__file__).parents[2]
-SCHEMA_PATH = ROOT / "workflow" / "schemas" / "config.schema.yaml"
-SCHEMA = yaml.safe_load(SCHEMA_PATH.read_text(encoding="utf-8"))
+SCHEMA = sections.schema()
 SHIPPED = [
     yaml.safe_load(path.read_text(encoding="utf-8"))
     for path in (ROOT / "config.yaml", ROOT / "tests" / "workflow" / "tiny.yaml")
 ]
 SHIPPED += [
     yaml.safe_load((ROOT / "workflow" / "grids" / f"{name}.yaml").read_text(encoding="utf-8"))
-    for name in ("paper", "paper_on_cpu", "one_label_per_class")
+    for name in ("paper", "paper_on_cpu", "one_label_per_class", "released_code")
 ]
 SHIPPED += [
     {"datasets": {"digits": None}, "experiments": {"demo": {"dataset": "digits", "budget": 10}}}
 ]
-SECTIONS = ("pool", "network", "augment", "pretrain")
+#: of a data set and of an experiment, whatever its methods are
+OF_DATASET = ["source", "oracle", "network", "pool", "augment"]
+OF_EXPERIMENT = ["dataset", "budget", *EXPERIMENT_KEYS, "optimizer", "sup", "semi", "propagation"]
 STRATEGIES = ("random", "uncertainty", "ceal", "coreset", "jlp")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}")
 
@@ -47,6 +50,8 @@ def nested(depth, leaf=1, table=False):
 
 def satisfies(value, schema):
     """Whether a value is of a schema's type and in its range; YAML's types, taken strictly."""
+    if schema is True:
+        return True
     while "$ref" in schema:
         schema = SCHEMA["$defs"][schema["$ref"].removeprefix("#/$defs/")]
     if "oneOf" in schema:
@@ -78,7 +83,7 @@ def satisfies(value, schema):
         )
     if kind == "object":
         known = schema.get("properties", {})
-        more = schema["additionalProperties"]
+        more = schema.get("additionalProperties", True)  # a plug-in's own: see check_plugin
         return (
             len(value) >= schema.get("minProperties", 0)
             and all(key in known or more is not False for key in value)
@@ -88,6 +93,18 @@ def satisfies(value, schema):
     return True
 
 
+def check_plugin(kind, given):
+    """A plug-in that is named where its keys stand: there is one, with its keys and no others."""
+    plugin = registry.plugins(kind)[sections.word_of(given)]
+    if isinstance(given, dict):
+        assert list(given) == list(sections.inline(plugin)["properties"])
+        assert satisfies(given, sections.inline(plugin))
+
+
+def known_of(dataset):
+    return registry.get("source", sections.word_of(dataset["source"]))["KNOWN"]
+
+
 def check_resolved(result):
     """Every rule that the schema's descriptions and the messages of `resolve` state."""
     text = json.dumps(result, allow_nan=False)
@@ -95,41 +112,48 @@ def check_resolved(result):
     for key, value in result.items():
         assert satisfies(value, SCHEMA["properties"][key]), key
     assert set(SCHEMA["properties"]) - set(result) == set(
-        "pool network augment pretrain optimizer sup full semi propagation ceal initial cycles "
-        "seeds seed_moves methods full_supervision".split()
+        "pool network augment deepcluster optimizer sup semi propagation ceal initial cycles "
+        "seeds seed_moves methods published_accuracy".split()
     )
+    experiments = result["experiments"].values()
     for name, dataset in result["datasets"].items():
         assert NAME.fullmatch(name)
-        assert list(dataset) == ["source", *SECTIONS]
-        source, pool = SOURCES[dataset["source"]], dataset["pool"]
-        assert pool["size"] is None or pool["size"] <= source.n
-        assert dataset["augment"]["translate"] < source.size
-        channels = source.channels if source.channels > 1 else pool["grey_channels"]
+        methods = [e["methods"].values() for e in experiments if e["dataset"] == name]
+        pres = {words["pre"] for several in methods for words in several} - {"none"}
+        assert list(dataset) == [*OF_DATASET, *pres]  # there is one PRE with a section
+        for kind in ("source", "oracle", "network"):
+            check_plugin(kind, dataset[kind])
+        known, pool = known_of(dataset), dataset["pool"]
+        assert pool["size"] is None or pool["size"] <= known["n"]
+        assert dataset["augment"]["translate"] < known["size"]
+        channels = known["channels"] if known["channels"] > 1 else pool["grey_channels"]
         assert all(pool[key] is None or len(pool[key]) == channels for key in ("mean", "std"))
     for name, experiment in result["experiments"].items():
         assert NAME.fullmatch(name)
-        pool = result["datasets"][experiment["dataset"]]["pool"]
-        source = SOURCES[result["datasets"][experiment["dataset"]]["source"]]
-        n = pool["size"] or source.n
+        asked = {word for words in experiment["methods"].values() for word in words["strategies"]}
+        assert list(experiment) == [*OF_EXPERIMENT, *(asked & {"ceal"})]
+        dataset = result["datasets"][experiment["dataset"]]
+        known = known_of(dataset)
+        n = dataset["pool"]["size"] or known["n"]
         assert experiment["initial"] + experiment["budget"] * (experiment["cycles"] - 1) <= n
-        assert source.classes <= experiment["initial"]
+        assert known["classes"] <= experiment["initial"]
         assert experiment["propagation"]["k"] < n
         assert isinstance(experiment["seeds"], list) and len(experiment["seeds"]) <= 1000
-        sup, full, semi = (experiment[section] for section in ("sup", "full", "semi"))
-        assert all(section["cosine_epochs"] >= section["epochs"] for section in (sup, full, semi))
-        assert (semi["sup_epochs"] or 0) <= sup["cosine_epochs"]
+        semi = experiment["semi"]
+        assert semi["cosine_period"] >= 1
         assert semi["labeled_size"] < semi["batch_size"]
         for method, words in experiment["methods"].items():
             assert NAME.fullmatch(method)
             assert words["pre"] in ("none", "deepcluster")
             assert words["semi"] in ("none", "label_propagation")
             assert set(words["strategies"]) <= set(STRATEGIES)
+            sup = sup_of(experiment, words)
+            assert satisfies(sup, SCHEMA["$defs"]["sup"]) and sup["cosine_period"] >= 1
+            assert words["semi"] != "none" or sup["epochs"] > 0
             if words["labels"] == "all":
                 assert words["semi"] == "none" and words["strategies"] == []
-                assert full["epochs"] > 0
             else:
                 assert words["strategies"]
-                assert words["semi"] != "none" or sup["epochs"] > 0
                 assert words["semi"] == "none" or "ceal" not in words["strategies"]
     assert set(result["tables"]["ablation_strategies"]) <= set(STRATEGIES)
 
@@ -138,7 +162,7 @@ def attempt(config):
     """The resolved configuration or None; a refusal is explained in lines of printable text."""
     began = time.process_time()
     try:
-        result = resolve(config, SCHEMA_PATH)
+        result = resolve(config)
     except UserError as error:
         message = str(error)
         first, *more = message.split("\n")
@@ -160,8 +184,8 @@ def check(config):
         return result
     check_resolved(result)
     # what is written out in full says the same when it is read again
-    assert resolve(result, SCHEMA_PATH) == result
-    assert resolve(yaml.safe_load(yaml.safe_dump(result)), SCHEMA_PATH) == result
+    assert resolve(result) == result
+    assert resolve(yaml.safe_load(yaml.safe_dump(result))) == result
     # and shares nothing with what was given
     spoil(result)
     assert pickle.dumps(config) == before
@@ -240,6 +264,8 @@ def settings_in_place(draw, config):
     schema = known[key]
     if "$ref" in schema:
         schema = SCHEMA["$defs"][schema["$ref"].removeprefix("#/$defs/")]
+    if key == "network":
+        schema = sections.inline(registry.get("network", "conv13"))
     if "properties" in schema:
         if not isinstance(parent.get(key), dict):
             parent[key] = {}
@@ -306,7 +332,7 @@ BY_ONE = st.sampled_from([-1, 0, 0, 0, 0, 1])  # of six limits, most are kept
 def test_numbers_are_taken_up_to_their_limits(size, cycles, budget, data):
     """Each at its limit, or one from it: refused exactly where one is beyond it."""
     beyond = {
-        name: data.draw(BY_ONE) for name in ("labels", "classes", "k", "shift", "semi", "epochs")
+        name: data.draw(BY_ONE) for name in ("labels", "classes", "k", "shift", "semi", "period")
     }
     needed = budget * (cycles - 1)
     initial = 10 - beyond["classes"]
@@ -316,10 +342,8 @@ def test_numbers_are_taken_up_to_their_limits(size, cycles, budget, data):
         "cycles": cycles,
         "augment": {"translate": 15 + beyond["shift"]},
         "semi": {"labeled_size": size + beyond["semi"], "batch_size": size + 1},
-        "sup": {"epochs": size + beyond["epochs"], "cosine_epochs": size},
+        "sup": {"epochs": size, "cosine_period": 1 - beyond["period"] / 1000},
     }
-    config["full"] = {"epochs": 1, "cosine_epochs": 1}
-    config["semi"]["sup_epochs"] = 0
     config["propagation"] = {"k": config["datasets"]["digits"]["pool"]["size"] - 1 + beyond["k"]}
     if config["propagation"]["k"] < 1:
         return
@@ -371,4 +395,4 @@ def test_the_order_of_keys_is_of_no_account_but_for_the_order_of_names(config, r
         random.shuffle(items)
         return {key: shuffled(child) for key, child in items}
 
-    assert resolve(shuffled(config), SCHEMA_PATH) == resolve(config, SCHEMA_PATH)
+    assert resolve(shuffled(config)) == resolve(config)

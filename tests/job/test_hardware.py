@@ -1,11 +1,12 @@
 """Jobs spread over GPUs: real processes, made-up devices."""
 
-import argparse
 import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -112,25 +113,32 @@ def test_a_process_claims_once(machine, start):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "expected"),
+    ("stage", "device", "graph", "expected"),
     [
-        (["propagate", "--device", "auto"], 1),
-        (["propagate", "--device", "cpu"], 0),
-        (["label", "--device", "auto"], 0),
+        ("propagate", "auto", None, 1),
+        ("propagate", "cpu", None, 0),
+        ("label", "auto", None, 0),
+        ("acquire", "auto", None, 0),
+        ("acquire", "auto", "graph.npz", 1),  # which is solved on
+        ("acquire", "cpu", "graph.npz", 0),
     ],
 )
-def test_only_stages_that_use_a_gpu_claim_one(monkeypatch, arguments, expected):
-    claimed = []
+def test_only_stages_that_use_a_gpu_claim_one(
+    monkeypatch, clean_process, stage, device, graph, expected
+):
+    claimed, ran = [], []
     monkeypatch.setattr(hardware, "claim_gpu", lambda: claimed.append(1))
-    monkeypatch.setattr(cli, "parser", any_parser)
-    assert cli.main(arguments) == 0
-    assert len(claimed) == expected
+    monkeypatch.setattr(cli, "parser", lambda description: Given(stage, device, graph))
+    monkeypatch.setitem(cli.STAGES, stage, replace(cli.STAGES[stage], run=ran.append))
+    assert cli.main([]) == 0
+    assert (len(claimed), len(ran)) == (expected, 1)
 
 
-def any_parser():
-    """A command line whose stages do nothing."""
-    top = argparse.ArgumentParser()
-    top.add_argument("stage")
-    top.add_argument("--device")
-    top.set_defaults(run=lambda args: None, threads=1, log=None)
-    return top
+class Given:
+    """A command line that was given whole."""
+
+    def __init__(self, stage, device, graph):
+        self.args = SimpleNamespace(stage=stage, device=device, graph=graph, threads=1, log=None)
+
+    def parse_args(self, arguments):
+        return self.args

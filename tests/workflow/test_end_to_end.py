@@ -245,7 +245,7 @@ def test_every_run_says_what_made_it(run):
         began, ended = (datetime.fromisoformat(row[name]) for name in ("started", "finished"))
         assert abs((ended - began).total_seconds() - row["seconds"]) <= 1.1
     made = read_metadata(run / "results/datasets/digits/pretrain/deepcluster/history.parquet")
-    assert json.loads(made["settings"])["pretrain"]["epochs"] == 2
+    assert json.loads(made["settings"])["deepcluster"]["epochs"] == 2
     assert {*REPEATED, *TIMES} - made.keys() == {"draw_seed"}
 
 

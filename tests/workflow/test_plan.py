@@ -5,7 +5,11 @@ import re
 import resource
 
 import pytest
+import yaml
 from running import ROOT, TINY, planned, snakemake
+
+from wholepool.grid import plan
+from wholepool.grid.config import resolve
 
 #: the only rules that may read what a learner must not see
 MAY_SEE_LABELS = {"initial", "label_all", "label", "evaluate", "diagnose"}
@@ -27,6 +31,22 @@ def jobs(request, tmp_path_factory):
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory):
     return planned(tmp_path_factory.mktemp("plan"), "all")
+
+
+@pytest.mark.parametrize("path", [TINY, ROOT / "config.yaml"], ids=["tiny", "demo"])
+def test_the_plan_s_jobs_are_snakemake_s_file_by_file(tmp_path, path):
+    config = resolve(yaml.safe_load(path.read_text(encoding="utf-8")))
+
+    def below(files):
+        return sorted(f"{config['results_dir']}/{file}" for file in files)
+
+    counted = sorted(
+        (job.rule, below(job.inputs.values()), below(job.outputs.values()))
+        for job in plan.jobs(config)
+    )
+    found = planned(tmp_path, "all", config=path)
+    found = [job for job in found if job.rule in plan.OUTPUTS]
+    assert counted == sorted((job.rule, sorted(job.inputs), sorted(job.outputs)) for job in found)
 
 
 def test_only_the_oracle_and_evaluation_read_hidden_labels(jobs):

@@ -59,7 +59,7 @@ def words(text):
 @pytest.fixture
 def long_training(varied):
     """A grid of one training that takes seconds, so that its epochs are seen."""
-    sup = {"epochs": 200, "batch_size": 10, "lr": 0.01, "cosine_epochs": 220}
+    sup = {"epochs": 200, "batch_size": 10, "lr": 0.01, "cosine_period": 1.1}
     return varied(methods=METHODS, cycles=1, seeds=1, sup=sup)
 
 
@@ -88,7 +88,7 @@ def test_a_person_sees_bars_and_epochs(tmp_path, long_training):
 
 
 def test_a_failure_is_told_in_our_words(tmp_path, varied):
-    sup = {"epochs": 9, "batch_size": 10, "lr": 1e30, "cosine_epochs": 9.9}
+    sup = {"epochs": 9, "batch_size": 10, "lr": 1e30, "cosine_period": 1.1}
     config = varied(methods=METHODS, cycles=1, seeds=1, sup=sup)
     text, status = at_a_terminal(tmp_path, "--cores", "2", "all_tables", config=config, columns=60)
     assert status == 1

@@ -2,53 +2,72 @@
 
 import re
 import shlex
+import subprocess
 
 import pytest
 import yaml
 from running import ROOT, TINY, planned, snakemake
 
-from wholepool.grid.config import read_schema
+from wholepool.__main__ import parser  # not from its own module: here it knows all stages
+from wholepool.grid import sections
 
 RULES = sorted((ROOT / "rules").glob("*.smk"))
-SCHEMA = read_schema(ROOT / "workflow" / "schemas" / "config.schema.yaml")
+SCHEMA = sections.schema()
 #: letters that no shell reads as anything but themselves, wherever they stand in a word but first
 SAFE = re.compile(r"[A-Za-z0-9_@%+=:,./-]*")
 HOSTILE = "x; touch pwned"
+#: what a name or a path might do to a shell. (A brace is a wildcard to Snakemake; those that reach
+#: the shell stand in the JSON of settings, which is formatted no second time.)
+WORST = "x y'\"$(touch pwned)`touch pwned`; touch pwned & > pwned | * ? ~ # ! \\ [a] %s"
 
 
-def placeholders(path):
-    """What the shell strings of a file of rules interpolate."""
-    text = path.read_text(encoding="utf-8")
-    blocks = re.findall(r'^    shell:\n((?:        f?".*"\n)+)', text, flags=re.MULTILINE)
-    assert len(blocks) == text.count("    shell:\n")
-    return [word for block in blocks for word in re.findall(r"\{([^}]*)\}", block)]
+def rules_text():
+    return "\n".join(path.read_text(encoding="utf-8") for path in RULES)
 
 
 def test_what_the_rules_give_to_the_shell_is_quoted_or_known_to_be_harmless():
     """Whoever adds a name here has seen what bounds it."""
-    paths = {  # below results_dir, of names and numbers: all of the pattern's letters
-        *("log", "output", "input", "params.results", "params.tables", "params.figures"),
-        *("params.out", "input.pool", "input.info", "input.labeled", "input.theta"),
-        *("input.pseudo_labels", "input.test_images", "input.model", "input.embeddings"),
-        *("input.oracle", "input.test_labels", "input.history", "input.test_probabilities"),
-        *("input.probabilities", "input.graph", "input.queries", "input.clusters"),
-        *("input.cluster_epochs", "input.runs", "input.accuracy"),
+    text = rules_text()
+    assert text.count("shell:") == 1 and not re.search(r"\b(run|script|notebook|wrapper):", text)
+    (block,) = re.findall(r'^    shell:\n((?:        f?".*"\n)+)', text, flags=re.MULTILINE)
+    words = {
+        "params.command",  # made by `command`, which quotes
+        "params.files",  # made by `files_of`, which quotes
+        "MACHINE",  # see below
+        "{threads}",  # an integer
+        "{log:q}",
     }
-    names = {  # the config's names, strategies', plug-ins': rules/data.smk constrains wildcards
-        *("wildcards.dataset", "wildcards.method", "wildcards.strategy", "wildcards.pre"),
-        "params.semi",
+    assert set(re.findall(r"\{(\{[^}]*\}|[^}]*)\}", block)) == words
+    (machine,) = re.findall(r"^MACHINE = \(\n(.*?)^\)", text, flags=re.MULTILINE | re.DOTALL)
+    assert re.findall(r"\{([^}]*)\}", machine) == [
+        "DEVICE",  # one of the schema's words
+        "POOL_MEMORY",  # a number or auto
+        "SETTINGS['checkpoint_seconds']",  # a number
+        "shlex.quote(SETTINGS['data_dir'])",
+    ]
+
+
+def test_no_rule_makes_a_part_of_its_command_by_itself():
+    """All of it comes from the functions of rules/common.smk, which the next tests try."""
+    text = rules_text()
+    commands = re.findall(r"^ +command=(.*)$", text, flags=re.MULTILINE)
+    assert commands.count('"--help",') == 1  # the base rule's, which all replace
+    assert len(commands) > 15
+    made = re.compile(r"(cell_)?command\(.*")
+    assert [line for line in commands if not made.fullmatch(line)] == ['"--help",']
+    files = set(re.findall(r"^ +files=(.*)$", text, flags=re.MULTILINE))
+    assert files == {
+        '"",',
+        "per_job(files_of),",
+        "lambda wildcards, output: files_of(wildcards, {}, output),",
     }
-    numbers = {  # integers and the like, or one of a few words: the schema's types
-        *("wildcards.seed", "wildcards.cycle", "threads", "DEVICE", "resources.jobs"),
-        *("POOL_MEMORY", "resources.checkpoint_seconds", "params.draw_seed"),
-        *("params.size", "params.budget"),
-    }
-    given = {word for path in RULES for word in placeholders(path)}
-    unquoted = {word for word in given if not word.endswith(":q")}
-    unquoted = {word for word in unquoted if not word.startswith("output.")}  # paths, all of them
-    assert unquoted == paths | names | numbers
-    quoted = {word.removesuffix(":q") for word in given - unquoted}
-    assert {"params.settings", "params.config", "resources.data_dir"} <= quoted
+    uses = re.findall(r"^use rule (\w+) as (\w+) with:", text, flags=re.MULTILINE)
+    made_of_stage = {"stage"}
+    for base, rule in uses:
+        assert base in made_of_stage, rule
+        made_of_stage.add(rule)
+    rules = set(re.findall(r"^rule (\w+):", text, flags=re.MULTILINE))
+    assert rules == {"stage", "all_tables", "all_figures"}
 
 
 def test_the_patterns_allow_no_letter_that_a_shell_reads():
@@ -61,7 +80,74 @@ def test_the_patterns_allow_no_letter_that_a_shell_reads():
         assert all(map(SAFE.fullmatch, SCHEMA["properties"][name]["enum"]))
     for name in ("pool_memory_mb", "threads", "checkpoint_seconds"):
         kinds = SCHEMA["properties"][name]["type"]
-        assert {kinds} if isinstance(kinds, str) else set(kinds) <= {"integer", "number", "null"}
+        assert ({kinds} if isinstance(kinds, str) else set(kinds)) <= {"integer", "number", "null"}
+
+
+LAWLESS = """
+import sys
+sys.path.insert(0, {src!r})
+from wholepool.grid import sections
+for place in (sections.core()["$defs"]["name"], *sections.core()["properties"].values()):
+    place.pop("pattern", None)
+include: {snakefile!r}
+"""
+
+
+@pytest.fixture
+def lawless(tmp_path):
+    """The Snakefile without the patterns of names and paths: what is left is the rules' quoting."""
+    folder = tmp_path / "lawless"
+    folder.mkdir()
+    text = LAWLESS.format(src=str(ROOT / "src"), snakefile=str(ROOT / "Snakefile"))
+    (folder / "Snakefile").write_text(text)
+    return folder
+
+
+def in_bash(command, folder):
+    """The words that bash makes of a command, in a folder where it may do harm."""
+    printed = subprocess.run(
+        ["bash", "-c", f"printf '%s\\0' {command}"], cwd=folder, capture_output=True, check=True
+    )
+    return printed.stdout.decode().split("\0")[:-1]
+
+
+@pytest.mark.parametrize("target", ["all", "compare_with_paper", "cost"])
+def test_every_option_of_every_rule_survives_bash_as_one_word(tmp_path, varied, lawless, target):
+    """Even if the patterns let pass any name: in all names, and all paths that are made of them."""
+    config = yaml.safe_load(TINY.read_text())
+    config = varied(
+        results_dir=f"r{WORST}",
+        data_dir=f"d{WORST}",
+        datasets={f"s{WORST}": config["datasets"]["digits"] | {"source": "digits"}},
+        experiments={f"e{WORST}": config["experiments"]["tiny"] | {"dataset": f"s{WORST}"}},
+        methods={f"{key}{WORST}": words for key, words in config["methods"].items()},
+    )
+    jobs = planned(tmp_path, target, config=config, root=lawless)
+    jobs = [job for job in jobs if job.shell != "None"]
+    assert jobs
+    field = tmp_path / "field"
+    field.mkdir()
+    for job in jobs:
+        words = in_bash(job.shell, field)
+        assert words[:3] == ["python", "-m", "wholepool"]
+        assert list(field.iterdir()) == []
+        args = vars(parser("").parse_args(words[3:]))
+        assert (args["device"], args["threads"]) == ("cpu", 1)
+        assert args["data_dir"] == f"d{WORST}"
+        assert args["log"].startswith(f"r{WORST}/logs/")
+        if args.get("cell"):
+            assert args["cell"].experiment == f"e{WORST}"
+            assert args["cell"].method.removesuffix(WORST) in ("baseline", "full", "pre+semi")
+        assert job.rule != "data" or args["name"] == f"s{WORST}"
+        if isinstance(args.get("config"), dict):  # JSON that holds the names and paths again
+            assert args["config"]["data_dir"] == f"d{WORST}"
+        if args.get("grid"):
+            assert list(args["grid"]["experiments"]) == [f"e{WORST}"]
+        # the files, as they stand in the rule
+        named = {word for word in words if word.startswith(f"r{WORST}/")} - {args["log"]}
+        if job.rule not in ("runs", "tables", "figures", "compare_with_paper"):
+            assert named == {*job.inputs, *job.outputs}
+        assert named or job.rule == "compare_with_paper"
 
 
 def test_every_command_is_words_and_quoted_text(tmp_path, varied):

@@ -299,7 +299,7 @@ def test_a_job_is_requeued_and_does_what_is_left(slurm, run, tmp_path):
 @pytest.mark.long
 def test_the_driver_is_killed_and_its_jobs_run_on(slurm, tmp_path, varied):
     """The next driver cancels them; they write a checkpoint, and its own jobs go on from there."""
-    config = varied(sup={"epochs": 400, "batch_size": 10, "lr": 0.05, "cosine_epochs": 420})
+    config = varied(sup={"epochs": 400, "batch_size": 10, "lr": 0.05, "cosine_period": 1.05})
     alone = tmp_path / "alone"
     alone.mkdir()
     snakemake(alone, "--cores", "2", "all", config=config)

@@ -1,0 +1,139 @@
+"""The files of each job: those that the rules have, each made before it is read."""
+
+import re
+
+import pytest
+import yaml
+from configs import ROOT
+
+from wholepool.grid import plan
+from wholepool.grid.cells import Cell, cells
+from wholepool.grid.config import resolve
+
+TINY = ROOT / "tests" / "workflow" / "tiny.yaml"
+RULES = "\n".join(path.read_text("utf-8") for path in sorted((ROOT / "rules").glob("*.smk")))
+#: PRE that gives features, and a network that eats them
+GIVES = 'GIVES = "features"\n\n\ndef features(*given): ...\n'
+EATS = 'EATS = "features"\n\n\ndef build(*given): ...\n'
+
+
+def grid(**changes):
+    return resolve(yaml.safe_load(TINY.read_text("utf-8")) | changes)
+
+
+@pytest.fixture(params=["tiny", "config", "paper", "deviations"])
+def config(request):
+    path = {"tiny": TINY, "config": ROOT / "config.yaml"}.get(request.param)
+    path = path or ROOT / "workflow" / "grids" / f"{request.param}.yaml"
+    return resolve(yaml.safe_load(path.read_text("utf-8")))
+
+
+def rules_with_outputs():
+    """{rule: its output's text} of every rule; `use rule` without an output of its own has none."""
+    blocks = re.split(r"^(?=(?:use )?rule )", RULES, flags=re.MULTILINE)[1:]
+    found = {}
+    for block in blocks:
+        name = re.match(r"(?:use rule \w+ as (\w+) with|rule (\w+)):", block)
+        name = name[1] or name[2]
+        output = re.search(r"^    output:\n((?:^        .*\n)+)", block, flags=re.MULTILINE)
+        found[name] = " ".join(output[1].split()) if output else None
+    return found
+
+
+def test_every_rule_has_the_outputs_that_the_plan_says():
+    """tests/workflow/test_plan.py shows that Snakemake understands the same by it."""
+    found = rules_with_outputs()
+    places = {"data": "DATA", "label_all": "DATA", "pretrain": "PRETRAIN", "features": "PRETRAIN"}
+    places["diagnose"] = "PRETRAIN"
+    for rule in plan.OUTPUTS:
+        if rule != "initial":
+            assert found[rule] == f'**outputs("{rule}", {places.get(rule, "RUN")}),', rule
+    # whose folder is no cell's
+    assert found["initial"].startswith('out=f"{RESULTS}/{plan.initial_labels(')
+    assert plan.initial_labels("e", 3).endswith("/" + plan.OUTPUTS["initial"]["out"])
+    gathering = {"runs", "tables", "pretraining", "figures", "compare_with_paper", "cost"}
+    without = {"stage", "all_tables", "all_figures"}
+    assert found.keys() == plan.OUTPUTS.keys() | gathering | without
+    assert {name for name, output in found.items() if output is None} == without
+
+
+def test_what_is_temporary_is_made_and_needed_by_a_strategy_alone():
+    for rule, names in plan.TEMPORARY.items():
+        assert set(names) <= plan.OUTPUTS[rule].keys()
+        for name in names:
+            assert plan.OUTPUTS[rule][name] == plan.ARRAYS[name]
+    arrays = set(plan.ARRAYS.items())
+    assert arrays <= set((plan.OUTPUTS["embed"] | plan.OUTPUTS["propagate"]).items())
+
+
+def test_every_file_is_made_once_and_before_it_is_read(config):
+    made = set()
+    for job in plan.jobs(config):
+        assert set(job.inputs.values()) <= made, job
+        new = set(job.outputs.values())
+        assert not new & made and len(new) == len(job.outputs), job
+        made |= new
+    ends = {f"{cell.path}/metrics.json" for cell in cells(config["experiments"])}
+    assert ends <= made
+
+
+def test_every_job_has_the_names_of_its_rule(config):
+    for job in plan.jobs(config):
+        assert job.outputs.keys() == plan.OUTPUTS[job.rule].keys()
+        for name, path in job.outputs.items():
+            assert path.endswith("/" + plan.OUTPUTS[job.rule][name])
+
+
+def test_only_what_must_see_them_is_given_hidden_labels(config):
+    hidden = {"oracle", "test_labels"}
+    readers = {job.rule for job in plan.jobs(config) if hidden & job.inputs.keys()}
+    assert readers <= {"initial", "label_all", "label", "evaluate", "diagnose"}
+    assert {"initial", "evaluate"} <= readers
+    paths = {
+        job.rule
+        for job in plan.jobs(config)
+        if any(re.search("oracle|test_labels|metrics|diagnosis", p) for p in job.inputs.values())
+    }
+    assert paths == readers
+
+
+def test_features_stand_for_the_images(plugin):
+    plugin("pretrain", "blocks", GIVES)
+    plugin("network", "linear", EATS)
+    config = grid(
+        network={"name": "linear"},
+        methods={"m": {"pre": "blocks", "strategies": ["coreset"]}},
+    )
+    jobs = list(plan.jobs(config))
+    assert {"pretrain", "diagnose"} & {job.rule for job in jobs} == set()
+    (features,) = [job for job in jobs if job.rule == "features"]
+    assert features.pre == "blocks"
+    assert features.inputs == plan.of_dataset("digits", "pool", "info", "test_images")
+    folder = plan.pre_folder("digits", "blocks")
+    for job in jobs:
+        if job.rule in ("train", "embed", "embed_initial", "predict"):
+            assert job.inputs["features"] == f"{folder}/features.npy"
+            assert "theta" not in job.inputs
+            tested = job.inputs.get("test_features")
+            assert tested == (None if job.rule == "train" else f"{folder}/test_features.npy")
+        elif job.rule != "features":
+            assert not [path for path in job.inputs.values() if folder in path], job
+
+
+def test_a_semi_that_propagates_nothing_has_no_pseudo_labels_to_be_judged(plugin):
+    plugin("semi", "twins", 'READS = ("semi",)\n\n\ndef phase(context): ...\n')
+    config = grid(methods={"m": {"semi": "twins", "strategies": ["random"]}})
+    jobs = list(plan.jobs(config))
+    assert not {"propagate", "propagate_initial"} & {job.rule for job in jobs}
+    assert not [job for job in jobs if "pseudo_labels" in job.inputs]
+    assert "predict" in {job.rule for job in jobs}
+
+
+def test_ceal_s_pseudo_labels_join_the_next_training_and_are_judged_there():
+    config = grid()
+    cell = Cell("tiny", "baseline", "ceal", 1, 1)
+    path = "runs/tiny/baseline/ceal/seed1/cycle0/acquired_pseudo_labels.parquet"
+    assert plan.train_inputs(config, cell)["pseudo_labels"] == path
+    assert plan.evaluate_inputs(config, cell)["pseudo_labels"] == path
+    apart = grid(ceal={"join": False})
+    assert "pseudo_labels" not in plan.train_inputs(apart, cell) | plan.evaluate_inputs(apart, cell)
