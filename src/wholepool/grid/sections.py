@@ -49,13 +49,18 @@ def own_sections(level: str) -> dict[str, Plugin]:
     return found
 
 
+def names(level: str) -> tuple[str, ...]:
+    """Every section of a level."""
+    return (*CORE[level], *own_sections(level))
+
+
 def reads(plugin: Plugin) -> tuple[str, ...]:
     """The sections that a plug-in reads: those it declares, then its own if it has one.
 
     Raises UserError for one that it cannot read.
     """
     level = "dataset" if plugin.kind in KINDS["dataset"] else "experiment"
-    may = (*CORE[level], *own_sections(level))
+    may = names(level)
     for name in plugin["READS"]:
         if name not in may:
             raise UserError(
