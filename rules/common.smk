@@ -6,6 +6,7 @@ import re
 import shlex
 from pathlib import Path
 
+from snakemake.common import overwrite_function_params
 from snakemake.exceptions import WorkflowError
 
 from wholepool.grid import plan, sections, slices
@@ -72,8 +73,8 @@ def either(names):
 
 
 def per_job(function):
-    """Mark what Snakemake calls in every job: it asks for the signature each time, so keep that."""
-    function.__signature__ = inspect.signature(function)
+    """Mark what Snakemake calls in every job: it asks for the parameters each time, so keep them."""
+    overwrite_function_params(function, inspect.signature(function).parameters)
     return function
 
 

@@ -86,6 +86,7 @@ def test_no_experiments_have_no_cells():
 
 def test_the_summary_has_the_plan_and_not_the_settings():
     config = {
+        "datasets": {"mnist": {"oracle": "hidden"}},
         "experiments": {"one": experiment(baseline=["random"])},
         "datasets": {"mnist": {"oracle": {"name": "hidden"}}},
         "tables": {"ablation_strategies": ["random", "jlp"]},

@@ -90,7 +90,9 @@ def test_every_stage_says_what_it_does_and_names_its_last_output():
 def test_a_stage_registers_itself_with_its_own_options(monkeypatch):
     monkeypatch.setattr(options, "STAGES", {})
 
-    @options.stage(options.files("pool", "out"), options.optional("graph"), gpu=True, output="pool")
+    @options.stage(
+        options.option("pool", "out"), options.optional("graph"), gpu=True, output="pool"
+    )
     def shine(args):
         """Shine."""
 

@@ -1,8 +1,7 @@
 """The grid as paths: where each cell's files stand, for the workflow and for the tables alike."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from wholepool.grid.sections import word_of
 from wholepool.job import registry
@@ -13,8 +12,7 @@ INITIAL = "initial"
 ALL = "all"
 
 
-@dataclass(frozen=True)
-class Cell:
+class Cell(NamedTuple):
     """One training of the grid: experiment x method x strategy x seed x cycle."""
 
     experiment: str
@@ -31,16 +29,19 @@ class Cell:
     @property
     def path(self) -> str:
         """The cell's folder below the results."""
-        return (
-            f"runs/{self.experiment}/{self.method}/{self.strategy}"
-            f"/seed{self.seed}/cycle{self.cycle}"
-        )
+        trajectory = f"{self.experiment}/{self.method}/{self.strategy}/seed{self.seed}"
+        return f"runs/{trajectory}/cycle{self.cycle}"
+
+
+def before(cell: Cell) -> Cell:
+    """The cell one cycle earlier, of the same strategy: where the queries stand that led to it."""
+    return cell._replace(cycle=cell.cycle - 1)
 
 
 def cells(experiments: dict[str, Any]) -> Iterator[Cell]:
     """All cells of resolved experiments; cycle 0 once per method and seed.
 
-    A method with all labels is one cell a seed.
+    A method with all labels is one cell per seed.
     """
     for name, experiment in experiments.items():
         for method, words in experiment["methods"].items():
@@ -64,29 +65,23 @@ def sup_of(experiment: Mapping[str, Any], words: Mapping[str, Any]) -> dict[str,
     return {**experiment["sup"], **words.get("sup", {})}
 
 
-def answers_of(dataset: Mapping[str, Any]) -> str:
-    """Whether the oracle of a data set answers "all" queries, or "some" so far."""
-    return str(registry.get("oracle", word_of(dataset["oracle"]))["KNOWS"])
-
-
 def summary(config: dict[str, Any]) -> dict[str, Any]:
-    """What tables and figures need to know of a resolved config: the plan, not the settings."""
+    """What tables and figures need to know of a resolved config: the plan, not the settings.
+
+    `answers` says whether the oracle of an experiment's data set answers "all" queries, or "some".
+    """
+    oracles = {name: word_of(own["oracle"]) for name, own in config["datasets"].items()}
+    first = ("dataset", "budget", "initial", "cycles", "seeds")
     experiments = {
         name: {
-            "dataset": experiment["dataset"],
-            "budget": experiment["budget"],
-            "initial": experiment["initial"],
-            "cycles": experiment["cycles"],
-            "seeds": experiment["seeds"],
+            **{key: experiment[key] for key in first},
             "batch_size": experiment["sup"]["batch_size"],
             "semi_batch_size": experiment["semi"]["batch_size"],
-            "answers": answers_of(config["datasets"][experiment["dataset"]]),
+            "answers": registry.get("oracle", oracles[experiment["dataset"]])["KNOWS"],
             "published_accuracy": experiment["published_accuracy"],
             "methods": experiment["methods"],
         }
         for name, experiment in config["experiments"].items()
     }
-    return {
-        "experiments": experiments,
-        "ablation_strategies": config["tables"]["ablation_strategies"],
-    }
+    strategies = config["tables"]["ablation_strategies"]
+    return {"experiments": experiments, "ablation_strategies": strategies}

@@ -6,16 +6,12 @@ key, its range and its default; nothing else is accepted.
 """
 
 import copy
+from collections.abc import Iterable
 from typing import Any
 
 from wholepool.grid import sections
 from wholepool.grid.explain import listing, shape_faults, validate
-from wholepool.grid.faults import (
-    dataset_faults,
-    experiment_faults,
-    old_keys,
-    strategy_faults,
-)
+from wholepool.grid.faults import dataset_faults, experiment_faults, old_keys, strategy_faults
 from wholepool.grid.sections import table_of
 from wholepool.job import registry
 from wholepool.job.errors import UserError
@@ -43,7 +39,7 @@ def resolve(config: Config) -> Config:
             raise UserError(listing(list(dict.fromkeys(faults))))
     schema = sections.schema()
     properties, definitions = schema["properties"], schema["$defs"]
-    top = {key: config.get(key, properties[key].get("default")) for key in TOP_KEYS}
+    top = {key: config.get(key, properties[key]["default"]) for key in TOP_KEYS}
     top["tables"] = fill(config.get("tables", {}), properties["tables"])
     experiments = {
         name: resolved_experiment(own, config, definitions)
@@ -62,14 +58,13 @@ def resolve(config: Config) -> Config:
         faults += dataset_faults(name, datasets[name])
     for name, experiment in experiments.items():
         faults += experiment_faults(name, experiment, datasets)
-    run: list[str] = [name for full in experiments.values() for name in strategies_of(full)]
-    if top["tables"]["ablation_strategies"] is None:
+    shown = top["tables"]["ablation_strategies"]
+    if shown is None:
+        run = dict.fromkeys(name for full in experiments.values() for name in strategies_of(full))
         papers: list[str] = [name for name in ("uncertainty", "jlp") if name in run]
-        top["tables"]["ablation_strategies"] = papers or list(dict.fromkeys(run))
+        top["tables"]["ablation_strategies"] = papers or list(run)
     else:
-        faults += strategy_faults(
-            "tables.ablation_strategies", top["tables"]["ablation_strategies"]
-        )
+        faults += strategy_faults("tables.ablation_strategies", shown)
     if faults:
         raise UserError(listing(list(dict.fromkeys(faults))))
     return {**top, "datasets": datasets, "experiments": experiments}
@@ -106,25 +101,21 @@ def resolved_dataset(
     """A data set in full; `pres` are the PREs of the methods that are run on it."""
     full: Config = {}
     for kind in sections.INLINE:
-        given = named(kind, name, own.get(kind, {}), config.get(kind, {}))
-        full[kind] = given
+        full[kind] = given = named(kind, name, own.get(kind, {}), config.get(kind, {}))
         if given["name"] in registry.plugins(kind):
             full[kind] = fill(given, sections.inline(registry.get(kind, given["name"])))
         if kind != "network" and len(full[kind]) == 1:
             full[kind] = given["name"]
     used = [pre for pre in dict.fromkeys(pres) if pre in sections.own_sections("dataset")]
-    for section in (*sections.CORE["dataset"], *used):
-        given = {**config.get(section, {}), **own.get(section, {})}
-        full[section] = fill(given, definitions[section])
-    return full
+    return full | filled((*sections.CORE["dataset"], *used), own, config, definitions)
 
 
 def resolved_experiment(own: Config, config: Config, definitions: Config) -> Config:
     """An experiment in full."""
     full = {"dataset": own["dataset"], "budget": own["budget"]}
     for key in EXPERIMENT_KEYS:
-        default = definitions[key].get("default")
-        full[key] = copy.deepcopy(own.get(key, config.get(key, default)))
+        given = own.get(key, config.get(key, definitions[key]["default"]))
+        full[key] = copy.deepcopy(given)
     if full["initial"] is None:
         full["initial"] = full["budget"]
     if isinstance(full["seeds"], int):
@@ -134,10 +125,15 @@ def resolved_experiment(own: Config, config: Config, definitions: Config) -> Con
     }
     words = [*strategies_of(full), *(words["semi"] for words in full["methods"].values())]
     used = [word for word in dict.fromkeys(words) if word in sections.own_sections("experiment")]
-    for section in (*sections.CORE["experiment"], *used):
-        given = {**config.get(section, {}), **own.get(section, {})}
-        full[section] = fill(given, definitions[section])
-    return full
+    return full | filled((*sections.CORE["experiment"], *used), own, config, definitions)
+
+
+def filled(names: Iterable[str], own: Config, config: Config, definitions: Config) -> Config:
+    """Sections in full: their own keys, then those at the top, then the defaults."""
+    return {
+        name: fill({**config.get(name, {}), **own.get(name, {})}, definitions[name])
+        for name in names
+    }
 
 
 def strategies_of(experiment: Config) -> list[str]:

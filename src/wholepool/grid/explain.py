@@ -70,21 +70,15 @@ def shown(value: Any) -> str:
 
 def explain(error: jsonschema.ValidationError, above: tuple[str, ...] = ()) -> str:
     """One fault in a user's words: the key, the value, what is allowed, what was perhaps meant."""
-    path = [*above, *error.absolute_path]
-    where = dotted(path)
     description = error.schema.get("description", "")
     if error.validator == "oneOf":  # the fault in the alternative that was perhaps meant
-        error = min(
-            error.context, key=lambda one: one.validator == "type" and not one.relative_path
-        )
-        path = [*above, *error.absolute_path]
-        where = dotted(path)
+        error = min(error.context, key=lambda e: e.validator == "type" and not e.relative_path)
+    path = [*above, *error.absolute_path]
+    where = dotted(path)
     if error.validator == "additionalProperties":
         known = list(error.schema.get("properties", {}))
         unknown = [key for key in error.instance if key not in known]
-        named = [
-            f"unknown key {dotted([*path, key])}{suggestion(key, known)}" for key in unknown[:3]
-        ]
+        named = [f"unknown key {dotted([*path, k])}{suggestion(k, known)}" for k in unknown[:3]]
         return "; ".join(named + [f"and {len(unknown) - 3} more"] * (len(unknown) > 3))
     if error.validator == "required":
         return f"{where or 'the config'}: {error.message}"
@@ -93,9 +87,9 @@ def explain(error: jsonschema.ValidationError, above: tuple[str, ...] = ()) -> s
         return f"{where} is None, that is empty: give it a value, or remove the key"
     text = f"{where} is {value}: {error.message.replace(repr(error.instance), value)}"
     if error.validator == "enum":
-        text = f"{where} is {value}, but must be one of "
-        text += ", ".join(map(str, error.validator_value))
-        text += suggestion(error.instance, [str(value) for value in error.validator_value])
+        words = [str(word) for word in error.validator_value]
+        near = suggestion(error.instance, words)
+        text = f"{where} is {value}, but must be one of {', '.join(words)}{near}"
     description = error.schema.get("description", description)
     return f"{text} ({' '.join(description.split())})" if description else text
 
@@ -105,6 +99,4 @@ def listing(faults: list[str]) -> str:
     if len(faults) == 1:
         return f"the configuration is wrong: {faults[0]}"
     more = [f"and {len(faults) - 20} more"] * (len(faults) > 20)
-    return "the configuration is wrong:\n" + "\n".join(
-        f"  - {fault}" for fault in [*faults[:20], *more]
-    )
+    return "\n  - ".join(["the configuration is wrong:", *faults[:20], *more])

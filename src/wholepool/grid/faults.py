@@ -3,50 +3,44 @@
 from typing import Any
 
 from wholepool.grid.cells import is_full, sup_of
+from wholepool.grid.plan import gives_features
 from wholepool.grid.sections import INLINE, word_of
 from wholepool.job import registry
 from wholepool.job.errors import suggestion
 
 Config = dict[str, Any]
 
-#: keys that were renamed: (where they stood, key): what to write today. A * is any name
+PERIOD = "cosine_period, in multiples of epochs: 1.05 for 210 of 200"
+ANYWHERE = ("", "experiments.*.")
+#: keys that were renamed, and what to write today. A * is any name
 RENAMED = {
-    ("", "pretrain"): "deepcluster, the name of the PRE whose keys they are",
-    ("datasets.*", "pretrain"): "deepcluster, the name of the PRE whose keys they are",
-    ("", "full"): "methods.NAME.sup, of the method with labels: all",
-    ("experiments.*", "full"): "methods.NAME.sup, of the method with labels: all",
-    ("", "full_supervision"): "published_accuracy",
-    ("experiments.*", "full_supervision"): "published_accuracy",
-    **{
-        (f"{place}{section}", "cosine_epochs"): (
-            f"{section}.cosine_period, in multiples of epochs: 1.05 for 210 of 200"
-        )
-        for place in ("", "experiments.*.")
-        for section in ("sup", "semi")
-    },
-    **{
-        (f"{place}semi", "sup_epochs"): "methods.NAME.sup: {epochs: ...}, of the method with SEMI"
-        for place in ("", "experiments.*.")
-    },
+    f"{place}{key}": new
+    for places, key, new in (
+        (("", "datasets.*."), "pretrain", "deepcluster, the name of the PRE whose keys they are"),
+        (ANYWHERE, "full", "methods.NAME.sup, of the method with labels: all"),
+        (ANYWHERE, "full_supervision", "published_accuracy"),
+        (ANYWHERE, "sup.cosine_epochs", f"sup.{PERIOD}"),
+        (ANYWHERE, "semi.cosine_epochs", f"semi.{PERIOD}"),
+        (ANYWHERE, "semi.sup_epochs", "methods.NAME.sup: {epochs: ...}, of the method with SEMI"),
+    )
+    for place in places
 }
 
 
 def old_keys(config: Config) -> list[str]:
     """Keys of earlier versions, each with the one that has taken its place."""
     faults = []
-    for (place, key), new in RENAMED.items():
-        tables: list[tuple[list[str], Any]] = [([], config)]
-        for part in filter(None, place.split(".")):
-            tables = [
-                ([*path, name], table[name])
-                for path, table in tables
+    for old, new in RENAMED.items():
+        found: list[tuple[tuple[str, ...], Any]] = [((), config)]
+        for part in old.split("."):
+            found = [
+                ((*path, name), table[name])
+                for path, table in found
                 if isinstance(table, dict)
                 for name in (table if part == "*" else [part])
                 if name in table
             ]
-        for path, table in tables:
-            if isinstance(table, dict) and key in table:
-                faults.append(f"{'.'.join([*path, key])} is an old key: write {new}")
+        faults += [f"{'.'.join(path)} is an old key: write {new}" for path, _ in found]
     return faults
 
 
@@ -56,16 +50,17 @@ def unknown_word(kind: str, word: str) -> str:
     return f"{word!r} is unknown{suggestion(word, [*none, *registry.plugins(kind)])}"
 
 
+def unknown_kinds(dataset: Config) -> list[str]:
+    """The kinds of which a data set names a plug-in that is not there."""
+    return [kind for kind in INLINE if word_of(dataset[kind]) not in registry.plugins(kind)]
+
+
 def dataset_faults(name: str, dataset: Config) -> list[str]:
     """How a data set's settings fit what its source is known to hold."""
     where, source = f"datasets.{name}", word_of(dataset["source"])
-    faults = [
-        f"{where}: {kind} {unknown_word(kind, word_of(dataset[kind]))}"
-        for kind in INLINE
-        if word_of(dataset[kind]) not in registry.plugins(kind)
-    ]
-    if faults:
-        return faults
+    if unknown := unknown_kinds(dataset):
+        return [f"{where}: {kind} {unknown_word(kind, word_of(dataset[kind]))}" for kind in unknown]
+    faults = []
     known = registry.get("source", source)["KNOWN"]
     wanted, shift = dataset["pool"]["size"], dataset["augment"]["translate"]
     if wanted is not None and wanted > known.get("n", wanted):
@@ -110,16 +105,22 @@ def experiment_faults(name: str, experiment: Config, datasets: Config) -> list[s
             f"semi.batch_size, {semi['batch_size']}, to leave room for pseudo-labels"
         )
     if experiment["dataset"] not in datasets:
-        faults.append(
-            f"{where}: dataset {experiment['dataset']!r} is not among datasets"
-            + suggestion(experiment["dataset"], datasets)
-        )
-        return faults
+        near = suggestion(experiment["dataset"], datasets)
+        return [*faults, f"{where}: dataset {experiment['dataset']!r} is not among datasets{near}"]
     dataset = datasets[experiment["dataset"]]
-    if any(word_of(dataset[kind]) not in registry.plugins(kind) for kind in INLINE):
+    if unknown_kinds(dataset):  # told by dataset_faults
         return faults
+    network = word_of(dataset["network"])
+    eats = registry.get("network", network)["EATS"]
     for method, words in experiment["methods"].items():
-        faults += food_faults(f"{where}.methods.{method}", words, word_of(dataset["network"]))
+        if words["pre"] not in ("none", *registry.plugins("pretrain")):
+            continue  # told by method_faults
+        gives = "features" if gives_features(words) else "images"
+        if gives != eats:
+            faults.append(
+                f"{where}.methods.{method}: pre {words['pre']} gives the network {gives}, but "
+                f"network {network} eats {eats}: choose another of the two"
+            )
     known = registry.get("source", word_of(dataset["source"]))["KNOWN"]
     if "classes" in known and experiment["initial"] < known["classes"]:
         faults.append(
@@ -161,30 +162,15 @@ def method_faults(where: str, words: Config) -> list[str]:
         if words[key] not in ("none", *registry.plugins(kind)):
             faults.append(f"{where}: {key} {unknown_word(kind, words[key])}")
     known = registry.plugins("strategy")
-    own = [name for name in words["strategies"] if name in known]
-    own = [name for name in own if known[name]["GIVES_PSEUDO_LABELS"]]
+    own = [
+        name for name in words["strategies"] if name in known and known[name]["GIVES_PSEUDO_LABELS"]
+    ]
     if words["semi"] != "none" and own:
         faults.append(
             f"{where}: {own[0]} brings its own pseudo-labels and is not combined with SEMI (semi "
             f"is {words['semi']!r}): remove it from this method's strategies"
         )
     return faults
-
-
-def food_faults(where: str, words: Config, network: str) -> list[str]:
-    """Whether a method's network gets what it eats: images, or the features that a PRE gives."""
-    if words["pre"] not in ("none", *registry.plugins("pretrain")):
-        return []
-    gives = "images"
-    if words["pre"] != "none" and registry.get("pretrain", words["pre"])["GIVES"] == "features":
-        gives = "features"
-    eats = registry.get("network", network)["EATS"]
-    if gives == eats:
-        return []
-    return [
-        f"{where}: pre {words['pre']} gives the network {gives}, but network {network} eats "
-        f"{eats}: choose another of the two"
-    ]
 
 
 def strategy_faults(where: str, names: list[str]) -> list[str]:

@@ -5,10 +5,9 @@ same here. Everything follows from the resolved configuration alone.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from wholepool.grid.cells import ALL, INITIAL, Cell, cells, is_full
+from wholepool.grid.cells import ALL, INITIAL, Cell, before, cells, is_full
 from wholepool.grid.sections import reads
 from wholepool.job import registry
 
@@ -64,16 +63,11 @@ OUTPUTS["acquire_with_pseudo_labels"] = {
 #: same reason: else measuring again would mean acquiring again.)
 TEMPORARY = {"embed": ("embeddings", "probabilities"), "propagate": ("graph",)}
 
-#: the file of each array that a strategy may need, in the cell's folder
-ARRAYS = {
-    "embeddings": "embeddings.npy",
-    "probabilities": "probabilities.npy",
-    "graph": "graph.npz",
-}
+#: where each array that a strategy may need stands, in the cell's folder
+ARRAYS = OUTPUTS["embed"] | OUTPUTS["propagate"]
 
 
-@dataclass(frozen=True)
-class Job:
+class Job(NamedTuple):
     """One job: its rule, its data set, its PRE or its cell if it is of one, and its files."""
 
     rule: str
@@ -82,11 +76,6 @@ class Job:
     outputs: Files
     pre: str = ""
     cell: Cell | None = None
-
-
-# ---------------------------------------------------------------------------------------------
-# Of a data set
-# ---------------------------------------------------------------------------------------------
 
 
 def of_dataset(dataset: str, *names: str) -> Files:
@@ -99,31 +88,25 @@ def pre_folder(dataset: str, pre: str) -> str:
     return f"datasets/{dataset}/pretrain/{pre}"
 
 
-def pretrain_inputs(dataset: str, pre: str = "") -> Files:
+def pretrain_inputs(dataset: str) -> Files:
     """Of rule pretrain."""
     return of_dataset(dataset, "pool", "info")
 
 
-def features_inputs(dataset: str, pre: str = "") -> Files:
+def features_inputs(dataset: str) -> Files:
     """Of rule features."""
     return of_dataset(dataset, "pool", "info", "test_images")
 
 
-def answers_inputs(dataset: str, pre: str = "") -> Files:
+def answers_inputs(dataset: str) -> Files:
     """Of rules initial and label_all, which ask the oracle alone."""
     return of_dataset(dataset, "pool", "info", "oracle")
 
 
 def diagnose_inputs(dataset: str, pre: str) -> Files:
     """Of rule diagnose."""
-    folder, made = pre_folder(dataset, pre), OUTPUTS["pretrain"]
-    more = {name: f"{folder}/{made[name]}" for name in ("clusters", "cluster_epochs")}
-    return of_dataset(dataset, "pool", "info", "oracle") | more
-
-
-# ---------------------------------------------------------------------------------------------
-# Of a cell
-# ---------------------------------------------------------------------------------------------
+    made = placed(pre_folder(dataset, pre), "pretrain")
+    return answers_inputs(dataset) | {name: made[name] for name in ("clusters", "cluster_epochs")}
 
 
 def words_of(config: Config, cell: Cell) -> Mapping[str, Any]:
@@ -136,19 +119,10 @@ def dataset_of(config: Config, cell: Cell) -> str:
     return config["experiments"][cell.experiment]["dataset"]
 
 
-def before(cell: Cell, own: bool = False) -> str:
-    """The folder of the cell one cycle before.
-
-    All strategies share cycle 0's training; `own` asks for the strategy's own folder even there.
-    """
-    return folder(cell, cell.cycle - 1, own)
-
-
-def folder(cell: Cell, cycle: int, own: bool = False) -> str:
-    """The folder of a cycle of the cell's trajectory, see `before`."""
-    shared = cycle == 0 and not own and cell.strategy != ALL
-    strategy = INITIAL if shared else cell.strategy
-    return Cell(cell.experiment, cell.method, strategy, cell.seed, cycle).path
+def folder(cell: Cell, cycle: int) -> str:
+    """The folder of what a cycle of the cell's trajectory trained: all strategies share cycle 0."""
+    shared = cycle == 0 and cell.strategy != ALL
+    return cell._replace(strategy=INITIAL if shared else cell.strategy, cycle=cycle).path
 
 
 def initial_labels(experiment: str, seed: int | str) -> str:
@@ -182,9 +156,10 @@ def cell_files(config: Config, cell: Cell, *names: str) -> Files:
     dataset, words = dataset_of(config, cell), words_of(config, cell)
     found = of_dataset(dataset, "pool", "info", *names)
     if gives_features(words):
-        found["features"] = f"{pre_folder(dataset, words['pre'])}/features.npy"
+        made = placed(pre_folder(dataset, words["pre"]), "features")
+        found["features"] = made["out"]
         if "test_images" in names:
-            found["test_features"] = f"{pre_folder(dataset, words['pre'])}/test_features.npy"
+            found["test_features"] = made["test_features"]
     return found
 
 
@@ -193,8 +168,8 @@ def train_inputs(config: Config, cell: Cell) -> Files:
     words = words_of(config, cell)
     found = cell_files(config, cell) | {"labeled": labeled_set(config, cell, cell.cycle)}
     if words["pre"] != "none" and not gives_features(words):
-        weights = OUTPUTS["pretrain"]["out"]
-        found["theta"] = f"{pre_folder(dataset_of(config, cell), words['pre'])}/{weights}"
+        made = placed(pre_folder(dataset_of(config, cell), words["pre"]), "pretrain")
+        found["theta"] = made["out"]
     return found | acquired_pseudo_labels(config, cell)
 
 
@@ -205,51 +180,51 @@ def acquired_pseudo_labels(config: Config, cell: Cell) -> Files:
     own = config["experiments"][cell.experiment].get(cell.strategy, {})
     if not own.get("join", True):
         return {}
-    name = OUTPUTS["acquire_with_pseudo_labels"]["pseudo_labels"]
-    return {"pseudo_labels": f"{before(cell, own=True)}/{name}"}
+    made = placed(before(cell).path, "acquire_with_pseudo_labels")
+    return {"pseudo_labels": made["pseudo_labels"]}
 
 
 def embed_inputs(config: Config, cell: Cell) -> Files:
     """Of rules embed, embed_initial and predict."""
-    model = f"{cell.path}/{OUTPUTS['train']['out']}"
+    model = placed(cell.path, "train")["out"]
     return cell_files(config, cell, "test_images") | {"model": model}
 
 
 def propagate_inputs(config: Config, cell: Cell) -> Files:
     """Of rules propagate and propagate_initial."""
-    labeled = labeled_set(config, cell, cell.cycle)
-    embeddings = f"{cell.path}/{ARRAYS['embeddings']}"
-    pool = of_dataset(dataset_of(config, cell), "pool", "info")
-    return pool | {"labeled": labeled, "embeddings": embeddings}
+    return of_dataset(dataset_of(config, cell), "pool", "info") | {
+        "labeled": labeled_set(config, cell, cell.cycle),
+        "embeddings": f"{cell.path}/{ARRAYS['embeddings']}",
+    }
 
 
 def evaluate_inputs(config: Config, cell: Cell) -> Files:
     """Of rule evaluate. The pseudo-labels it judges are SEMI's own, or CEAL's."""
-    hidden = ("pool", "info", "oracle", "test_labels")
-    rule = "embed" if embeds_pool(config, cell) else "predict"
-    found = of_dataset(dataset_of(config, cell), *hidden)
-    found["labeled"] = labeled_set(config, cell, cell.cycle)
-    found["history"] = f"{cell.path}/{OUTPUTS['train']['history']}"
-    found["test_probabilities"] = f"{cell.path}/{OUTPUTS[rule]['test_probabilities']}"
+    here, rule = cell.path, "embed" if embeds_pool(config, cell) else "predict"
+    found = of_dataset(dataset_of(config, cell), "pool", "info", "oracle", "test_labels") | {
+        "labeled": labeled_set(config, cell, cell.cycle),
+        "history": f"{here}/{OUTPUTS['train']['history']}",
+        "test_probabilities": f"{here}/{OUTPUTS[rule]['test_probabilities']}",
+    }
     if propagates(words_of(config, cell)):
-        return found | {"pseudo_labels": f"{cell.path}/{OUTPUTS['propagate']['out']}"}
+        return found | {"pseudo_labels": f"{here}/{OUTPUTS['propagate']['out']}"}
     return found | acquired_pseudo_labels(config, cell)
 
 
 def acquire_inputs(config: Config, cell: Cell) -> Files:
     """Of rules acquire and acquire_with_pseudo_labels: the arrays that the strategy declares."""
     here, needs = folder(cell, cell.cycle), registry.get("strategy", cell.strategy)["NEEDS"]
-    arrays = {name: f"{here}/{file}" for name, file in ARRAYS.items() if name in needs}
-    pool = of_dataset(dataset_of(config, cell), "pool", "info")
-    return pool | {"labeled": labeled_set(config, cell, cell.cycle)} | arrays
+    found = of_dataset(dataset_of(config, cell), "pool", "info")
+    found["labeled"] = labeled_set(config, cell, cell.cycle)
+    return found | {name: f"{here}/{file}" for name, file in ARRAYS.items() if name in needs}
 
 
 def label_inputs(config: Config, cell: Cell) -> Files:
     """Of rule label: the labeled set and the queries of the cycle before, and the oracle."""
-    queries = f"{before(cell, own=True)}/{OUTPUTS['acquire']['out']}"
-    labeled = labeled_set(config, cell, cell.cycle - 1)
-    pool = of_dataset(dataset_of(config, cell), "pool", "info", "oracle")
-    return pool | {"labeled": labeled, "queries": queries}
+    return answers_inputs(dataset_of(config, cell)) | {
+        "labeled": labeled_set(config, cell, cell.cycle - 1),
+        "queries": f"{before(cell).path}/{OUTPUTS['acquire']['out']}",
+    }
 
 
 def asking(config: Config, cell: Cell) -> list[str]:
@@ -275,11 +250,6 @@ def embeds_pool(config: Config, cell: Cell) -> bool:
     return propagates(words_of(config, cell)) or bool(needs_of(config, cell))
 
 
-# ---------------------------------------------------------------------------------------------
-# Of a grid
-# ---------------------------------------------------------------------------------------------
-
-
 def placed(folder: str, rule: str) -> Files:
     """What a job of a rule writes, in its folder."""
     return {name: f"{folder}/{file}" for name, file in OUTPUTS[rule].items()}
@@ -287,8 +257,8 @@ def placed(folder: str, rule: str) -> Files:
 
 def jobs(config: Config) -> Iterator[Job]:
     """Every job of a resolved configuration but those that gather, each after what it waits for."""
-    used = dict.fromkeys(experiment["dataset"] for experiment in config["experiments"].values())
-    for dataset in used:
+    used = (experiment["dataset"] for experiment in config["experiments"].values())
+    for dataset in dict.fromkeys(used):
         yield from dataset_jobs(config, dataset)
     for name, experiment in config["experiments"].items():
         dataset = experiment["dataset"]
@@ -309,18 +279,20 @@ def dataset_jobs(config: Config, dataset: str) -> Iterator[Job]:
         if experiment["dataset"] == dataset
         for words in experiment["methods"].values()
     ]
-    here = f"datasets/{dataset}"
-    yield Job("data", dataset, {}, placed(here, "data"))
+
+    def job(rule: str, inputs: Files, pre: str = "") -> Job:
+        here = pre_folder(dataset, pre) if pre else f"datasets/{dataset}"
+        return Job(rule, dataset, inputs, placed(here, rule), pre)
+
+    yield job("data", {})
     if any(map(is_full, mine)):
-        yield Job("label_all", dataset, answers_inputs(dataset), placed(here, "label_all"))
+        yield job("label_all", answers_inputs(dataset))
     for pre in sorted({words["pre"] for words in mine} - {"none"}):
-        made = pre_folder(dataset, pre)
-        if registry.get("pretrain", pre)["GIVES"] == "features":
-            yield Job("features", dataset, features_inputs(dataset), placed(made, "features"), pre)
-            continue
-        yield Job("pretrain", dataset, pretrain_inputs(dataset), placed(made, "pretrain"), pre)
-        seen = diagnose_inputs(dataset, pre)
-        yield Job("diagnose", dataset, seen, placed(made, "diagnose"), pre)
+        if gives_features({"pre": pre}):
+            yield job("features", features_inputs(dataset), pre)
+        else:
+            yield job("pretrain", pretrain_inputs(dataset), pre)
+            yield job("diagnose", diagnose_inputs(dataset, pre), pre)
 
 
 def cell_jobs(config: Config, cell: Cell) -> Iterator[Job]:
@@ -340,7 +312,7 @@ def cell_jobs(config: Config, cell: Cell) -> Iterator[Job]:
         yield job(f"propagate{first}", propagate_inputs(config, cell))
     yield job("evaluate", evaluate_inputs(config, cell))
     for strategy in asking(config, cell):
-        own = Cell(cell.experiment, cell.method, strategy, cell.seed, cell.cycle)
+        own = cell._replace(strategy=strategy)
         more = registry.get("strategy", strategy)["GIVES_PSEUDO_LABELS"]
         rule = "acquire_with_pseudo_labels" if more else "acquire"
         yield job(rule, acquire_inputs(config, own), own)

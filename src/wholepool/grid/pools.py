@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from wholepool.grid import plan, slices
 from wholepool.job import registry
@@ -46,8 +46,7 @@ class Pool:
                 f"{plugin.path}: the network {plugin.name} does not say how large it is, so no "
                 "cost can be told: add the function describe, see learn/networks/__init__.py"
             )
-        found: Mapping[str, int] = module.describe(self.shape, self.classes, settings)
-        return found
+        return cast(Mapping[str, int], module.describe(self.shape, self.classes, settings))
 
 
 def pool_of(config: Settings, name: str, pre: str = "") -> Pool:
@@ -93,5 +92,4 @@ def pretraining(pool: Pool, pre: str) -> "Work":
     module = registry.get("pretrain", pre).load()
     if not hasattr(module, "work"):
         return Work(unknown=f"PRE {pre}, which does not say how much it does")
-    work: Work = module.work(pool.n, pool.classes, slices.pretrain(pool.settings, pre))
-    return work
+    return cast(Work, module.work(pool.n, pool.classes, slices.pretrain(pool.settings, pre)))

@@ -1,4 +1,4 @@
-"""The sections of the configuration: the core's, in schema.yaml, and each plug-in's, beside it.
+"""The sections of the configuration: the core's, in schema.yaml, and each plug-in's, next to it.
 
 A plug-in that a data set has one of (its source, oracle, network) is named where its keys stand:
 `network: {name: conv13, width: 0.5}`. Of the others a grid may have many: the section has the
@@ -22,7 +22,7 @@ Schema = dict[str, Any]
 INLINE = ("source", "oracle", "network")
 #: the core's sections of a data set (all its experiments share them), and of an experiment
 CORE = {"dataset": ("pool", "augment"), "experiment": ("optimizer", "sup", "semi", "propagation")}
-#: kinds whose sections stand beside the core's
+#: kinds whose sections stand next to the core's
 KINDS = {"dataset": ("pretrain",), "experiment": ("semi", "strategy")}
 
 
@@ -32,10 +32,10 @@ def own_sections(level: str) -> dict[str, Plugin]:
 
     Raises UserError where a section's name stands for something else.
     """
-    taken = set(core()["properties"]) | set(core()["$defs"])
+    taken = {*core()["properties"], *core()["$defs"]}
+    if level == "experiment":
+        taken |= {*own_sections("dataset")}
     found: dict[str, Plugin] = {}
-    for other in KINDS["dataset"] if level == "experiment" else ():
-        taken |= {name for name, plugin in registry.plugins(other).items() if plugin.section}
     for kind in KINDS[level]:
         for name, plugin in registry.plugins(kind).items():
             if plugin.section is None:
@@ -60,12 +60,13 @@ def reads(plugin: Plugin) -> tuple[str, ...]:
     Raises UserError for one that it cannot read.
     """
     level = "dataset" if plugin.kind in KINDS["dataset"] else "experiment"
-    wrong = [name for name in plugin["READS"] if name not in names(level)]
-    if wrong:
-        raise UserError(
-            f"{plugin.path}: READS has {wrong[0]!r}, but a {plugin.kind} may read only "
-            f"{', '.join(names(level))}"
-        )
+    may = names(level)
+    for name in plugin["READS"]:
+        if name not in may:
+            raise UserError(
+                f"{plugin.path}: READS has {name!r}, but a {plugin.kind} may read only "
+                f"{', '.join(may)}"
+            )
     own = (plugin.name,) if plugin.section and plugin.name not in plugin["READS"] else ()
     return (*plugin["READS"], *own)
 

@@ -7,16 +7,14 @@ nothing.
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any, TypeVar
 
-from wholepool.grid.cells import ALL, INITIAL, cells, sup_of
+from wholepool.grid.cells import ALL, INITIAL, before, cells, sup_of
 from wholepool.grid.sections import reads
 from wholepool.job import registry
 
 Settings = Mapping[str, Any]
 Seed = TypeVar("Seed", str, int)
-
 #: whose random draws all seeds have where a seed moves the initial labels alone (public code)
 PUBLIC_CODE_SEED = 7
 
@@ -86,19 +84,15 @@ def of_results(config: Settings) -> Iterator[tuple[str, str, dict[str, Any]]]:
     for cell in cells(dict(config["experiments"])):
         experiment = config["experiments"][cell.experiment]
         name, words = experiment["dataset"], experiment["methods"][cell.method]
-        dataset = config["datasets"][name]
-        seed = str(draw_seed(experiment, cell.seed))
+        dataset, seed = config["datasets"][name], str(draw_seed(experiment, cell.seed))
         own = {"settings": train(dataset, experiment, words), "draw_seed": seed}
         yield f"{cell.path}/history.parquet", name, own
         if words["pre"] != "none":
             path = f"datasets/{name}/pretrain/{words['pre']}/history.parquet"
             pretrained[path] = name, pretrain(dataset, words["pre"])
-        if cell.strategy in (INITIAL, ALL):
-            continue
-        asked = {"settings": acquire(experiment, cell.strategy)}
-        if asked["settings"]:
-            before = replace(cell, cycle=cell.cycle - 1)
-            yield f"{before.path}/queries.parquet", name, asked
+        asked = {} if cell.strategy in (INITIAL, ALL) else acquire(experiment, cell.strategy)
+        if asked:
+            yield f"{before(cell).path}/queries.parquet", name, {"settings": asked}
     for path, (name, settings) in pretrained.items():
         yield path, name, {"settings": settings}
 

@@ -10,10 +10,9 @@ def device_for(choice: str) -> torch.device:
 
     Raises UserError if cuda is forced on a machine that has none.
     """
-    if choice == "cuda" and not torch.cuda.is_available():
+    there = torch.cuda.is_available()
+    if choice == "cuda" and not there:
         raise UserError(
             "device is cuda, but torch finds no CUDA device on this machine: set device: auto"
         )
-    if choice == "auto":
-        choice = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(choice)
+    return torch.device("cuda" if there and choice != "cpu" else "cpu")

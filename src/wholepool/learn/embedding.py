@@ -17,9 +17,9 @@ def embed(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Embeddings float32 (n, d), l2-normalized, and class probabilities float32 (n, c).
 
-    Images are not augmented, unless a generator is given: then each is seen in one random view,
-    as the public code does. Raises DivergenceError if a prediction is not finite,
-    or an embedding has no direction.
+    Images are not augmented, unless a generator is given: then each is seen in one random view, as
+    the public code does. Raises DivergenceError where a prediction or an embedding is not finite,
+    or an embedding is zero.
     """
     mode = network.training
     network.eval()
@@ -38,8 +38,8 @@ def embed(
     finally:
         network.train(mode)
     if not embeddings:  # a data set without a test set
-        shapes = (0, network.embedding_dim), (0, views.classes)
-        return np.empty(shapes[0], np.float32), np.empty(shapes[1], np.float32)
+        none = np.empty((0, network.embedding_dim), np.float32)
+        return none, np.empty((0, views.classes), np.float32)
     found = np.concatenate(embeddings), np.concatenate(probabilities)
     if not np.isfinite(found[1]).all():
         raise DivergenceError("the network's predictions are not finite")

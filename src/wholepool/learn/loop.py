@@ -82,12 +82,8 @@ class Phase(Protocol):
 class DivergenceError(UserError):
     """A training has diverged, as this `sign` of it shows. `fit` adds where, and which key."""
 
-    def __init__(
-        self,
-        sign: str,
-        where: str = "",
-        key: str = "its learning rate (sup.lr, semi.lr or that of its PRE)",
-    ) -> None:
+    def __init__(self, sign: str, where: str = "", key: str = "") -> None:
+        key = key or "its learning rate (sup.lr, semi.lr or that of its PRE)"
         super().__init__(
             f"training diverged{where}: {sign}. Make {key} smaller, or set network.logit_scale: 1"
         )
@@ -118,7 +114,6 @@ def fit(
     phase, epoch, number, rate, first = phases[0], 0, 0, 0.0, 0
     batches: list[Any] | None = None
     losses: list[Tensor] = []
-    row: dict[str, Any]
 
     def state() -> dict[str, Any]:
         """All that is needed to go on from here, for a checkpoint."""
@@ -155,7 +150,12 @@ def fit(
                         check_loss(float(losses[-1]))
                 loss = float(torch.stack(losses).mean()) if losses else 0.0
                 check_loss(loss)
-                row = {"phase": phase.name, "epoch": epoch, "lr": rate, "loss": loss}
+                row: dict[str, Any] = {
+                    "phase": phase.name,
+                    "epoch": epoch,
+                    "lr": rate,
+                    "loss": loss,
+                }
                 row |= phase.end(batches)
                 history.append(row)
                 if report is not None:

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 # The functional form: torch.optim.SGD imports the compiler at its first step, which costs
-# 2 CPU-seconds a job.
+# 2 CPU-seconds per job.
 from torch.optim.sgd import sgd
 
 from wholepool.learn.networks import TorchNetwork

@@ -109,7 +109,7 @@ class Supervised(Phase):
 
 
 class PseudoLabeled(Phase):
-    """SEMI as in the paper: labels beside pseudo-labels, which are made before every epoch.
+    """SEMI as in the paper: labels and pseudo-labels, which are made before every epoch.
 
     An epoch draws a share of the unlabeled images by their weights. The first `first_epochs` have
     the same draw (the public code spares the second propagation).
@@ -131,9 +131,8 @@ class PseudoLabeled(Phase):
         self.work = self.count * size / self.pseudo_size + len(here.views) / 3
         # in force: the pseudo-labels, the images drawn, and the rest of a permutation of L
         self.labels, self.weights = np.empty(0, np.int32), np.empty(0, np.float32)
+        self.drawn, self.waiting = np.empty(0, np.int64), np.empty(0, np.int64)
         self.report: dict[str, float] = {}
-        self.drawn = np.empty(0, dtype=np.int64)
-        self.waiting = np.empty(0, dtype=np.int64)
 
     def begin(self, epoch: int, busy: Busy) -> list[np.ndarray]:
         here, settings, views = self.here, self.settings, self.here.views
@@ -180,9 +179,8 @@ def descend(
     The loss is the mean cross-entropy to `targets`, of each image times its weight.
     """
     logits = here.network(here.views.augmented(indices, here.rng))
-    each = functional.cross_entropy(
-        logits, moved(targets, here.device, torch.long), reduction="none"
-    )
+    classes = moved(targets, here.device, torch.long)
+    each = functional.cross_entropy(logits, classes, reduction="none")
     if weights is not None:
         each = each * moved(weights, here.device, torch.float32)
     loss = each.mean()

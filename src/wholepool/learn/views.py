@@ -59,10 +59,8 @@ class Views:
 
     def plain(self, indices: np.ndarray | Tensor | slice) -> Tensor:
         """Rows as they are: normalized images, float32 (B, C, H, W); features, float32 (B, d)."""
-        if self.rows is None:
-            rows = self.fetched(indices)
-        else:
-            rows = self.rows[indices if isinstance(indices, slice) else torch.as_tensor(indices)]
+        where = indices if isinstance(indices, slice) else torch.as_tensor(indices)
+        rows = self.fetched(indices) if self.rows is None else self.rows[where]
         return self.normalize(rows) if self.are_images else rows
 
     def augmented(self, indices: np.ndarray, rng: np.random.Generator) -> Tensor:
@@ -75,14 +73,8 @@ class Views:
         images = self.rows
         if images is None:
             images, indices = self.fetched(indices), np.arange(size)
-        return self.normalize(
-            shifted(
-                images,
-                moved(indices, self.device),
-                moved(shifts, self.device),
-                moved(flips, self.device),
-            )
-        )
+        where = [moved(array, self.device) for array in (indices, shifts, flips)]
+        return self.normalize(shifted(images, *where))
 
     def fetched(self, indices: np.ndarray | Tensor | slice) -> Tensor:
         """The stored rows of a batch, brought to the device."""

@@ -11,7 +11,6 @@ from wholepool.stages.common import (
     checkpoints,
     drawn,
     graph_device,
-    history_metadata,
     labeled_set,
     made_meanwhile,
     open_pool,
@@ -25,7 +24,6 @@ from wholepool.stages.options import (
     DRAW_SEED,
     SETTINGS,
     Arguments,
-    files,
     option,
     optional,
     positive,
@@ -33,21 +31,18 @@ from wholepool.stages.options import (
     stage,
 )
 
-FEATURES = optional("features")
-
 
 @stage(
-    option("pre"),
+    option("pre", "pool", "info", "history", "clusters", "cluster-epochs", "out"),
     SETTINGS,
-    files("pool", "info", "history", "clusters", "cluster-epochs", "out"),
     gpu=True,
 )
 def pretrain(args: Arguments) -> None:
     """Pre-train the network on the pool, without labels: weights to start from."""
     import numpy as np
 
-    from wholepool.job.files import write_array, write_json
-    from wholepool.learn.weights import save_weights, trunk_state
+    from wholepool.job import files
+    from wholepool.learn import weights
 
     plugin = registry.get("pretrain", args.pre, "--pre")
     required(args, plugin, "network", "augment")
@@ -58,23 +53,19 @@ def pretrain(args: Arguments) -> None:
         return
     network, views, rng = prepared(args, pool, (pool.source, "pretrain", args.pre))
     with keep.listening():
-        result = plugin.load().pretrain(
-            *(network, views, pool.classes, args.settings, rng),
-            *(EpochReport(keep), keep),
-        )
-    metadata = history_metadata(args, pool, views.device, network.precision, keep)
-    write_history(args.history, result.history, metadata)
+        how = (args.settings, rng, EpochReport(keep), keep)
+        result = plugin.load().pretrain(network, views, pool.classes, *how)
+    write_history(args, pool, result.history, views.device, network.precision, keep)
     clusters = np.empty((0, pool.n)) if result.clusters is None else result.clusters
-    write_array(args.clusters, clusters.astype(np.int32))
-    write_json(args.cluster_epochs, result.cluster_epochs)
-    save_weights(args.out, trunk_state(network.state_dict()), keep.key)
+    files.write_array(args.clusters, clusters.astype(np.int32))
+    files.write_json(args.cluster_epochs, result.cluster_epochs)
+    weights.save_weights(args.out, weights.trunk_state(network.state_dict()), keep.key)
     keep.remove()
 
 
 @stage(
-    option("pre"),
+    option("pre", "pool", "info", "test-images", "history", "test-features", "out"),
     SETTINGS,
-    files("pool", "info", "test-images", "history", "test-features", "out"),
     gpu=True,
 )
 def features(args: Arguments) -> None:
@@ -89,16 +80,11 @@ def features(args: Arguments) -> None:
     pool = open_pool(args)
     keep = checkpoints(args, pool, pre=args.pre)
     device = training_device(args)
-    of_images = plugin.load().features
-    report = EpochReport(keep)
-    test = of_images(read_test_images(args.test_images, pool), args.settings, device, report)
-    own = of_images(pool.images, args.settings, device, report)
-    metadata = history_metadata(args, pool, device, "float32", keep)
-    write_history(args.history, [], metadata)
-    for path, rows, count in (
-        (args.test_features, test, None),
-        (args.out, own, pool.n),
-    ):
+    of_images, how = plugin.load().features, (args.settings, device, EpochReport(keep))
+    test = of_images(read_test_images(args.test_images, pool), *how)
+    own = of_images(pool.images, *how)
+    write_history(args, pool, [], device, "float32", keep)
+    for path, rows, count in ((args.test_features, test, None), (args.out, own, pool.n)):
         rows = np.ascontiguousarray(rows, dtype=np.float32)
         bad = rows.ndim != 2 or (count is not None and len(rows) != count)
         if bad or not np.isfinite(rows).all():
@@ -110,21 +96,16 @@ def features(args: Arguments) -> None:
 
 
 @stage(
-    option("semi"),
-    SETTINGS,
-    files("pool", "info", "labeled", "history", "out"),
-    FEATURES,
-    optional("theta", "pseudo-labels"),
-    CELL,
-    DRAW_SEED,
+    option("semi", "pool", "info", "labeled", "history", "out"),
+    optional("features", "theta", "pseudo-labels"),
+    *(SETTINGS, CELL, DRAW_SEED),
     gpu=True,
 )
 def train(args: Arguments) -> None:
     """Train one cycle's network: SUP on the labeled set, then SEMI where the method has it."""
     from wholepool.data.indexsets import read_index_set
     from wholepool.job.checkpoints import digest
-    from wholepool.learn.training import train as fit
-    from wholepool.learn.weights import load_network, save_weights
+    from wholepool.learn import training, weights
 
     require("--settings", args.settings, "network", "augment", "optimizer", "sup")
     semi = None
@@ -136,9 +117,9 @@ def train(args: Arguments) -> None:
     labeled = labeled_set(args, pool)
     pseudo = None
     if args.pseudo_labels:
-        seed, before = args.cell.seed, args.cell.cycle - 1
-        columns = read_index_set(args.pseudo_labels, "pseudo_labels", pool, seed, before)
-        pseudo = (columns["index"], columns["label"])
+        asked = args.cell.seed, args.cell.cycle - 1
+        columns = read_index_set(args.pseudo_labels, "pseudo_labels", pool, *asked)
+        pseudo = columns["index"], columns["label"]
         logger.info("%d pseudo-labels join %d labels", len(pseudo[0]), len(labeled["index"]))
     draws = drawn(args, pool, "train")
     keep = checkpoints(
@@ -155,70 +136,60 @@ def train(args: Arguments) -> None:
         return
     network, views, rng = prepared(args, pool, draws)
     if args.theta:
-        load_network(network, args.theta, trunk_only=True)
+        weights.load_network(network, args.theta, trunk_only=True)
     with keep.listening():
-        history = fit(
-            *(network, views, labeled["index"], labeled["label"], args.settings, rng),
-            *(semi, pseudo, EpochReport(keep), keep),
-        )
-    metadata = history_metadata(args, pool, views.device, network.precision, keep)
-    write_history(args.history, history, metadata)
-    save_weights(args.out, network.state_dict(), keep.key)
+        how = (args.settings, rng, semi, pseudo, EpochReport(keep), keep)
+        history = training.train(network, views, labeled["index"], labeled["label"], *how)
+    write_history(args, pool, history, views.device, network.precision, keep)
+    weights.save_weights(args.out, network.state_dict(), keep.key)
     keep.remove()
 
 
 @stage(
-    SETTINGS,
-    files("pool", "info", "model", "test-images", "test-probabilities"),
-    FEATURES,
-    optional("test-features", "embeddings", "probabilities"),
-    CELL,
-    DRAW_SEED,
+    option("pool", "info", "model", "test-images", "test-probabilities"),
+    optional("features", "test-features", "embeddings", "probabilities"),
+    *(SETTINGS, CELL, DRAW_SEED),
     gpu=True,
     output="test_probabilities",
 )
 def embed(args: Arguments) -> None:
     """Predict every test image's class; where asked for, embed every pool image too."""
-    from wholepool.data.arrays import read_features, read_test_images
+    from wholepool.data import arrays
     from wholepool.job.files import write_array
-    from wholepool.learn.embedding import embed as run
-    from wholepool.learn.views import Views
-    from wholepool.learn.weights import load_network
+    from wholepool.learn import embedding, views, weights
 
     require("--settings", args.settings, "network", "augment")
     pool = open_pool(args)
     if args.test_features:
-        test_rows = read_features(args.test_features)
+        test_rows = arrays.read_features(args.test_features)
     else:
-        test_rows = read_test_images(args.test_images, pool)
-    network, views, rng = prepared(args, pool, drawn(args, pool, "embed"))
-    load_network(network, args.model)
+        test_rows = arrays.read_test_images(args.test_images, pool)
+    network, own, rng = prepared(args, pool, drawn(args, pool, "embed"))
+    weights.load_network(network, args.model)
     if args.embeddings:
-        embeddings, probabilities = run(network, views, views.embedding_rng(rng))
+        embeddings, probabilities = embedding.embed(network, own, own.embedding_rng(rng))
         write_array(args.embeddings, embeddings)
         write_array(args.probabilities, probabilities)
     test = dataclasses.replace(pool, images=test_rows)
-    test_views = Views(test, 0, False, device=views.device, memory_mb=args.pool_memory_mb)
-    _, test_probabilities = run(network, test_views)
-    write_array(args.test_probabilities, test_probabilities)
+    plain = views.Views(test, 0, False, device=own.device, memory_mb=args.pool_memory_mb)
+    write_array(args.test_probabilities, embedding.embed(network, plain)[1])
 
 
-@stage(SETTINGS, files("pool", "info", "labeled", "embeddings", "graph", "out"), CELL, gpu=True)
+@stage(option("pool", "info", "labeled", "embeddings", "graph", "out"), SETTINGS, CELL, gpu=True)
 def propagate(args: Arguments) -> None:
     """Build the graph of the pool's embeddings and propagate the labels over it."""
     from wholepool.data.arrays import read_embeddings
     from wholepool.data.indexsets import unlabeled, write_index_set
-    from wholepool.graph.affinity import normalized_graph, write_graph
-    from wholepool.graph.propagation import propagate as run
+    from wholepool.graph import affinity, propagation
     from wholepool.job import provenance
 
     require("--settings", args.settings, "propagation")
     pool = open_pool(args)
     labeled = labeled_set(args, pool)
-    settings = args.settings["propagation"]
-    device = graph_device(args.device)
-    graph, recall = normalized_graph(read_embeddings(args.embeddings, pool), settings, device)
-    result = run(graph, labeled["index"], labeled["label"], pool.classes, settings, device)
+    how = args.settings["propagation"], graph_device(args.device)
+    graph, recall = affinity.normalized_graph(read_embeddings(args.embeddings, pool), *how)
+    labels = labeled["index"], labeled["label"]
+    result = propagation.propagate(graph, *labels, pool.classes, *how)
     rest = unlabeled(pool.n, labeled["index"])
     logger.info(
         "%d iterations to a relative residual of %.1e; labels reach %.1f %% of the pool; "
@@ -231,19 +202,16 @@ def propagate(args: Arguments) -> None:
     pseudo = {"index": rest, "label": result.labels[rest], "weight": result.weights[rest]}
     more = provenance.of_settings(args.settings)
     more["neighbor_recall"] = f"{int(recall * 10_000) / 10_000:.4f}"
-    seed, cycle = args.cell.seed, args.cell.cycle
-    write_index_set(args.out, "pseudo_labels", pseudo, pool, seed, cycle, more)
-    write_graph(args.graph, graph)
+    where = args.cell.seed, args.cell.cycle
+    write_index_set(args.out, "pseudo_labels", pseudo, pool, *where, more)
+    affinity.write_graph(args.graph, graph)
 
 
 @stage(
-    option("strategy"),
-    option("budget", type=positive),
-    SETTINGS,
-    files("pool", "info", "labeled", "out"),
+    option("strategy", "pool", "info", "labeled", "out"),
     optional("embeddings", "probabilities", "graph", "pseudo-labels"),
-    CELL,
-    DRAW_SEED,
+    option("budget", type=positive),
+    *(SETTINGS, CELL, DRAW_SEED),
 )
 def acquire(args: Arguments) -> None:
     """Choose the next b images to be labeled."""
@@ -257,19 +225,19 @@ def acquire(args: Arguments) -> None:
 
     plugin = registry.get("strategy", args.strategy, "--strategy")
     required(args, plugin)
-    without = [name for name in plugin["NEEDS"] if not getattr(args, name)]
-    if without:
-        raise UserError(
-            f"--{without[0]} is missing, but strategy {args.strategy} reads it: give the file that "
-            "the model's stages have made"
-        )
+    for name in plugin["NEEDS"]:
+        if not getattr(args, name):
+            raise UserError(
+                f"--{name} is missing, but strategy {args.strategy} reads it: give the file that "
+                "the model's stages have made"
+            )
     pool = open_pool(args)
     labeled = labeled_set(args, pool)["index"]
-    cell = args.cell
-    if args.budget > pool.n - len(labeled):
+    left = pool.n - len(labeled)
+    if args.budget > left:
         raise UserError(
-            f"--budget is {args.budget}, but only {pool.n - len(labeled)} images of {pool.dataset} "
-            "are unlabeled: ask for fewer"
+            f"--budget is {args.budget}, but only {left} images of {pool.dataset} are unlabeled: "
+            "ask for fewer"
         )
     arrays: dict[str, Any] = {}
     if args.embeddings:
@@ -284,21 +252,17 @@ def acquire(args: Arguments) -> None:
         n=pool.n,
         labeled=labeled,
         budget=args.budget,
-        cycle=cell.cycle,
+        cycle=args.cell.cycle,
         rng=generator(*drawn(args, pool, "acquire")),
         options=args.settings,
         device=graph_device(args.device) if args.graph else "cpu",
         **arrays,
     )
     result = checked(plugin.load().acquire(query), query, args.strategy)
+    where = args.cell.seed, args.cell.cycle
     if args.pseudo_labels:
-        write_index_set(
-            args.pseudo_labels, "pseudo_labels", result.pseudo_labels, pool, cell.seed, cell.cycle
-        )
-    queries = {
-        "index": result.indices,
-        "rank": np.arange(len(result.indices)),
-        "score": result.scores,
-    }
+        write_index_set(args.pseudo_labels, "pseudo_labels", result.pseudo_labels, pool, *where)
+    ranks = np.arange(len(result.indices))
+    queries = {"index": result.indices, "rank": ranks, "score": result.scores}
     more = provenance.of_settings(args.settings)
-    write_index_set(args.out, "queries", queries, pool, cell.seed, cell.cycle, more)
+    write_index_set(args.out, "queries", queries, pool, *where, more)

@@ -97,18 +97,15 @@ def prepared(
 
     device = training_device(args)
     torch.manual_seed(int(seed_sequence("torch", *key).generate_state(1, "uint64")[0]) >> 1)
-    rows = pool.images
     if getattr(args, "features", None):
-        rows = read_features(args.features, pool.n)
-    pool = dataclasses.replace(pool, images=rows)
+        pool = dataclasses.replace(pool, images=read_features(args.features, pool.n))
     views = Views(pool, device=device, memory_mb=args.pool_memory_mb, **args.settings["augment"])
     if views.rows is None:
-        logger.info(
-            "the pool's %.0f MB stay on disk: each batch is read from there", rows.nbytes / 1e6
-        )
+        megabytes = pool.images.nbytes / 1e6
+        logger.info("the pool's %.0f MB stay on disk: each batch is read from there", megabytes)
     named = args.settings["network"]
     plugin = registry.get("network", word_of(named), "network.name")
-    network = plugin.load().build(rows.shape[1:], pool.classes, own_of(named))
+    network = plugin.load().build(pool.images.shape[1:], pool.classes, own_of(named))
     return network.to(device), views, generator(*key)
 
 
@@ -155,13 +152,22 @@ def made_meanwhile(args: Arguments, keep: "Checkpoints", outputs: tuple[str, ...
     return False
 
 
-def history_metadata(
-    args: Arguments, pool: "Pool", device: "torch.device", precision: str, keep: "Checkpoints"
-) -> dict[str, str]:
-    """What made a training, for its history."""
+def write_history(
+    args: Arguments,
+    pool: "Pool",
+    history: list[dict[str, Any]],
+    device: "torch.device",
+    precision: str,
+    keep: "Checkpoints",
+) -> None:
+    """Write a training's history, a row per epoch, with what made it in the file's metadata."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
     import torch
 
+    from wholepool.data.indexsets import list_to_arrow
     from wholepool.job import provenance
+    from wholepool.job.files import atomic
 
     seeds = {}
     if args.stage == "train":
@@ -175,22 +181,12 @@ def history_metadata(
         torch.__version__,
         **seeds,
     )
-    return made | provenance.times(keep.began, keep.spent, keep.resumed)
-
-
-def write_history(path: str, history: list[dict[str, Any]], metadata: dict[str, str]) -> None:
-    """Write a training's history, a row an epoch, with what made it in the file's metadata."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    from wholepool.data.indexsets import list_to_arrow
-    from wholepool.job.files import atomic
-
+    made |= provenance.times(keep.began, keep.spent, keep.resumed)
     names = list(dict.fromkeys(name for row in history for name in row))
     columns = {name: [row.get(name) for row in history] for name in names or ["loss"]}
     table = pa.table({name: list_to_arrow(values) for name, values in columns.items()})
-    with atomic(path) as temporary:
-        pq.write_table(table.replace_schema_metadata(metadata), temporary)
+    with atomic(args.history) as temporary:
+        pq.write_table(table.replace_schema_metadata(made), temporary)
 
 
 def graph_device(choice: str) -> str:

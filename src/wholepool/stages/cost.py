@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from wholepool.stages.options import Arguments, files, option, optional, positive, stage
+from wholepool.stages.options import Arguments, option, optional, positive, stage
 
 JOBS = option("jobs", type=positive, default=1, help="how many run at a time")
 
 
-@stage(files("config", "out"), gpu=True)
+@stage(option("config", "out"), gpu=True)
 def throughput(args: Arguments) -> None:
     """Measure how fast this machine does what a grid is made of: rates, as JSON."""
     from wholepool.cost.throughput import measure
@@ -19,7 +19,7 @@ def throughput(args: Arguments) -> None:
     write_json(args.out, measure(jobs(grid_of(args)), args.device, args.threads))
 
 
-@stage(files("config"), optional("throughput", "rates", "out"), JOBS, gpu=True)
+@stage(option("config"), optional("throughput", "rates", "out"), JOBS, gpu=True)
 def cost(args: Arguments) -> None:
     """Tell what a grid costs before it runs: jobs, image passes, hours and disk."""
     from wholepool.cost.estimate import read_rates, report

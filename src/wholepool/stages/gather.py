@@ -9,7 +9,6 @@ from wholepool.stages.options import (
     GRID,
     INFOS,
     Arguments,
-    files,
     from_json,
     option,
     optional,
@@ -18,13 +17,9 @@ from wholepool.stages.options import (
 )
 
 
-@stage(
-    files("results", "settings-out", "out"),
-    INFOS,
-    option("config", type=from_json, help="the grid, as JSON"),
-)
+@stage(option("results", "settings-out", "out"), INFOS, option("config", type=from_json))
 def runs(args: Arguments) -> None:
-    """Gather every cell's metrics into one table, a row a cell, beside the settings of all."""
+    """Gather every cell's metrics into one table, a row per cell, and write the settings of all."""
     from wholepool.grid.config import resolve
     from wholepool.paper.evidence import write_settings
     from wholepool.report.runs import write_runs
@@ -35,7 +30,7 @@ def runs(args: Arguments) -> None:
     write_settings(settings, infos, args.settings_out)
 
 
-@stage(option("diagnoses", nargs="+"), files("out"))
+@stage(option("diagnoses", nargs="+"), option("out"))
 def pretraining(args: Arguments) -> None:
     """Gather the diagnoses of all pre-trainings into one table."""
     from wholepool.report.runs import write_pretraining
@@ -43,7 +38,7 @@ def pretraining(args: Arguments) -> None:
     write_pretraining([Path(path) for path in args.diagnoses], Path(args.out))
 
 
-@stage(files("runs", "out"), INFOS, GRID, into=True)
+@stage(option("runs", "out"), INFOS, GRID, into=True)
 def tables(args: Arguments) -> None:
     """Make accuracy.csv and the pages that stand in tables/: the paper's Tables I to III."""
     from wholepool.report.build import write_tables
@@ -52,7 +47,7 @@ def tables(args: Arguments) -> None:
     write_tables(Path(args.runs), Path(args.out).parent, args.grid, pool_infos(args))
 
 
-@stage(files("runs", "accuracy", "out"), INFOS, GRID, into=True)
+@stage(option("runs", "accuracy", "out"), INFOS, GRID, into=True)
 def figures(args: Arguments) -> None:
     """Make the pages that stand in figures/: the paper's Figures 1 to 4."""
     from wholepool.report.build import write_figures
@@ -64,7 +59,7 @@ def figures(args: Arguments) -> None:
 
 @stage(
     option("evidence", nargs="+", help="folders with runs.csv"),
-    files("paper", "paper-grid", "tables", "figures"),
+    option("paper", "paper-grid", "tables", "figures"),
     output="tables",
     into=True,
 )
@@ -86,7 +81,7 @@ def compare(args: Arguments) -> None:
 
 
 @stage(
-    files("results", "command", "out"),
+    option("results", "command", "out"),
     optional("commit"),
     option("replace", action="store_true", default=False, help="overwrite another landing"),
     into=True,
@@ -98,7 +93,7 @@ def land(args: Arguments) -> None:
     land(args.results, args.command, args.out, args.commit, args.replace)
 
 
-@stage(files("results"))
+@stage(option("results"))
 def show(args: Arguments) -> None:
     """Print the result table, and where the figures are."""
     from wholepool.report.accuracy import read_accuracy
@@ -109,6 +104,5 @@ def show(args: Arguments) -> None:
         raise UserError(f"{accuracy} is missing: run snakemake --cores all all_tables first")
     table = read_accuracy(accuracy)
     print(summary(table), first_gains(table) + "\n" + losses(table), sep="\n\n", end="\n\n")
-    for folder in ("tables", "figures"):
-        names = sorted(path.name for path in (Path(args.results) / folder).glob("*"))
-        print(f"{Path(args.results) / folder}: {', '.join(names)}")
+    for folder in (Path(args.results) / "tables", Path(args.results) / "figures"):
+        print(f"{folder}: {', '.join(sorted(path.name for path in folder.glob('*')))}")

@@ -1,6 +1,6 @@
 """Stages and their options: each stage's are said once, above its function.
 
-    @stage(files("pool", "info", "out"), CELL)
+    @stage(option("pool", "info", "out"), CELL)
     def evaluate(args): ...
 
 A file's option has the name that the file has in the rule.
@@ -17,6 +17,7 @@ from wholepool.job.errors import UserError
 
 Arguments = argparse.Namespace
 Option = Callable[[argparse.ArgumentParser], None]
+Run = Callable[[Arguments], None]
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Stage:
     runs. It is a folder for stages that write several files `into` one.
     """
 
-    run: Callable[[Arguments], None]
+    run: Run
     options: tuple[Option, ...]
     gpu: bool
     output: str
@@ -39,56 +40,41 @@ STAGES: dict[str, Stage] = {}
 
 def stage(
     *options: Option, gpu: bool = False, output: str = "out", into: bool = False
-) -> Callable[[Callable[[Arguments], None]], Callable[[Arguments], None]]:
+) -> Callable[[Run], Run]:
     """Make a function a stage, a command of `python -m wholepool`."""
 
-    def register(run: Callable[[Arguments], None]) -> Callable[[Arguments], None]:
+    def register(run: Run) -> Run:
         STAGES[run.__name__] = Stage(run, options, gpu, output, into)
         return run
 
     return register
 
 
-def option(name: str, **how: Any) -> Option:
-    """An option that must be given, unless `how` (as argparse has it) says otherwise."""
-    if "default" not in how:
-        how["required"] = True
-
-    def add(parser: argparse.ArgumentParser) -> None:
-        parser.add_argument(f"--{name}", **how)
-
-    return add
-
-
-def files(*names: str) -> Option:
-    """Files that must be named."""
+def option(*names: str, **how: Any) -> Option:
+    """Options that must be given, unless `how` (as argparse has it) says otherwise."""
+    how.setdefault("required", "default" not in how)
 
     def add(parser: argparse.ArgumentParser) -> None:
         for name in names:
-            parser.add_argument(f"--{name}", required=True)
+            parser.add_argument(f"--{name}", **how)
 
     return add
 
 
 def optional(*names: str) -> Option:
-    """Files that may be named."""
-
-    def add(parser: argparse.ArgumentParser) -> None:
-        for name in names:
-            parser.add_argument(f"--{name}")
-
-    return add
+    """Options that may be given."""
+    return option(*names, default=None)
 
 
 class Parser(argparse.ArgumentParser):
-    """Says in one line what is wrong with a command line, not below a list of all options."""
+    """Says in one line what is wrong with a command line, without a list of all options."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"[{self.prog.split()[-1]}] {message}; for the usage see {self.prog} --help\n")
 
 
 def parser(description: str) -> argparse.ArgumentParser:
-    """The command line: a sub-command a stage."""
+    """The command line: one sub-command per stage."""
     top = Parser(prog="python -m wholepool", description=description)
     commands = top.add_subparsers(dest="stage", required=True, metavar="STAGE")
     for name, known in STAGES.items():
@@ -97,11 +83,6 @@ def parser(description: str) -> argparse.ArgumentParser:
         for add in (*known.options, *MACHINE):
             add(sub)
     return top
-
-
-# ---------------------------------------------------------------------------------------------
-# Values
-# ---------------------------------------------------------------------------------------------
 
 
 def refused(text: str, wanted: str) -> argparse.ArgumentTypeError:
@@ -115,9 +96,8 @@ def cell_of(text: str) -> Cell:
         experiment, method, strategy, seed, cycle = text.split("/")
         return Cell(experiment, method, strategy, int(seed), int(cycle))
     except ValueError:
-        raise refused(
-            text, "experiment/method/strategy/seed/cycle, the last two whole numbers"
-        ) from None
+        wanted = "experiment/method/strategy/seed/cycle, the last two whole numbers"
+        raise refused(text, wanted) from None
 
 
 def positive(text: str) -> int:
@@ -164,9 +144,8 @@ def require(option: str, given: Any, *sections: str) -> None:
     """Raise UserError unless JSON that was given on the command line has these sections."""
     missing = [name for name in sections if not isinstance(given, dict) or name not in given]
     if missing:
-        raise UserError(
-            f"{option} lacks {', '.join(missing)}: give all of it as the resolved config has it"
-        )
+        names = ", ".join(missing)
+        raise UserError(f"{option} lacks {names}: give all of it as the resolved config has it")
 
 
 CELL = option("cell", type=cell_of, help="experiment/method/strategy/seed/cycle of the job")
@@ -175,23 +154,14 @@ SETTINGS = option("settings", type=from_json, help="the slice of the config, as 
 GRID = option("grid", type=from_json, help="the plan, as JSON")
 INFOS = option("info", nargs="+", type=name_and_path, help="NAME=FILE, a data set's pool.json")
 
+MEMORY = "copy a pool to the device up to this size; else half of what is free there"
+OFTEN = "a checkpoint this often, in a folder next to --out; default: 300"
 #: of all stages: where and how a job computes. They change no result
 MACHINE = (
     option("device", choices=("auto", "cpu", "cuda"), default="auto"),
     option("threads", type=positive, default=1, help="CPU threads"),
-    option(
-        "pool-memory-mb",
-        type=megabytes,
-        default=None,
-        metavar="MIB",
-        help="copy a pool to the device up to this size; else half of what is free there",
-    ),
-    option(
-        "checkpoint-seconds",
-        type=seconds,
-        default=300,
-        help="a checkpoint this often, in a folder beside --out; default: 300",
-    ),
+    option("pool-memory-mb", type=megabytes, default=None, metavar="MIB", help=MEMORY),
+    option("checkpoint-seconds", type=seconds, default=300, help=OFTEN),
     option("data-dir", default="data", help="where torchvision's data sets are"),
     option("log", default=None, help="file for the whole log"),
 )

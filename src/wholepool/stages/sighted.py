@@ -13,7 +13,6 @@ from wholepool.stages.options import (
     CELL,
     SETTINGS,
     Arguments,
-    files,
     option,
     optional,
     positive,
@@ -23,18 +22,17 @@ from wholepool.stages.options import (
 
 
 @stage(
-    option("name"),
+    option("name", "pool", "info", "oracle", "test-images", "test-labels"),
     SETTINGS,
-    files("pool", "info", "oracle", "test-images", "test-labels"),
     output="test_labels",
 )
 def data(args: Arguments) -> None:
     """Make the pool, its hidden labels and the test set from a data set's source."""
     import numpy as np
 
+    from wholepool.data import sources
     from wholepool.data.indexsets import write_index_set
     from wholepool.data.pool import write_pool
-    from wholepool.data.sources import load, with_channels
     from wholepool.data.subsets import subset
     from wholepool.job.files import write_array
     from wholepool.job.randomness import generator
@@ -42,24 +40,15 @@ def data(args: Arguments) -> None:
     require("--settings", args.settings, "source", "pool")
     source, wanted = word_of(args.settings["source"]), args.settings["pool"]
     logger.info("reading %s", source)
-    images = load(source, own_of(args.settings["source"]), Path(args.data_dir))
+    images = sources.load(source, own_of(args.settings["source"]), Path(args.data_dir))
     if images.train.shape[3] == 1:
-        images = with_channels(images, wanted["grey_channels"])
+        images = sources.with_channels(images, wanted["grey_channels"])
     assert images.test is not None
     rng = generator(source, "pool", wanted["seed"])
     labels = images.train_labels
     keep = subset(len(images.train), labels, wanted["size"], wanted["sampling"], rng)
-    pool = write_pool(
-        args.pool,
-        args.info,
-        images.train[keep],
-        args.name,
-        images.class_names,
-        len(images.test),
-        wanted["mean"],
-        wanted["std"],
-        source=source,
-    )
+    what = (args.name, images.class_names, len(images.test), wanted["mean"], wanted["std"])
+    pool = write_pool(args.pool, args.info, images.train[keep], *what, source=source)
     known = np.arange(pool.n if labels is not None else 0)
     hidden = {"index": known, "label": known if labels is None else labels[keep]}
     write_index_set(args.oracle, "oracle", hidden, pool)
@@ -70,10 +59,8 @@ def data(args: Arguments) -> None:
 
 
 @stage(
-    files("pool", "info", "oracle", "out"),
-    option("seed", type=int),
-    option("size", type=positive),
-    SETTINGS,
+    option("pool", "info", "oracle", "out"),
+    *(option("seed", type=int), option("size", type=positive), SETTINGS),
 )
 def initial(args: Arguments) -> None:
     """Draw the initial labeled set L_0, balanced over what the oracle knows, and label it."""
@@ -91,7 +78,7 @@ def initial(args: Arguments) -> None:
     write_index_set(args.out, "labeled", labeled, pool, args.seed, 0)
 
 
-@stage(files("pool", "info", "oracle", "out"), SETTINGS)
+@stage(option("pool", "info", "oracle", "out"), SETTINGS)
 def label_all(args: Arguments) -> None:
     """Let the oracle label all of the pool that it knows, for full supervision."""
     import numpy as np
@@ -105,7 +92,7 @@ def label_all(args: Arguments) -> None:
     write_index_set(args.out, "labeled", labeled, pool, cycle=0)
 
 
-@stage(files("pool", "info", "labeled", "queries", "oracle", "out"), CELL, SETTINGS)
+@stage(option("pool", "info", "labeled", "queries", "oracle", "out"), CELL, SETTINGS)
 def label(args: Arguments) -> None:
     """Let the oracle answer the queries, as far as it can: the next cycle's labeled set."""
     import numpy as np
@@ -138,11 +125,9 @@ def label(args: Arguments) -> None:
 
 
 @stage(
-    files("pool", "info", "labeled", "history", "oracle"),
-    files("test-probabilities", "test-labels", "out"),
-    optional("pseudo-labels"),
-    CELL,
-    SETTINGS,
+    option("pool", "info", "labeled", "history", "oracle"),
+    option("test-probabilities", "test-labels", "out"),
+    *(optional("pseudo-labels"), CELL, SETTINGS),
 )
 def evaluate(args: Arguments) -> None:
     """Measure one cell against the test labels, and its pseudo-labels against the hidden ones.
@@ -165,13 +150,11 @@ def evaluate(args: Arguments) -> None:
     labeled = labeled_set(args, pool)
     require_answers(args.labeled, labeled, oracle_of(args, pool)(labeled["index"]))
     counts, balance = measures.class_balance(labeled["label"], pool.classes)
-    cell = args.cell
+    cell = args.cell._asdict()
+    del cell["experiment"]
     metrics: dict[str, Any] = {
         "dataset": pool.dataset,
-        "method": cell.method,
-        "strategy": cell.strategy,
-        "seed": cell.seed,
-        "cycle": cell.cycle,
+        **cell,
         "n_labels": len(labeled["index"]),
         **measures.of_predictions(probabilities, truth),
         "labels_per_class": counts,
@@ -182,13 +165,12 @@ def evaluate(args: Arguments) -> None:
         "fingerprint": pool.fingerprint,
     }
     if args.pseudo_labels:
-        pseudo = read_index_set(args.pseudo_labels, "pseudo_labels", pool, cell.seed)
+        pseudo = read_index_set(args.pseudo_labels, "pseudo_labels", pool, args.cell.seed)
         metrics["pseudo_labels"] = len(pseudo["index"])
         hidden = read_hidden(args.oracle, pool)[pseudo["index"]]
         if np.all(hidden >= 0):
-            plain, weighted = measures.pseudo_label_accuracy(
-                pseudo["label"], pseudo["weight"], hidden
-            )
+            given = pseudo["label"], pseudo["weight"]
+            plain, weighted = measures.pseudo_label_accuracy(*given, hidden)
             metrics["pseudo_label_accuracy"] = plain
             metrics["pseudo_label_accuracy_weighted"] = weighted
     history = read_table(args.history)
@@ -207,14 +189,11 @@ def evaluate(args: Arguments) -> None:
         metrics["settings"] = json.loads(made["settings"])
     write_json(args.out, metrics)
     accuracy = metrics["accuracy"]
-    logger.info(
-        "%d labels, %s",
-        metrics["n_labels"],
-        "no test set" if accuracy is None else f"test accuracy {accuracy:.2f} %",
-    )
+    found = "no test set" if accuracy is None else f"test accuracy {accuracy:.2f} %"
+    logger.info("%d labels, %s", metrics["n_labels"], found)
 
 
-@stage(files("pool", "info", "oracle", "clusters", "cluster-epochs", "out"))
+@stage(option("pool", "info", "oracle", "clusters", "cluster-epochs", "out"))
 def diagnose(args: Arguments) -> None:
     """Compare pre-training's clusters with the hidden labels: a diagnosis, no input to learning."""
     import numpy as np

@@ -31,7 +31,7 @@ def build(shape: tuple[int, ...], classes: int, settings: Mapping[str, Any]) -> 
 
 
 def describe(shape: tuple[int, ...], classes: int, settings: Mapping[str, Any]) -> dict[str, int]:
-    """What the cost wants to know of it, see learn/networks/__init__.py."""
+    """What the cost asks of it, see learn/networks/__init__.py."""
     size, _, channels = shape
     return {
         "dimensions": embedding_dim(settings["width"]),

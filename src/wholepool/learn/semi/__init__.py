@@ -7,7 +7,7 @@ A module defines one of two functions, see job/registry.py:
     def phase(context: Context) -> Phase             its own views, batches, loss and teacher, as
                                                      learn/loop.py asks for them
 
-and, beside a phase, how much it does with `labels` = |L|, or the cost says that it does not know:
+and, with a phase, how much it does with `labels` = |L|, or the cost says that it does not know:
 
     def work(n, labels, settings) -> work.Work
 """
