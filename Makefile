@@ -59,7 +59,7 @@ BENCH ?= --write benchmarks/README.md
 bench: .venv/installed
 	@$(BIN)/python benchmarks/bench.py $(BENCH)
 
-# make the lock anew from what pyproject.toml allows; then `make audit`
+# make the lock again from what pyproject.toml allows; then `make audit`
 lock:
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/python -m pip install --quiet uv

@@ -1,4 +1,4 @@
-"""The peers' ways, written anew from a description of their public code. For timing only.
+"""The peers' ways, written from a description of their public code. For timing only.
 
 Label propagation and acquisition of LP-DeepSSL and of the paper's released code; k-center with
 SciPy's distance matrix, as in public CoreSet implementations; k-means by faiss.

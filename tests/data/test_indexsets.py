@@ -46,7 +46,7 @@ def names(folder):
 
 
 def rewrite(path, change_columns=None, metadata=None, drop=()):
-    """Write the file anew with changes that no writer of ours makes."""
+    """Write the file again with changes that no writer of ours makes."""
     table = pq.read_table(path)
     arrays = {name: table.column(name) for name in table.column_names}
     arrays.update(change_columns or {})

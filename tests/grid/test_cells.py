@@ -88,7 +88,6 @@ def test_the_summary_has_the_plan_and_not_the_settings():
     config = {
         "datasets": {"mnist": {"oracle": "hidden"}},
         "experiments": {"one": experiment(baseline=["random"])},
-        "datasets": {"mnist": {"oracle": {"name": "hidden"}}},
         "tables": {"ablation_strategies": ["random", "jlp"]},
         "results": "results",
     }

@@ -9,7 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from wholepool.job.log import EpochReport, clock, logger, start_logging
+from wholepool.job.log import clock, logger, start_logging
+from wholepool.learn.epoch_report import EpochReport
 
 pytest.importorskip("rich")
 from rich.console import Console

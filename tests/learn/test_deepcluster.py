@@ -1,4 +1,4 @@
-"""DeepCluster: when clusters are made anew, and that it learns."""
+"""DeepCluster: when clusters are made again, and that it learns."""
 
 import copy
 from types import SimpleNamespace

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from wholepool.data.pool import Pool
-from wholepool.job.errors import ANEW, UserError
+from wholepool.job.errors import AGAIN, UserError
 from wholepool.job.files import load_array
 
 #: how far from 1 an embedding's length, and a sum of probabilities, may be by rounding
@@ -23,9 +23,9 @@ def read_array(
     sizes = zip(shape, array.shape, strict=True)
     if array.ndim != len(shape) or any(size not in (None, there) for size, there in sizes):
         wanted = ", ".join("any" if size is None else str(size) for size in shape)
-        raise UserError(f"{path} holds an array {array.shape}, not ({wanted}): {ANEW}")
+        raise UserError(f"{path} holds an array {array.shape}, not ({wanted}): {AGAIN}")
     if array.dtype != dtype:
-        raise UserError(f"{path} holds {array.dtype}, not {np.dtype(dtype)}: {ANEW}")
+        raise UserError(f"{path} holds {array.dtype}, not {np.dtype(dtype)}: {AGAIN}")
     return array
 
 
@@ -38,7 +38,7 @@ def read_embeddings(path: str | Path, pool: Pool) -> np.ndarray:
         raise UserError(
             f"{path}: the embedding of image {bad[0]} (and {len(bad) - 1} more) has length "
             f"{length[bad[0]]:g}, not 1: training has diverged, or the file is damaged. Make "
-            f"sup.lr or semi.lr smaller; or {ANEW}"
+            f"sup.lr or semi.lr smaller; or {AGAIN}"
         )
     return embeddings
 
@@ -52,7 +52,7 @@ def read_probabilities(path: str | Path, images: int | None, classes: int) -> np
     if len(bad):
         raise UserError(
             f"{path}: row {bad[0]} (and {len(bad) - 1} more) is no distribution over the classes, "
-            f"its sum is {sums[bad[0]]:g}: {ANEW}"
+            f"its sum is {sums[bad[0]]:g}: {AGAIN}"
         )
     return probabilities
 
@@ -62,7 +62,7 @@ def read_test_labels(path: str | Path, classes: int) -> np.ndarray:
     labels = read_array(path, (None,), np.int32)
     bad = labels[(labels < 0) | (labels >= classes)]
     if len(bad):
-        raise UserError(f"{path}: label {bad[0]} is not one of {classes} classes: {ANEW}")
+        raise UserError(f"{path}: label {bad[0]} is not one of {classes} classes: {AGAIN}")
     return labels
 
 

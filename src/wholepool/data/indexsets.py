@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from wholepool.data.pool import Pool
-from wholepool.job.errors import ANEW, UserError
+from wholepool.job.errors import AGAIN, UserError
 from wholepool.job.files import atomic
 
 SCHEMAS: dict[str, dict[str, type[np.generic]]] = {
@@ -93,21 +93,21 @@ def read_index_set(
             )
     names = table.column_names
     if names != list(SCHEMAS[kind]):
-        raise UserError(f"{path} has columns {names}, not {list(SCHEMAS[kind])}: {ANEW}")
+        raise UserError(f"{path} has columns {names}, not {list(SCHEMAS[kind])}: {AGAIN}")
     columns = {}
     for name, dtype in SCHEMAS[kind].items():
         column, declared = table.column(name), pa.from_numpy_dtype(dtype)
         if column.type != declared:
-            raise UserError(f"{path}: column {name} is {column.type}, not {declared}: {ANEW}")
+            raise UserError(f"{path}: column {name} is {column.type}, not {declared}: {AGAIN}")
         if column.null_count:
-            raise UserError(f"{path}: column {name} has {column.null_count} empty values: {ANEW}")
+            raise UserError(f"{path}: column {name} has {column.null_count} empty values: {AGAIN}")
         columns[name] = np.from_dlpack(column.combine_chunks())
-    check(columns, kind, pool, str(path), f": {ANEW}")
+    check(columns, kind, pool, str(path), f": {AGAIN}")
     # files of earlier versions have none
     if "checksum" in metadata and metadata["checksum"] != checksum(columns):
         raise UserError(
             f"{path} was damaged or changed after it was written: its content does not fit its "
-            f"checksum: {ANEW}"
+            f"checksum: {AGAIN}"
         )
     return columns
 
@@ -139,7 +139,7 @@ def opened(path: str | Path) -> Iterator[pq.ParquetFile]:
         raise
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split()).rstrip(".")  # Arrow's may have several lines
-        raise UserError(f"{path} is not a complete Parquet file ({reason}): {ANEW}") from error
+        raise UserError(f"{path} is not a complete Parquet file ({reason}): {AGAIN}") from error
 
 
 def read_metadata(path: str | Path) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from wholepool.job.errors import ANEW, UserError
+from wholepool.job.errors import AGAIN, UserError
 from wholepool.job.files import load_array, read_object, write_array, write_json
 
 #: what a pool's description must hold to be read
@@ -123,14 +123,14 @@ def read_pool(images_path: str | Path, info_path: str | Path) -> Pool:
     for name, size in sizes.items():
         if len(info[name]) != info[size]:
             raise UserError(
-                f"{info_path}: {name} has {len(info[name])} values, not {info[size]}: {ANEW}"
+                f"{info_path}: {name} has {len(info[name])} values, not {info[size]}: {AGAIN}"
             )
     images = load_array(images_path, mapped=True)
     shape = (info["n"], info["height"], info["width"], info["channels"])
     if images.shape != shape or images.dtype != np.uint8:
         raise UserError(
             f"{images_path} holds {images.dtype} {images.shape}, but {info_path} describes uint8 "
-            f"{shape}: delete both, and the data stage makes them anew"
+            f"{shape}: delete both and run the same command again"
         )
     known: dict[str, Any] = {name: tuple(info[name]) for name in sizes}
     known |= {name: info[name] for name in ("dataset", "fingerprint", "source")}

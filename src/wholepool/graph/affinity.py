@@ -13,7 +13,7 @@ import numpy as np
 from scipy import sparse
 
 from wholepool.graph.neighbors import nearest_neighbors
-from wholepool.job.errors import ANEW, UserError
+from wholepool.job.errors import AGAIN, UserError
 from wholepool.job.files import atomic
 
 
@@ -90,11 +90,11 @@ def read_graph(path: str | Path, n: int) -> sparse.csr_array:
     except FileNotFoundError:
         raise UserError(f"{path} is missing: run the stage that makes it") from None
     except (ValueError, KeyError, EOFError, BadZipFile) as error:
-        raise UserError(f"{path} is not a complete graph ({error}): {ANEW}") from error
+        raise UserError(f"{path} is not a complete graph ({error}): {AGAIN}") from error
     if graph.shape != (n, n):
         raise UserError(
-            f"{path} is a graph of {graph.shape[0]} nodes, not of the pool's {n}: {ANEW}"
+            f"{path} is a graph of {graph.shape[0]} nodes, not of the pool's {n}: {AGAIN}"
         )
     if not np.isfinite(graph.data).all():
-        raise UserError(f"{path} has an edge whose weight is not finite: {ANEW}")
+        raise UserError(f"{path} has an edge whose weight is not finite: {AGAIN}")
     return graph

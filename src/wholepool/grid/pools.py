@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from wholepool.grid import plan, slices
+from wholepool.grid.sections import word_of
 from wholepool.job import registry
 from wholepool.job.errors import UserError
 from wholepool.job.files import load_array, read_object
@@ -56,13 +57,15 @@ def pool_of(config: Settings, name: str, pre: str = "") -> Pool:
     Raises UserError if these are not there.
     """
     dataset, results = config["datasets"][name], Path(config["results_dir"])
-    known = registry.get("source", dataset["source"])["KNOWN"]
+    known = registry.get("source", word_of(dataset["source"]))["KNOWN"]
     if set(known) >= KNOWN:
         n, size, channels = dataset["pool"]["size"] or known["n"], known["size"], known["channels"]
         shape = (size, size, channels if channels > 1 else dataset["pool"]["grey_channels"])
     else:
         info = results / plan.of_dataset(name, "info")["info"]
-        require(info, f"datasets.{name}: the size of its source {dataset['source']}", "data")
+        require(
+            info, f"datasets.{name}: the size of its source {word_of(dataset['source'])}", "data"
+        )
         known = read_object(info, "n", "n_test", "height", "width", "channels", "classes")
         n, shape = known["n"], (known["height"], known["width"], known["channels"])
     pool = Pool(name, n, known["n_test"], shape, known["classes"], dataset)

@@ -4,7 +4,7 @@ import difflib
 from typing import Any
 
 #: the remedy for a file that a stage has made and that is not, or no longer, what it should be
-ANEW = "delete it, and the stage that makes it makes it anew"
+AGAIN = "delete it and run the same command again"
 
 
 class UserError(ValueError):

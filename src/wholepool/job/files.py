@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wholepool.job.errors import ANEW, UserError
+from wholepool.job.errors import AGAIN, UserError
 
 if TYPE_CHECKING:  # planning needs no NumPy, and is done where there is none
     import numpy as np
@@ -90,16 +90,16 @@ def read_json(path: str | Path) -> Any:
     except FileNotFoundError:
         raise UserError(f"{path} is missing: run the stage that makes it") from None
     except ValueError as error:
-        raise UserError(f"{path} is not a complete JSON file ({error}): {ANEW}") from error
+        raise UserError(f"{path} is not a complete JSON file ({error}): {AGAIN}") from error
 
 
 def read_object(path: str | Path, *keys: str) -> dict[str, Any]:
     """A JSON file's table, which has `keys`; UserError where it is another thing."""
     found = read_json(path)
     if not isinstance(found, dict):
-        raise UserError(f"{path} holds a {type(found).__name__}, not a table of keys: {ANEW}")
+        raise UserError(f"{path} holds a {type(found).__name__}, not a table of keys: {AGAIN}")
     if missing := [key for key in keys if key not in found]:
-        raise UserError(f"{path} lacks {', '.join(missing)}: {ANEW}")
+        raise UserError(f"{path} lacks {', '.join(missing)}: {AGAIN}")
     return found
 
 
@@ -121,14 +121,14 @@ def load_array(path: str | Path, mapped: bool = False) -> "np.ndarray":
     try:
         array = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
     except FileNotFoundError:
-        raise UserError(f"{path} is missing: run the stage that makes it anew") from None
+        raise UserError(f"{path} is missing: run the stage that makes it again") from None
     except (ValueError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(
             f"{path} is not a complete array ({error}): its writing was not completed, or it needs "
-            f"pickle, which is never read: {ANEW}"
+            f"pickle, which is never read: {AGAIN}"
         ) from error
     if not isinstance(array, np.ndarray):
-        raise UserError(f"{path} holds several arrays, as an .npz does, not one: {ANEW}")
+        raise UserError(f"{path} holds several arrays, as an .npz does, not one: {AGAIN}")
     return array
 
 

@@ -1,4 +1,4 @@
-"""What a stage says: everything to its log file, and at most a line every few seconds to a person.
+"""What a stage says: everything to its log file, and the more important lines to a person.
 
 Every line of a job begins with the name of its cell, so that parallel jobs can be told apart.
 """
@@ -6,14 +6,8 @@ Every line of a job begins with the name of its cell, so that parallel jobs can 
 import logging
 import os
 import sys
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from wholepool.job.checkpoints import Checkpoints
-
-SECONDS_BETWEEN_LINES = 10.0
 FILE_FORMAT = "%(asctime)s %(levelname)s %(message)s"
 # Set in the environment of jobs whose log files Snakemake shows: once a job has its log file, only
 # its warnings go to the terminal.
@@ -39,37 +33,6 @@ def start_logging(name: str, path: str | None) -> None:
         if TOLD_BY_DRIVER in os.environ:
             terminal.setLevel(logging.WARNING)
             terminal.addFilter(lambda record: record.levelno < logging.ERROR)
-
-
-class EpochReport:
-    """Logs each epoch of a training: its numbers, images per second, and the time left."""
-
-    def __init__(self, keep: "Checkpoints | None" = None) -> None:
-        self.began = self.said = time.monotonic()
-        self.keep, self.start = keep, 0.0
-
-    def __call__(self, row: dict[str, Any], share: float, speed: float) -> None:
-        """Log a history's `row`, with its phase's `epochs`; `share` done; `speed` in images/s."""
-        now = time.monotonic()
-        if self.keep is not None and self.keep.resumed and self.start == 0:
-            # of what was done before nothing is known here: the time left is told from here on
-            self.began, self.start = now, share
-        rest = (now - self.began) * (1 - share) / max(share - self.start, 1e-9)
-        left = clock(rest) + " left" if share > self.start else "going on"
-        numbers = " ".join(
-            f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
-            for name, value in row.items()
-            if name not in ("phase", "epoch", "epochs", "images")
-        )
-        loud = now - self.said >= SECONDS_BETWEEN_LINES
-        if loud:
-            self.said = now
-        logger.log(
-            logging.INFO if loud else logging.DEBUG,
-            "%s epoch %d: %s, %.0f images/s, %d of %d epochs, %.0f %% done, %s",
-            *(row["phase"], row["epoch"], numbers, speed, row["epoch"] + 1, row["epochs"]),
-            *(100 * share, left),
-        )
 
 
 def clock(seconds: float) -> str:

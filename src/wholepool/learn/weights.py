@@ -8,7 +8,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from wholepool.job.errors import ANEW, UserError
+from wholepool.job.errors import AGAIN, UserError
 from wholepool.job.files import atomic
 from wholepool.learn.networks import TorchNetwork
 
@@ -45,7 +45,7 @@ def load_weights(path: str | Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing: run the stage that makes it") from error
     except safetensors.SafetensorError as error:
-        raise UserError(f"{path} is not a complete safetensors file ({error}): {ANEW}") from error
+        raise UserError(f"{path} is not a complete safetensors file ({error}): {AGAIN}") from error
 
 
 def load_network(network: TorchNetwork, path: str | Path, trunk_only: bool = False) -> None:
@@ -64,13 +64,13 @@ def load_network(network: TorchNetwork, path: str | Path, trunk_only: bool = Fal
         raise UserError(
             f"{path} holds the weights of another network: {wrong[0]} differs (and "
             f"{len(wrong) - 1} more). Its width, weight_norm or other settings, its channels or "
-            f"classes are not the config's: {ANEW}"
+            f"classes are not the config's: {AGAIN}"
         )
     diverged = [name for name in expected if not state[name].isfinite().all()]
     if diverged:
         key = "learning rate of its PRE" if trunk_only else "sup.lr or semi.lr"
         raise UserError(
             f"{path}: {diverged[0]} is not finite (and {len(diverged) - 1} more): the training "
-            f"that made it has diverged. With a smaller {key}, {ANEW}"
+            f"that made it has diverged. With a smaller {key}, {AGAIN}"
         )
     network.load_state_dict(state, strict=not trunk_only)

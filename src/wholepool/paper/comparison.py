@@ -20,6 +20,7 @@ import pandas as pd
 from scipy.stats import t
 
 from wholepool.grid.cells import ALL, INITIAL
+from wholepool.grid.sections import word_of
 from wholepool.job.errors import UserError
 from wholepool.paper import protocol
 from wholepool.paper.evidence import Evidence, read_csv
@@ -212,7 +213,7 @@ def _cell_of(
 ) -> tuple[_Cell, str, _Group]:
     """The cell of a run, its settings as one text, and a group without runs for them."""
     plan = recorded["experiments"][experiment]
-    source, budget = recorded["datasets"][plan["dataset"]]["source"], int(plan["budget"])
+    source, budget = word_of(recorded["datasets"][plan["dataset"]]["source"]), int(plan["budget"])
     words = plan["methods"][method]
     kind = (words["labels"], words["pre"], words["semi"])
     flat = protocol.settings_of(recorded, experiment, method, strategy, cycle)
@@ -250,7 +251,7 @@ def _judged(group: _Group, printed: Mapping[str, Any]) -> dict[str, Any]:
                 f"{run.folder / 'runs.csv'} has a run of {printed['dataset']}, method "
                 f"{printed['method']}, strategy {printed['strategy']}, cycle {printed['cycle']} "
                 f"with {run.n_labels} labels, but the paper's cell and settings.json say "
-                f"{printed['n_labels']}: make it anew with the stage runs"
+                f"{printed['n_labels']}: make it again with the stage runs"
             )
     values = [run.accuracy for run in group.runs.values()]
     mean, std = printed["paper_mean"], printed["paper_std"]

@@ -19,8 +19,9 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from wholepool.grid.cells import is_full
+from wholepool.grid.sections import word_of
 from wholepool.job import registry
-from wholepool.job.errors import ANEW, UserError
+from wholepool.job.errors import AGAIN, UserError
 from wholepool.job.files import atomic, read_object, write_json
 from wholepool.job.hardware import processor
 from wholepool.job.provenance import checkout
@@ -53,10 +54,10 @@ def read_evidence(folder: str | Path) -> Evidence:
     settings = in_todays_words(read_object(path, "datasets", "experiments"))
     for name, plan in settings["experiments"].items():
         data = settings["datasets"].get(plan["dataset"], {})
-        if "info" not in data or data.get("source") not in registry.plugins("source"):
+        if "info" not in data or word_of(data.get("source", "")) not in registry.plugins("source"):
             raise UserError(
                 f"{path} does not describe the pool of experiment {name}, data set "
-                f"{plan['dataset']}, or its source is unknown: make it anew with the stage runs"
+                f"{plan['dataset']}, or its source is unknown: make it again with the stage runs"
             )
     tested = []
     for row in runs.itertuples():
@@ -64,7 +65,7 @@ def read_evidence(folder: str | Path) -> Evidence:
         if plan is None or row.method not in plan["methods"]:
             raise UserError(
                 f"{folder / RUNS} has runs of experiment {row.experiment}, method {row.method}, "
-                f"which its {SETTINGS} does not know: make both anew with the stage runs"
+                f"which its {SETTINGS} does not know: make both again with the stage runs"
             )
         tested.append(bool(settings["datasets"][plan["dataset"]]["info"]["n_test"]))
         if tested[-1] and not 0 <= float(row.accuracy) <= 100:  # NaN too
@@ -85,7 +86,7 @@ def read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     except FileNotFoundError:
         raise UserError(f"{path} is missing: give a folder or a file that has it") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not a CSV file ({error}): {ANEW}") from error
+        raise UserError(f"{path} is not a CSV file ({error}): {AGAIN}") from error
     missing = [name for name in columns if name not in table.columns]
     if missing:
         raise UserError(

@@ -9,7 +9,7 @@ from collections.abc import Container, Mapping
 from typing import Any
 
 from wholepool.grid.cells import is_full, sup_of
-from wholepool.grid.sections import reads
+from wholepool.grid.sections import reads, word_of
 from wholepool.job import registry
 from wholepool.job.errors import UserError
 
@@ -92,7 +92,7 @@ def settings_of(
 
     info = data["info"]
     flat = {"pool.n": info["n"], "pool.n_test": info["n_test"]}
-    drawn = info["n"] != known(data["source"]).get("n")
+    drawn = info["n"] != known(word_of(data["source"])).get("n")
     left_out = ("size",) if drawn else ("size", "sampling", "seed")
     flat |= {f"pool.{key}": value for key, value in data["pool"].items() if key not in left_out}
     if not is_full(words):

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wholepool.grid.cells import ALL, INITIAL, is_full
-from wholepool.job.errors import ANEW, UserError
+from wholepool.job.errors import AGAIN, UserError
 from wholepool.report import statistics
 
 if TYPE_CHECKING:
@@ -239,15 +239,15 @@ def _read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
         raise UserError(f"{path} is missing: run snakemake all_tables, which makes it") from None
     except ValueError as error:  # pandas' own and UnicodeDecodeError are ValueErrors
         reason = " ".join(str(error).split())
-        raise UserError(f"{path} is not a CSV file ({reason}): {ANEW}") from error
+        raise UserError(f"{path} is not a CSV file ({reason}): {AGAIN}") from error
     missing = [column for column in columns if column not in table.columns]
     if missing:
-        raise UserError(f"{path} lacks the column(s) {', '.join(missing)}: {ANEW}")
+        raise UserError(f"{path} lacks the column(s) {', '.join(missing)}: {AGAIN}")
     for column in columns:
         if column not in _MAY_BE_EMPTY and table[column].isna().any():  # as in a file cut short
-            raise UserError(f"{path}: {column} is empty in a row: {ANEW}")
+            raise UserError(f"{path}: {column} is empty in a row: {AGAIN}")
         if column not in _TEXT and not pd.api.types.is_numeric_dtype(table[column]):
             number = pd.to_numeric(table[column], errors="coerce")
             bad = table[column][number.isna() & table[column].notna()]
-            raise UserError(f"{path}: {column} is {bad.iloc[0]!r} in a row, not a number: {ANEW}")
+            raise UserError(f"{path}: {column} is {bad.iloc[0]!r} in a row, not a number: {AGAIN}")
     return table

@@ -14,7 +14,7 @@ import pandas as pd
 from wholepool.data.indexsets import read_metadata
 from wholepool.grid import slices
 from wholepool.grid.cells import Cell, cells
-from wholepool.job.errors import ANEW, UserError
+from wholepool.job.errors import AGAIN, UserError
 from wholepool.job.files import read_object, write_text
 from wholepool.job.provenance import REPEATED, TIMES, differences
 
@@ -41,7 +41,7 @@ def gather(results: Path, config: Mapping[str, Any], infos: Infos) -> pd.DataFra
             raise UserError(
                 f"{path} measured a training with settings {metrics.get('settings_digest')}, but "
                 f"its history.parquet has {history.get('settings_digest')}: delete {path}, and it "
-                "is made anew"
+                "is made again"
             )
         experiment = config["experiments"][cell.experiment]
         fingerprint = infos[experiment["dataset"]]["fingerprint"]
@@ -49,7 +49,7 @@ def gather(results: Path, config: Mapping[str, Any], infos: Infos) -> pd.DataFra
             raise UserError(
                 f"{path} was measured on another data set: its fingerprint is "
                 f"{metrics.get('fingerprint')}, that of {experiment['dataset']} is {fingerprint}: "
-                "delete it, and it is made anew"
+                "delete it and run the same command again"
             )
         row = {"experiment": cell.experiment, **dict.fromkeys(PROVENANCE)}
         row |= {name: history.get(name) for name in TIMES}
@@ -73,7 +73,7 @@ def read_metrics(path: Path, cell: Cell) -> dict[str, Any]:
         if metrics.get(name) != getattr(cell, name):
             raise UserError(
                 f"{path}: {name} is {metrics.get(name)!r}, but the file is in the folder of "
-                f"{getattr(cell, name)!r}: delete it, and it is made anew"
+                f"{getattr(cell, name)!r}: delete it and run the same command again"
             )
     return metrics
 
@@ -107,7 +107,7 @@ def check_settings(
             listed.append(f"{key} is {old} in {paths[0]}{more}, {new} in {where}")
         raise UserError(
             f"results of different settings stand under one name: {'; '.join(listed)}. Delete "
-            "these files and run the same command again, which makes them anew; or put the "
+            "these files and run the same command again, which makes them again; or put the "
             "setting back; or give the new one its own experiment or results_dir"
         )
     return made
@@ -126,7 +126,7 @@ def write_pretraining(diagnoses: list[Path], out: Path) -> None:
         found = read_object(path, "dataset", *columns)
         if len({len(found[name]) for name in columns}) > 1:
             raise UserError(
-                f"{path} has more of epoch, nmi or nmi_previous than of the others: {ANEW}"
+                f"{path} has more of epoch, nmi or nmi_previous than of the others: {AGAIN}"
             )
         place = {"dataset": found["dataset"], "pre": path.parent.name}
         rows = zip(*(found[name] for name in columns), strict=True)

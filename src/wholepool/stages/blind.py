@@ -6,7 +6,8 @@ from typing import Any
 
 from wholepool.job import registry
 from wholepool.job.errors import UserError
-from wholepool.job.log import EpochReport, logger
+from wholepool.job.log import logger
+from wholepool.learn.epoch_report import EpochReport
 from wholepool.stages.common import (
     checkpoints,
     drawn,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from wholepool.grid.sections import own_of, reads, word_of
 from wholepool.grid.versions import VERSIONS
 from wholepool.job import registry
-from wholepool.job.errors import ANEW, UserError
+from wholepool.job.errors import AGAIN, UserError
 from wholepool.job.log import logger
 from wholepool.job.registry import Plugin
 from wholepool.stages.options import Arguments, require
@@ -40,7 +40,9 @@ def labeled_set(args: Arguments, pool: "Pool", back: int = 0) -> "Columns":
     cell = args.cell
     labeled = read_index_set(args.labeled, "labeled", pool, cell.seed, cell.cycle - back)
     if len(labeled["index"]) == 0:
-        raise UserError(f"{args.labeled} holds no label, so there is nothing to learn from: {ANEW}")
+        raise UserError(
+            f"{args.labeled} holds no label, so there is nothing to learn from: {AGAIN}"
+        )
     return labeled
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from wholepool.grid.sections import own_of, word_of
-from wholepool.job.errors import ANEW, UserError
+from wholepool.job.errors import AGAIN, UserError
 from wholepool.job.log import logger
 from wholepool.stages.common import labeled_set, open_pool, oracle_of
 from wholepool.stages.options import (
@@ -108,7 +108,7 @@ def label(args: Arguments) -> None:
     if len(again):
         raise UserError(
             f"{args.queries} asks for image {again[0]} (and {len(again) - 1} more) that is labeled "
-            f"already in {args.labeled}: {ANEW}"
+            f"already in {args.labeled}: {AGAIN}"
         )
     ask = oracle_of(args, pool)
     require_answers(args.labeled, labeled, ask(labeled["index"]))
@@ -180,7 +180,7 @@ def evaluate(args: Arguments) -> None:
     if missing or "loss" not in history.column_names:
         raise UserError(
             f"{args.history} is no history of a training, for it lacks "
-            f"{', '.join(missing or ['loss'])}: {ANEW}"
+            f"{', '.join(missing or ['loss'])}: {AGAIN}"
         )
     metrics["epochs"] = history.num_rows
     metrics["final_loss"] = history["loss"][-1].as_py() if history.num_rows else None
@@ -210,7 +210,7 @@ def diagnose(args: Arguments) -> None:
     if not isinstance(epochs, list) or len(epochs) != len(clusters):
         raise UserError(
             f"{args.cluster_epochs} does not list one epoch for each of the {len(clusters)} "
-            f"clusterings in {args.clusters}, but {str(epochs)[:60]}: {ANEW}"
+            f"clusterings in {args.clusters}, but {str(epochs)[:60]}: {AGAIN}"
         )
     agreement = [normalized_mutual_information(*pair) for pair in itertools.pairwise(clusters)]
     known = np.all(hidden >= 0)

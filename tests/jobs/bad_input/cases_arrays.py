@@ -48,18 +48,18 @@ WEIGHTS = [
 
 ARRAYS = [
     case("no test images", "embed", gone("test_images.npy")).says(
-        "test_images.npy", "is missing", "anew"
+        "test_images.npy", "is missing", "again"
     ),
     case(
         "larger test images",
         "embed",
         array("test_images.npy", lambda found: np.repeat(np.repeat(found, 2, 1), 2, 2)),
-    ).says("test_images.npy", "(500, 32, 32, 1)", "anew"),
+    ).says("test_images.npy", "(500, 32, 32, 1)", "again"),
     case(
         "test images of floats", "embed", array("test_images.npy", lambda found: found / 255)
-    ).says("test_images.npy", "float64", "anew"),
+    ).says("test_images.npy", "float64", "again"),
     case("no embeddings", "propagate", gone("embeddings.npy")).says(
-        "embeddings.npy", "is missing", "anew"
+        "embeddings.npy", "is missing", "again"
     ),
     case("NaN in the embeddings", "propagate", array("embeddings.npy", with_cell(3, np.nan))).says(
         "embeddings.npy", "image 3", "sup.lr or semi.lr smaller"
@@ -75,23 +75,23 @@ ARRAYS = [
     ),
     case(
         "embeddings of too few images", "acquire", array("embeddings.npy", lambda found: found[:50])
-    ).says("embeddings.npy", "(50, 8)", "anew"),
+    ).says("embeddings.npy", "(50, 8)", "again"),
     case("flat embeddings", "propagate", array("embeddings.npy", lambda found: found.ravel())).says(
-        "embeddings.npy", "(480,)", "anew"
+        "embeddings.npy", "(480,)", "again"
     ),
     case(
         "embeddings of another type",
         "propagate",
         array("embeddings.npy", lambda found: found.astype(np.float64)),
-    ).says("embeddings.npy", "float64", "anew"),
+    ).says("embeddings.npy", "float64", "again"),
     case("half the embeddings", "acquire", torn("embeddings.npy")).says(
-        "embeddings.npy", "not a complete", "anew"
+        "embeddings.npy", "not a complete", "again"
     ),
     case(
         "embeddings of pickles",
         "acquire",
         array("embeddings.npy", lambda found: np.array([None, PICKLED], dtype=object)),
-    ).says("embeddings.npy", "pickle", "anew"),
+    ).says("embeddings.npy", "pickle", "again"),
     case(
         "k of all images", "propagate", nothing, settings=with_settings(propagation={"k": 60})
     ).says("propagation.k", "60", "below"),
@@ -101,32 +101,32 @@ ARRAYS = [
         array("probabilities.npy", lambda found: found[:, :9]),
         strategy="uncertainty",
         probabilities="probabilities.npy",
-    ).says("probabilities.npy", "(60, 9)", "anew"),
+    ).says("probabilities.npy", "(60, 9)", "again"),
     case(
         "probabilities that are no numbers",
         "acquire",
         array("probabilities.npy", with_cell(2, np.nan)),
         strategy="uncertainty",
         probabilities="probabilities.npy",
-    ).says("probabilities.npy", "row 2", "anew"),
+    ).says("probabilities.npy", "row 2", "again"),
     case(
         "probabilities that are logits",
         "evaluate",
         array("test_probabilities.npy", lambda found: np.log(found)),
-    ).says("test_probabilities.npy", "row 0", "anew"),
+    ).says("test_probabilities.npy", "row 0", "again"),
     case(
         "predictions of too few images",
         "evaluate",
         array("test_probabilities.npy", lambda found: found[:499]),
-    ).says("test_probabilities.npy", "(499, 10)", "anew"),
+    ).says("test_probabilities.npy", "(499, 10)", "again"),
     case(
         "test label that is no class", "evaluate", array("test_labels.npy", with_cell(0, 10))
-    ).says("test_labels.npy", "label 10", "anew"),
+    ).says("test_labels.npy", "label 10", "again"),
     case("no test labels", "evaluate", gone("test_labels.npy")).says(
-        "test_labels.npy", "is missing", "anew"
+        "test_labels.npy", "is missing", "again"
     ),
     case("torn graph", "acquire", torn("graph.npz"), strategy="jlp", graph="graph.npz").says(
-        "graph.npz", "not a complete", "anew"
+        "graph.npz", "not a complete", "again"
     ),
     case(
         "graph of another pool",
@@ -136,29 +136,29 @@ ARRAYS = [
         ),
         strategy="jlp",
         graph="graph.npz",
-    ).says("graph.npz", "50", "anew"),
+    ).says("graph.npz", "50", "again"),
     case(
         "graph that is no graph",
         "acquire",
         lambda folder: np.savez(folder / "graph.npz", anything=np.zeros(3)),
         strategy="jlp",
         graph="graph.npz",
-    ).says("graph.npz", "not a complete", "anew"),
+    ).says("graph.npz", "not a complete", "again"),
     case(
         "clusters of too few images", "diagnose", array("clusters.npy", lambda found: found[:, :50])
-    ).says("clusters.npy", "(1, 50)", "anew"),
+    ).says("clusters.npy", "(1, 50)", "again"),
     case("torn list of epochs", "diagnose", text("cluster_epochs.json", "[0,")).says(
-        "cluster_epochs.json", "complete", "anew"
+        "cluster_epochs.json", "complete", "again"
     ),
     case("epochs of other clusters", "diagnose", text("cluster_epochs.json", "[0, 1]")).says(
-        "cluster_epochs.json", "[0, 1]", "anew"
+        "cluster_epochs.json", "[0, 1]", "again"
     ),
     case("torn history", "evaluate", torn("history.parquet")).says(
-        "history.parquet", "not a complete Parquet file", "anew"
+        "history.parquet", "not a complete Parquet file", "again"
     ),
     case(
         "history of another table",
         "evaluate",
         lambda folder: shutil.copy(folder / "queries.parquet", folder / "history.parquet"),
-    ).says("history.parquet", "device", "anew"),
+    ).says("history.parquet", "device", "again"),
 ]

@@ -83,31 +83,31 @@ DATA = [
 ]
 
 POOLS = [
-    case("no pool", "initial", gone("pool.npy")).says("pool.npy", "missing", "anew"),
-    case("half a pool", "initial", torn("pool.npy")).says("pool.npy", "not complete", "anew"),
+    case("no pool", "initial", gone("pool.npy")).says("pool.npy", "missing", "again"),
+    case("half a pool", "initial", torn("pool.npy")).says("pool.npy", "not complete", "again"),
     case(
         "pool of pickles",
         "initial",
         array("pool.npy", lambda found: np.array([found, PICKLED], dtype=object)),
-    ).says("pool.npy", "pickle", "anew"),
+    ).says("pool.npy", "pickle", "again"),
     case("pool of another shape", "initial", array("pool.npy", lambda found: found[:50])).says(
-        "pool.npy", "(50, 16, 16, 1)", "anew"
+        "pool.npy", "(50, 16, 16, 1)", "again"
     ),
     case("pool of another type", "initial", array("pool.npy", lambda found: found / 255)).says(
-        "pool.npy", "float64", "anew"
+        "pool.npy", "float64", "again"
     ),
-    case("torn description", "train", torn("pool.json")).says("pool.json", "complete", "anew"),
+    case("torn description", "train", torn("pool.json")).says("pool.json", "complete", "again"),
     case("description without a key", "initial", in_json("pool.json", std=None)).says(
-        "pool.json", "std", "anew"
+        "pool.json", "std", "again"
     ),
     case("description that is a list", "initial", text("pool.json", "[1, 2]")).says(
-        "pool.json", "list", "anew"
+        "pool.json", "list", "again"
     ),
     case("description of no classes", "label_all", in_json("pool.json", class_names=[])).says(
-        "pool.json", "class_names", "anew"
+        "pool.json", "class_names", "again"
     ),
     case("empty description", "label_all", text("pool.json", "")).says(
-        "pool.json", "not a complete JSON file", "anew"
+        "pool.json", "not a complete JSON file", "again"
     ),
     case("more initial labels than a class has", "initial", nothing, size=61).says(
         "initial", "61 labels need 7 images of class", "make initial smaller"
@@ -120,5 +120,5 @@ POOLS = [
         "hidden labels of half the pool",
         "label_all",
         rewritten("oracle.parquet", "oracle", -1, -1, index=lambda i: i[::-1].copy()),
-    ).says("oracle.parquet", "60 images", "makes it anew"),
+    ).says("oracle.parquet", "60 images", "run the same command again"),
 ]

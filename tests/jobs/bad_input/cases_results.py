@@ -9,16 +9,16 @@ RESULTS = [
     case("cell that was not run", "runs", gone(METRICS)).says(
         METRICS, "is missing", "has not been run"
     ),
-    case("torn metrics", "runs", torn(METRICS)).says(METRICS, "not a complete JSON file", "anew"),
+    case("torn metrics", "runs", torn(METRICS)).says(METRICS, "not a complete JSON file", "again"),
     case("metrics of another cell", "runs", in_json(METRICS, seed=3)).says(
-        METRICS, "seed is 3", "anew"
+        METRICS, "seed is 3", "again"
     ),
-    case("metrics that are a list", "runs", text(METRICS, "[]")).says(METRICS, "list", "anew"),
+    case("metrics that are a list", "runs", text(METRICS, "[]")).says(METRICS, "list", "again"),
     case("metrics without accuracy", "runs", in_json(METRICS, accuracy=None)).says(
-        METRICS, "accuracy", "anew"
+        METRICS, "accuracy", "again"
     ),
     case("torn description of the pool", "runs", torn("pool.json")).says(
-        "pool.json", "complete", "anew"
+        "pool.json", "complete", "again"
     ),
     case("description without a name", "runs", nothing, info=["pool.json"]).says(
         "--info", "pool.json", "NAME=FILE"
@@ -27,28 +27,28 @@ RESULTS = [
         "--config", "{", "JSON"
     ),
     case("torn diagnosis", "pretraining", torn("diagnosis.json")).says(
-        "diagnosis.json", "complete", "anew"
+        "diagnosis.json", "complete", "again"
     ),
     case("diagnosis without NMI", "pretraining", in_json("diagnosis.json", nmi=None)).says(
-        "diagnosis.json", "nmi", "anew"
+        "diagnosis.json", "nmi", "again"
     ),
     case("no runs", "tables", gone("results/tables/runs.csv")).says(
         "results/tables/runs.csv", "is missing", "runs"
     ),
     case("empty runs", "tables", text("results/tables/runs.csv", "")).says(
-        "results/tables/runs.csv", "CSV", "anew"
+        "results/tables/runs.csv", "CSV", "again"
     ),
     case("binary runs", "tables", text("results/tables/runs.csv", b"\xff\x00\xfe,\n\x81")).says(
-        "results/tables/runs.csv", "CSV", "anew"
+        "results/tables/runs.csv", "CSV", "again"
     ),
     case(
         "runs without a column", "tables", in_text("results/tables/runs.csv", "n_labels", "labels")
-    ).says("results/tables/runs.csv", "n_labels", "anew"),
+    ).says("results/tables/runs.csv", "n_labels", "again"),
     case(
         "runs with a word for a number",
         "tables",
         in_text("results/tables/runs.csv", "initial,0,0,20", "initial,x,0,20"),
-    ).says("results/tables/runs.csv", "'x'", "anew"),
+    ).says("results/tables/runs.csv", "'x'", "again"),
     case(
         "runs of another grid",
         "tables",
@@ -70,7 +70,7 @@ RESULTS = [
         "results/tables/accuracy.csv", "is missing", "tables"
     ),
     case("torn accuracy", "figures", torn("results/tables/accuracy.csv", 0.3)).says(
-        "results/tables/accuracy.csv", "column", "anew"
+        "results/tables/accuracy.csv", "column", "again"
     ),
     case("grid without experiments", "figures", nothing, grid="{}").says(
         "--grid", "experiments", "give"
@@ -79,7 +79,7 @@ RESULTS = [
         "nowhere/tables/accuracy.csv", "is missing", "all_tables"
     ),
     case("accuracy that is no table", "show", text("results/tables/accuracy.csv", "hello\n")).says(
-        "results/tables/accuracy.csv", "column", "anew"
+        "results/tables/accuracy.csv", "column", "again"
     ),
     case("results that are a file", "land", nothing, results="grid.yaml").says(
         "grid.yaml/tables/runs.csv", "Not a directory", "move it away"
@@ -91,12 +91,12 @@ RESULTS = [
         "settings of another grid",
         "land",
         in_text("results/tables/settings.json", '"tiny"', '"huge"'),
-    ).says("runs.csv", "tiny", "anew"),
+    ).says("runs.csv", "tiny", "again"),
     case("torn settings", "compare", torn("results/tables/settings.json")).says(
-        "results/tables/settings.json", "complete", "anew"
+        "results/tables/settings.json", "complete", "again"
     ),
     case("settings that are a list", "compare", text("results/tables/settings.json", "[]")).says(
-        "results/tables/settings.json", "holds a list", "anew"
+        "results/tables/settings.json", "holds a list", "again"
     ),
     case("no evidence", "compare", nothing, evidence=["nowhere"]).says(
         "nowhere/runs.csv", "is missing", "give"

@@ -168,7 +168,7 @@ CHAIN = (
 
 
 def contents(folder: Path) -> dict[str, Any]:
-    """Every file: its bytes, and the inode and the time that tell if it was written anew."""
+    """Every file: its bytes, and the inode and the time that tell if it was written again."""
     found = {}
     for path in folder.rglob("*"):
         if path.is_file():

@@ -18,7 +18,7 @@ import numpy as np
 from wholepool.data.indexsets import Columns, read_index_set
 from wholepool.data.pool import Pool
 from wholepool.job import registry
-from wholepool.job.errors import ANEW, UserError
+from wholepool.job.errors import AGAIN, UserError
 
 
 def oracle(
@@ -79,7 +79,7 @@ def require_answers(path: str | Path, labeled: Columns, answers: np.ndarray) -> 
         raise UserError(
             f"{path}: image {index} has label {labeled['label'][wrong[0]]}, but the oracle's "
             f"answer is {answers[wrong[0]]} (and {len(wrong) - 1} more differ): the set was "
-            f"relabeled after the oracle gave it. If nobody meant to, {ANEW}"
+            f"relabeled after the oracle gave it. If nobody meant to, {AGAIN}"
         )
 
 
@@ -94,6 +94,6 @@ def read_hidden(path: str | Path, pool: Pool) -> np.ndarray:
     if not np.array_equal(columns["index"], np.arange(pool.n)):
         raise UserError(
             f"{path} must hold all {pool.n} images of the pool, in order, but has "
-            f"{len(columns['index'])} others: {ANEW}"
+            f"{len(columns['index'])} others: {AGAIN}"
         )
     return columns["label"]
