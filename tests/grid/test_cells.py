@@ -104,5 +104,10 @@ def test_the_summary_has_the_plan_and_not_the_settings():
 def test_the_summary_says_whether_the_oracle_answers_all(plugin):
     code = 'KNOWS = "some"\n\n\ndef answer(queries, hidden, settings): ...\n'
     plugin("oracle", "half", code)
-    assert grid.answers_of({"oracle": "hidden"}) == "all"
-    assert grid.answers_of({"oracle": {"name": "half", "share": 0.5}}) == "some"
+    for oracle, answers in (("hidden", "all"), ({"name": "half", "share": 0.5}, "some")):
+        config = {
+            "datasets": {"mnist": {"oracle": oracle}},
+            "experiments": {"one": experiment(baseline=["random"])},
+            "tables": {"ablation_strategies": ["random"]},
+        }
+        assert grid.summary(config)["experiments"]["one"]["answers"] == answers

@@ -121,9 +121,10 @@ def test_touched_code_and_files_of_another_age_redo_nothing(run, tmp_path):
         os.utime(path, (moment, moment))
     assert planned(folder, "all") == []
     code = tmp_path / "clone"
-    shutil.copytree(
-        ROOT, code, ignore=shutil.ignore_patterns(".*", "results", "data", "benchmarks", "docs")
-    )
+    code.mkdir()
+    for part in ("Snakefile", "rules", "workflow", "profiles", "envs", "evidence", "src"):
+        copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
+        copy(ROOT / part, code / part)
     for path in (code / "src").rglob("*.py"):
         path.write_text(path.read_text() + "\n# a comment\n")
     for path in (code / "rules").glob("*.smk"):
