@@ -260,6 +260,17 @@ def acquire_settings(wildcards):
     return slices.acquire(experiment_of(wildcards), wildcards.strategy)
 
 
+def embed_version(wildcards):
+    """Raised with the stage's or the network's."""
+    return version("embed", network=sections.word_of(dataset_of(wildcards)["network"]))
+
+
+def pretrain_version(wildcards):
+    """Raised with the stage's, the PRE's or the network's."""
+    network = sections.word_of(DATASETS[wildcards.dataset]["network"])
+    return version("pretrain", pretrain=wildcards.pre, network=network)
+
+
 def train_version(wildcards):
     """Raised with the stage's, the network's or the SEMI's."""
     network = sections.word_of(dataset_of(wildcards)["network"])

@@ -41,7 +41,7 @@ use rule stage as embed with:
         **needs(mem_mb=8000, hours=1 / 2, gpu=GPU),
     params:
         command=cell_command("embed", draw_seed=draw_seed, settings=embed_settings),
-        version=version("embed"),
+        version=per_job(embed_version),
 
 
 # As embed, but nothing is temporary: see plan.TEMPORARY.

@@ -18,7 +18,7 @@ use rule stage as pretrain with:
         **needs(mem_mb=8000, hours=24, gpu=GPU),
     params:
         command=command("pretrain", pre=lambda w: w.pre, settings=pretrain_settings),
-        version=per_job(lambda wildcards: version("pretrain", pretrain=wildcards.pre)),
+        version=per_job(pretrain_version),
 
 
 use rule pretrain as features with:

@@ -29,5 +29,5 @@ def forget():
     importlib.invalidate_caches()
     for cached in (registry.plugins, registry.declarations, registry.section):
         cached.cache_clear()
-    for cached in (sections.own_sections, sections.schema):
+    for cached in (sections.own_sections, sections.schema, sections.reads):
         cached.cache_clear()

@@ -3,7 +3,7 @@
 import pytest
 from configs import minimal
 
-from wholepool.grid import sections
+from wholepool.grid import sections, slices
 from wholepool.grid.config import resolve
 from wholepool.grid.versions import VERSIONS, version
 from wholepool.job import registry
@@ -137,3 +137,29 @@ def test_a_version_names_the_stage_and_the_plug_ins_that_it_runs(plugin):
     assert version("train", network="conv13", semi="none") == f"train {VERSIONS['train']}, conv13 1"
     with pytest.raises(UserError, match="semi is 'twinz', which is unknown; did you mean twins"):
         version("train", semi="twinz")
+
+
+NETWORK = "EATS = 'images'\ndef build(shape, classes, settings): ...\n"
+
+
+def test_keys_of_one_network_at_the_top_are_not_another_network_s(plugin):
+    plugin("network", "flat", NETWORK, "properties: {depth: {type: integer, default: 3}}")
+    config = {
+        "network": {"width": 0.5},
+        "datasets": {"digits": {}, "mnist": {"network": {"name": "flat"}}},
+        "experiments": {"one": {"dataset": "digits", "budget": 10}},
+    }
+    found = resolve(config)["datasets"]
+    assert found["digits"]["network"]["width"] == 0.5
+    assert found["mnist"]["network"] == {"name": "flat", "depth": 3}
+
+
+def test_a_plug_in_may_read_the_section_of_one_that_is_not_run(plugin):
+    plugin("strategy", "reader", "READS = ('ceal',)\ndef acquire(query): ...\n")
+    config = {
+        "datasets": {"digits": {}},
+        "experiments": {"one": {"dataset": "digits", "budget": 10}},
+        "methods": {"m": {"strategies": ["reader"]}},
+    }
+    experiment = resolve(config)["experiments"]["one"]
+    assert slices.acquire(experiment, "reader")["ceal"]["threshold"] == 0.1

@@ -116,3 +116,37 @@ def test_an_entry_point_to_nothing_is_refused(plugin, tmp_path):
     registry.plugins.cache_clear()
     with pytest.raises(UserError, match=r"no such module: install its package again"):
         registry.plugins("strategy")
+
+
+@pytest.mark.parametrize("line", ["VERSION: int = 7", "VERSION = 7"])
+def test_a_declaration_may_have_a_type(plugin, line):
+    assert plugin("strategy", "typed", f"{line}\ndef acquire(query): ...\n")["VERSION"] == 7
+
+
+@pytest.mark.parametrize("line", ["A = VERSION = 7", "VERSION, B = 7, 8"])
+def test_a_declaration_stands_on_its_own(plugin, line):
+    found = plugin("strategy", "chained", f"{line}\ndef acquire(query): ...\n")
+    with pytest.raises(UserError, match=r"line 1: write VERSION = \.\.\. on its own"):
+        registry.declarations(found)
+
+
+def test_a_pre_must_define_what_it_gives(plugin):
+    found = plugin("pretrain", "blocks", "def features(images, settings, device, report): ...\n")
+    with pytest.raises(UserError, match=r"GIVES is 'weights', so it must define .* pretrain"):
+        found.load()
+
+
+def test_a_semi_that_gives_pseudo_labels_must_read_how_they_are_trained_on(plugin):
+    found = plugin("semi", "plain", "def pseudo_label(state): ...\n")
+    with pytest.raises(UserError, match=r'READS = \("semi",\)'):
+        found.load()
+    assert plugin("semi", "own", "def phase(context): ...\n").load()
+
+
+def test_an_entry_point_names_a_module_alone(plugin, tmp_path):
+    plugin("strategy", "margin", MARGIN)
+    points = tmp_path / "lab-site" / "lab-1.0.dist-info" / "entry_points.txt"
+    points.write_text("[wholepool.strategy]\nmargin = lab.strategy_margin:acquire\n")
+    registry.plugins.cache_clear()
+    with pytest.raises(UserError, match="leave out :acquire"):
+        registry.plugins("strategy")

@@ -197,15 +197,16 @@ def test_a_checkpoint_is_of_one_pool_and_its_normalization_and_weights_of_no_ver
     pool = Pool(np.zeros((4, 8, 8, 1), np.uint8), "toy", ("a", "b"), (0.5,), (0.2,), "print")
     args = SimpleNamespace(stage="train", settings={}, out=f"{tmp_path}/model.safetensors")
     args.checkpoint_seconds = 300
-    one = checkpoints(args, pool)
+    one = checkpoints(args, pool, {"semi": "label_propagation"})
     for change in (
         {"mean": (0.4,)},
         {"std": (0.3,)},
         {"fingerprint": "x"},
         {"class_names": ("a",)},
     ):
-        assert checkpoints(args, dataclasses.replace(pool, **change)).key != one.key
+        assert checkpoints(args, dataclasses.replace(pool, **change), {}).key != one.key
     assert one.folder == tmp_path / "model.checkpoints"
-    again = checkpoints(args, pool)
+    again = checkpoints(args, pool, {"semi": "label_propagation"})
+    assert "label_propagation 1" in again.identity["versions"]  # a raised VERSION starts again
     again.identity["versions"] = "others"
     assert again.key == one.key and again.identity != one.identity

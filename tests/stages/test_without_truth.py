@@ -171,7 +171,7 @@ def test_images_without_labels_make_a_pool_whose_oracle_knows_nothing(tmp_path, 
     assert "the source has no labels: set it to uniform" in capsys.readouterr().err
     out = tmp_path / "labeled.parquet"
     assert cli.main(command_of(tmp_path, "initial", out=out)) == 2
-    assert "but the oracle knows 0" in capsys.readouterr().err
+    assert "the source has none: name another oracle" in capsys.readouterr().err
 
 
 def test_an_answer_that_is_another_than_the_set_s_is_noticed(folder, plugin, capsys):

@@ -453,3 +453,21 @@ def test_jlp_scores_are_joint_not_single():
     assert found.indices.tolist()[:2] == [3, 5]
     assert found.scores[2] > 0
     check_jlp(pool, 2)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({}, "lack index, label, weight"),
+        ({"index": [0], "label": [1], "weight": [1]}, "gives image 0, which is labeled or asked"),
+        ({"index": [2], "label": [1], "weight": [1]}, "gives image 2, which is labeled or asked"),
+        ({"index": [3], "label": [1], "weight": [0.5]}, "weights other than 1"),
+    ],
+)
+def test_pseudo_labels_that_training_cannot_take_are_refused(given, words):
+    query = Query(n=5, labeled=np.array([0]), budget=2, cycle=0, rng=np.random.default_rng(0))
+    found = Acquisition(np.array([1, 2]), np.zeros(2), given)
+    with pytest.raises(UserError, match=words):
+        checked(found, query, "own", gives_pseudo_labels=True)
+    good = {"index": [3], "label": [1], "weight": [1.0]}
+    assert checked(Acquisition(found.indices, found.scores, good), query, "own", True)

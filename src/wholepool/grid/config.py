@@ -84,7 +84,8 @@ def schema_faults(config: Config) -> list[str]:
             if not isinstance(word, str) or word not in registry.plugins(kind):
                 continue  # told by the schema, or by dataset_faults
             keys = sections.inline(registry.get(kind, word))
-            faults += validate(table_of(above), keys, (kind,))
+            if named(kind, name, {}, above)["name"] == word:
+                faults += validate(table_of(above), keys, (kind,))
             faults += validate(table_of(mine), keys, ("datasets", name, kind))
     return faults
 
@@ -92,7 +93,8 @@ def schema_faults(config: Config) -> list[str]:
 def named(kind: str, dataset: str, own: Any, above: Any) -> Config:
     """The keys of the plug-in of a kind that a data set has one of, its name among them."""
     default = {"source": dataset, "oracle": "hidden", "network": "conv13"}[kind]
-    return {"name": default, **table_of(above), **table_of(own)}
+    above, own = {"name": default, **table_of(above)}, table_of(own)
+    return {**above, **own} if own.get("name", above["name"]) == above["name"] else own
 
 
 def resolved_dataset(
@@ -106,7 +108,7 @@ def resolved_dataset(
             full[kind] = fill(given, sections.inline(registry.get(kind, given["name"])))
         if kind != "network" and len(full[kind]) == 1:
             full[kind] = given["name"]
-    used = [pre for pre in dict.fromkeys(pres) if pre in sections.own_sections("dataset")]
+    used = used_sections("dataset", {"pretrain": pres})
     return full | filled((*sections.CORE["dataset"], *used), own, config, definitions)
 
 
@@ -123,8 +125,8 @@ def resolved_experiment(own: Config, config: Config, definitions: Config) -> Con
     full["methods"] = {
         method: fill(words, definitions["method"]) for method, words in full["methods"].items()
     }
-    words = [*strategies_of(full), *(words["semi"] for words in full["methods"].values())]
-    used = [word for word in dict.fromkeys(words) if word in sections.own_sections("experiment")]
+    semis = [words["semi"] for words in full["methods"].values()]
+    used = used_sections("experiment", {"strategy": strategies_of(full), "semi": semis})
     return full | filled((*sections.CORE["experiment"], *used), own, config, definitions)
 
 
@@ -134,6 +136,19 @@ def filled(names: Iterable[str], own: Config, config: Config, definitions: Confi
         name: fill({**config.get(name, {}), **own.get(name, {})}, definitions[name])
         for name in names
     }
+
+
+def used_sections(level: str, words: dict[str, list[str]]) -> list[str]:
+    """The sections of plug-ins that any of these plug-ins reads, names by kind."""
+    found = {
+        section: None
+        for kind, named in words.items()
+        for word in named
+        if word in registry.plugins(kind)
+        for section in sections.reads(registry.get(kind, word))
+        if section in sections.own_sections(level)
+    }
+    return list(found)
 
 
 def strategies_of(experiment: Config) -> list[str]:

@@ -54,20 +54,22 @@ def names(level: str) -> tuple[str, ...]:
     return (*CORE[level], *own_sections(level))
 
 
+@functools.cache
 def reads(plugin: Plugin) -> tuple[str, ...]:
     """The sections that a plug-in reads: those it declares, then its own if it has one.
 
     Raises UserError for one that it cannot read.
     """
     level = "dataset" if plugin.kind in KINDS["dataset"] else "experiment"
-    may = names(level)
     for name in plugin["READS"]:
-        if name not in may:
+        # the core's first: to know the others takes reading every plug-in's section
+        if name not in CORE[level] and name not in (may := names(level)):
             raise UserError(
                 f"{plugin.path}: READS has {name!r}, but a {plugin.kind} may read only "
                 f"{', '.join(may)}"
             )
-    own = (plugin.name,) if plugin.section and plugin.name not in plugin["READS"] else ()
+    has_own = plugin.path.with_suffix(".yaml").exists()
+    own = (plugin.name,) if has_own and plugin.name not in plugin["READS"] else ()
     return (*plugin["READS"], *own)
 
 

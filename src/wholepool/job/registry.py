@@ -108,7 +108,23 @@ class Plugin:
                 f"{self.path}: a {self.kind} must define the function {' or '.join(defines)}, "
                 "which it does not: add it"
             )
+        self.check_gift(module)
         return module
+
+    def check_gift(self, module: Any) -> None:
+        """Raise UserError where what the module defines is not what it declares."""
+        if self.kind == "pretrain":
+            wanted = {"weights": "pretrain", "features": "features"}[self["GIVES"]]
+            if not hasattr(module, wanted):
+                raise UserError(
+                    f"{self.path}: GIVES is {self['GIVES']!r}, so it must define the function "
+                    f"{wanted}, which it does not: add it, or declare what it gives"
+                )
+        if self.kind == "semi" and not hasattr(module, "phase") and "semi" not in self["READS"]:
+            raise UserError(
+                f"{self.path}: training on its pseudo-labels reads the section semi: add it to "
+                'READS, as in READS = ("semi",)'
+            )
 
 
 @functools.cache
@@ -135,6 +151,8 @@ def plugins(kind: str) -> dict[str, Plugin]:
                 f"{where}: there is a {kind} of this name in {found[entry.name].path} already: "
                 "rename it, or uninstall one of the two packages"
             )
+        if entry.attr:
+            raise UserError(f"{where}: it must name a module alone: leave out :{entry.attr}")
         spec = None
         with contextlib.suppress(ImportError):
             spec = importlib.util.find_spec(entry.value)
@@ -158,9 +176,16 @@ def declarations(plugin: Plugin) -> dict[str, Any]:
     kind = KINDS[plugin.kind]
     found = dict(kind.declares)
     for node in ast.parse(plugin.path.read_text(encoding="utf-8")).body:
-        if not isinstance(node, ast.Assign) or ast.unparse(node.targets[0]) not in found:
+        if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
             continue
-        name = ast.unparse(node.targets[0])
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        names = {leaf.id for target in targets for leaf in ast.walk(target)
+                 if isinstance(leaf, ast.Name)} & found.keys()  # fmt: skip
+        if not names:
+            continue
+        name = names.pop()
+        if names or len(targets) > 1 or not isinstance(targets[0], ast.Name):
+            raise UserError(f"{plugin.path}, line {node.lineno}: write {name} = ... on its own")
         wanted = type(kind.declares[name])
         try:
             value = ast.literal_eval(node.value)

@@ -76,7 +76,7 @@ class Phase(Protocol):
             if hasattr(old, "load_state_dict"):
                 old.load_state_dict(new)
             else:
-                setattr(self, name, new.to(old.device) if isinstance(old, Tensor) else new)
+                setattr(self, name, new)
 
 
 class DivergenceError(UserError):
@@ -132,8 +132,9 @@ def fit(
         name, epoch, number = at["position"]
         first = list(named).index(name)
         network.load_state_dict(at["network"])
-        phases[first].load(at["phase"])
-        history, batches, losses = at["history"], at["batches"], list(at["losses"].to(device))
+        phases[first].load(on_device(at["phase"], device))
+        history, losses = at["history"], list(at["losses"].to(device))
+        batches = on_device(at["batches"], device)
         set_random_state(at["random"], rng, device)
     try:
         for phase in phases[first:]:
@@ -176,6 +177,15 @@ def fit(
         where = f" in {phase.name} epoch {epoch}, at learning rate {rate:.4g}"
         raise DivergenceError(error.sign, where, phase.key) from error
     return history
+
+
+def on_device(value: Any, device: torch.device) -> Any:
+    """What a checkpoint kept, its tensors on the device."""
+    if isinstance(value, dict):
+        return {key: on_device(inner, device) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [on_device(inner, device) for inner in value]
+    return value.to(device) if isinstance(value, Tensor) else value
 
 
 def check_loss(loss: float) -> None:

@@ -121,6 +121,7 @@ def write_runs(results: Path, config: Mapping[str, Any], infos: Infos, out: Path
 def write_pretraining(diagnoses: list[Path], out: Path) -> None:
     """Write how the clusters of each pre-training agree with the hidden labels (NMI), as CSV."""
     columns = {"epoch": "epoch", "nmi": "nmi_with_labels", "nmi_previous": "nmi_with_previous"}
+    names = ["dataset", "pre", *columns.values()]
     parts = []
     for path in diagnoses:
         found = read_object(path, "dataset", *columns)
@@ -131,4 +132,4 @@ def write_pretraining(diagnoses: list[Path], out: Path) -> None:
         place = {"dataset": found["dataset"], "pre": path.parent.name}
         rows = zip(*(found[name] for name in columns), strict=True)
         parts += [place | dict(zip(columns.values(), row, strict=True)) for row in rows]
-    write_text(out, pd.DataFrame(parts).to_csv(index=False, lineterminator="\n"))
+    write_text(out, pd.DataFrame(parts, columns=names).to_csv(index=False, lineterminator="\n"))

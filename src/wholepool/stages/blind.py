@@ -1,9 +1,9 @@
 """The stages that learn and that ask; they never see a hidden label."""
 
 import dataclasses
-from pathlib import Path
 from typing import Any
 
+from wholepool.grid.sections import word_of
 from wholepool.job import registry
 from wholepool.job.errors import UserError
 from wholepool.job.log import logger
@@ -48,7 +48,8 @@ def pretrain(args: Arguments) -> None:
     plugin = registry.get("pretrain", args.pre, "--pre")
     required(args, plugin, "network", "augment")
     pool = open_pool(args)
-    keep = checkpoints(args, pool, pre=args.pre)
+    plugins = {"pretrain": args.pre, "network": word_of(args.settings["network"])}
+    keep = checkpoints(args, pool, plugins, pre=args.pre)
     outputs = (args.history, args.clusters, args.cluster_epochs, args.out)
     if made_meanwhile(args, keep, outputs):
         return
@@ -79,11 +80,11 @@ def features(args: Arguments) -> None:
     plugin = registry.get("pretrain", args.pre, "--pre")
     required(args, plugin)
     pool = open_pool(args)
-    keep = checkpoints(args, pool, pre=args.pre)
+    keep = checkpoints(args, pool, {"pretrain": args.pre}, pre=args.pre)
     device = training_device(args)
     of_images, how = plugin.load().features, (args.settings, device, EpochReport(keep))
-    test = of_images(read_test_images(args.test_images, pool), *how)
-    own = of_images(pool.images, *how)
+    own, images = of_images(pool.images, *how), read_test_images(args.test_images, pool)
+    test = of_images(images, *how) if len(images) else np.empty((0, *np.shape(own)[1:]))
     write_history(args, pool, [], device, "float32", keep)
     for path, rows, count in ((args.test_features, test, None), (args.out, own, pool.n)):
         rows = np.ascontiguousarray(rows, dtype=np.float32)
@@ -105,7 +106,7 @@ def features(args: Arguments) -> None:
 def train(args: Arguments) -> None:
     """Train one cycle's network: SUP on the labeled set, then SEMI where the method has it."""
     from wholepool.data.indexsets import read_index_set
-    from wholepool.job.checkpoints import digest
+    from wholepool.job.checkpoints import digest, digest_of
     from wholepool.learn import training, weights
 
     require("--settings", args.settings, "network", "augment", "optimizer", "sup")
@@ -126,12 +127,13 @@ def train(args: Arguments) -> None:
     keep = checkpoints(
         args,
         pool,
+        {"network": word_of(args.settings["network"]), "semi": args.semi},
         draws="/".join(map(str, draws)),
         semi=args.semi,
         labels=digest(labeled["index"], labeled["label"]),
         pseudo_labels=digest(*pseudo) if pseudo else "none",
-        theta=digest(Path(args.theta).read_bytes()) if args.theta else "none",
-        features=digest(Path(args.features).read_bytes()) if args.features else "none",
+        theta=digest_of(args.theta),
+        features=digest_of(args.features),
     )
     if made_meanwhile(args, keep, (args.history, args.out)):
         return
@@ -259,7 +261,8 @@ def acquire(args: Arguments) -> None:
         device=graph_device(args.device) if args.graph else "cpu",
         **arrays,
     )
-    result = checked(plugin.load().acquire(query), query, args.strategy)
+    gives = plugin["GIVES_PSEUDO_LABELS"]
+    result = checked(plugin.load().acquire(query), query, args.strategy, gives)
     where = args.cell.seed, args.cell.cycle
     if args.pseudo_labels:
         write_index_set(args.pseudo_labels, "pseudo_labels", result.pseudo_labels, pool, *where)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wholepool.grid.sections import own_of, reads, word_of
-from wholepool.grid.versions import VERSIONS
+from wholepool.grid.versions import VERSIONS, version
 from wholepool.job import registry
 from wholepool.job.errors import AGAIN, UserError
 from wholepool.job.log import logger
@@ -101,6 +101,12 @@ def prepared(
     torch.manual_seed(int(seed_sequence("torch", *key).generate_state(1, "uint64")[0]) >> 1)
     if getattr(args, "features", None):
         pool = dataclasses.replace(pool, images=read_features(args.features, pool.n))
+    shift, least = args.settings["augment"]["translate"], min(pool.images.shape[1:3])
+    if pool.images.ndim == 4 and shift >= least:  # KNOWN may not have told the config's check
+        raise UserError(
+            f"augment.translate is {shift}, but must be below the {least} pixels that images are "
+            "wide or high: make it smaller"
+        )
     views = Views(pool, device=device, memory_mb=args.pool_memory_mb, **args.settings["augment"])
     if views.rows is None:
         megabytes = pool.images.nbytes / 1e6
@@ -124,8 +130,13 @@ def training_device(args: Arguments) -> "torch.device":
     return device_for(args.device)
 
 
-def checkpoints(args: Arguments, pool: "Pool", **more: str) -> "Checkpoints":
-    """The checkpoints of a training job, known by all that decides its result."""
+def checkpoints(
+    args: Arguments, pool: "Pool", plugins: dict[str, str], **more: str
+) -> "Checkpoints":
+    """The checkpoints of a training job, known by all that decides its result.
+
+    `plugins` are those that it runs, a name by kind.
+    """
     import torch
 
     from wholepool import __version__
@@ -133,7 +144,9 @@ def checkpoints(args: Arguments, pool: "Pool", **more: str) -> "Checkpoints":
 
     identity = {
         "stage": f"{args.stage} {VERSIONS[args.stage]}",
-        "versions": f"wholepool {__version__}, torch {torch.__version__}",
+        "versions": (
+            f"wholepool {__version__}, torch {torch.__version__}, {version(args.stage, **plugins)}"
+        ),
         "settings": digest(json.dumps(args.settings, sort_keys=True)),
         "pool": digest(pool.fingerprint, json.dumps([pool.mean, pool.std, pool.classes])),
         **more,

@@ -71,6 +71,11 @@ def initial(args: Arguments) -> None:
     from wholepool.job.randomness import generator
 
     pool = open_pool(args)
+    if args.size < pool.classes:  # KNOWN may not have told the config's check
+        raise UserError(
+            f"initial is {args.size}, but needs at least one label for each of {pool.classes} "
+            "classes: make it larger"
+        )
     answers = oracle_of(args, pool)(np.arange(pool.n))
     rng = generator(pool.source, "initial", args.seed)
     indices = initial_set(answers, pool.classes, args.size, rng)

@@ -65,8 +65,14 @@ class Acquisition:
     pseudo_labels: Columns = field(default_factory=dict)
 
 
-def checked(result: Acquisition, query: Query, name: str) -> Acquisition:
-    """What a strategy returned. Raises UserError unless it is b distinct unlabeled images."""
+def checked(
+    result: Acquisition, query: Query, name: str, gives_pseudo_labels: bool = False
+) -> Acquisition:
+    """What a strategy returned. Raises UserError unless it is b distinct unlabeled images.
+
+    Pseudo-labels, if it gives them, must be of other images of U, each with weight 1: in (2) they
+    count as labels.
+    """
     indices, scores = np.asarray(result.indices), np.asarray(result.scores, dtype=np.float64)
     wrong = ""
     if not np.issubdtype(indices.dtype, np.integer) or indices.shape != (query.budget,):
@@ -77,9 +83,23 @@ def checked(result: Acquisition, query: Query, name: str) -> Acquisition:
         wrong = "asks for an image twice"
     elif len(other := np.setdiff1d(indices, query.unlabeled)):
         wrong = f"asks for {len(other)} images that are not unlabeled, such as {other[0]}"
+    elif gives_pseudo_labels:
+        wrong = wrong_pseudo_labels(result.pseudo_labels, np.setdiff1d(query.unlabeled, indices))
     if wrong:
         raise UserError(
             f"strategy {name} broke its contract: it must return exactly {query.budget} unlabeled "
             f"images, each once, with a score each, but {wrong}: mend it"
         )
     return Acquisition(indices.astype(np.int64), scores, result.pseudo_labels)
+
+
+def wrong_pseudo_labels(given: Columns, may: np.ndarray) -> str:
+    """What is wrong with a strategy's pseudo-labels, which may be of the images `may`, or ""."""
+    missing = [name for name in ("index", "label", "weight") if name not in given]
+    if missing:
+        return f"its pseudo-labels lack {', '.join(missing)}"
+    if len(other := np.setdiff1d(given["index"], may)):
+        return f"it gives image {other[0]}, which is labeled or asked for, a pseudo-label"
+    if (np.asarray(given["weight"]) != 1).any():
+        return "its pseudo-labels have weights other than 1, which training does not take"
+    return ""

@@ -53,6 +53,10 @@ def initial_set(
     not a multiple of the number of classes, classes picked at random get one more. Raises UserError
     if the oracle knows too few images of a class.
     """
+    if not (labels >= 0).any():
+        raise UserError(
+            "initial: the oracle knows no label, as the source has none: name another oracle"
+        )
     each = np.full(classes, size // classes)
     each[rng.permutation(classes)[: size % classes]] += 1
     chosen = []
