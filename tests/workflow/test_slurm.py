@@ -225,7 +225,7 @@ def test_a_job_that_is_cancelled_before_it_starts_leaves_nothing_stale(slurm, tm
     """The result of other settings that was there must not pass for its own."""
     target = "results/datasets/digits/pretrain/deepcluster/model.safetensors"
     snakemake(tmp_path, "--cores", "1", target)
-    config = varied(pretrain={"epochs": 1, "batch_size": 50, "clusters_per_class": 2})
+    config = varied(deepcluster={"epochs": 1, "batch_size": 50, "clusters_per_class": 2})
     grid = slurm(tmp_path, config)
     subprocess.run(["scontrol", "update", "PartitionName=main", "State=DOWN"], check=True)
     grid.start(*ON_CPU, "--retries", "0", targets=[target])
@@ -346,7 +346,7 @@ def test_the_driver_is_killed_and_its_jobs_still_wait(slurm, run, tmp_path):
 def test_slurm_warns_of_the_time_limit_and_a_checkpoint_is_written(slurm, tmp_path, varied):
     """The signal reaches the stage, and kills nothing between SLURM and it."""
     epochs = {"epochs": 400, "batch_size": 50, "clusters_per_class": 2, "pixel_epochs": 1}
-    config = varied(pretrain=epochs)
+    config = varied(deepcluster=epochs)
     target = "results/datasets/digits/pretrain/deepcluster/model.safetensors"
     grid = slurm(tmp_path / "grid", config)
     soon = ("--default-resources", "slurm_extra='--signal=USR1@20'", "mem_mb=4000", "runtime=60")
