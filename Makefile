@@ -18,7 +18,7 @@ test: .venv/installed
 
 # units only: no stage, no Snakemake, nothing killed
 quick: .venv/installed
-	@$(PYTEST) -m "not jobs and not long"
+	@$(PYTEST) -m "not jobs and not long" --ignore tests/fuzz
 
 # all of them: the long ones too, and a long random draw of the fuzz tests (tests/README.md)
 SEED ?= $(shell date +%s)
