@@ -14,7 +14,6 @@ from typing import Any
 from wholepool.job import registry
 from wholepool.job.errors import UserError
 from wholepool.job.registry import Plugin
-from wholepool.job.yaml import read_yaml
 
 Schema = dict[str, Any]
 
@@ -76,6 +75,8 @@ def reads(plugin: Plugin) -> tuple[str, ...]:
 @functools.cache
 def core() -> Schema:
     """schema.yaml: all that is no plug-in."""
+    from wholepool.job.yaml import read_yaml  # as in the registry
+
     return read_yaml(Path(__file__).with_name("schema.yaml"))
 
 
