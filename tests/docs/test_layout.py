@@ -2,12 +2,16 @@
 
 import ast
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
 
+from wholepool.job import registry
+
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "wholepool"
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -52,3 +56,17 @@ def test_dependencies_run_downward(tool):
         if floors.index(other) < floors.index(own)
     ]
     assert not upward
+
+
+def test_no_file_is_long():
+    long = {str(path): len(path.read_text().splitlines()) for path in PACKAGE.rglob("*.py")}
+    assert {path: lines for path, lines in long.items() if lines > 400} == {}
+
+
+def test_contributing_names_every_kind_and_what_it_may_declare():
+    rows = re.findall(r"^\| (\w+)[^|]*\| `([\w/]+)` \|([^|]*)\|([^|]*)\|$", CONTRIBUTING, re.M)
+    assert {kind for kind, *_ in rows} == set(registry.KINDS)
+    for name, folder, _, may in rows:
+        kind = registry.KINDS[name]
+        assert folder == kind.folder
+        assert set(re.findall(r"`(\w+)`", may)) == set(kind.declares) - {"VERSION"}, name
