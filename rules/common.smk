@@ -60,7 +60,7 @@ MACHINE = (
 
 PATTERN = Cell("{experiment}", "{method}", "{strategy}", "{seed}", "{cycle}")
 DATA = f"{RESULTS}/datasets/{{dataset}}"
-PRETRAIN = f"{RESULTS}/{plan.pre_folder('{dataset}', '{pre}')}"
+PRETRAIN = f"{RESULTS}/{plan.pre_folder('{dataset}', '{pre}')}{{draw}}"
 RUN = f"{RESULTS}/{PATTERN.path}"
 LOGS = f"{RESULTS}/logs"
 BENCHMARKS = f"{RESULTS}/benchmarks"
@@ -198,7 +198,8 @@ def one_cycle(wildcards):
 @per_job
 def one_pretraining(wildcards):
     """The group of a pre-training and its diagnosis; none on one machine."""
-    return None if workflow.local_exec else f"pretrain-{wildcards.dataset}-{wildcards.pre}"
+    draw = wildcards.draw.replace("/", "-")
+    return None if workflow.local_exec else f"pretrain-{wildcards.dataset}-{wildcards.pre}{draw}"
 
 
 def all_metrics(wildcards=None):
@@ -223,19 +224,24 @@ INFOS = [f"{name}={path}" for name, path in dataset_infos().items()]
 
 def pretrain_diagnoses(wildcards=None):
     """The diagnosis of every pre-training in the grid."""
-    return sorted(
-        {
-            f"{RESULTS}/{plan.pre_folder(experiment['dataset'], words['pre'])}/diagnosis.json"
-            for experiment in EXPERIMENTS.values()
-            for words in experiment["methods"].values()
-            if words["pre"] != "none" and not plan.gives_features(words)
-        }
-    )
+    return [
+        f"{RESULTS}/{path}"
+        for dataset in dict.fromkeys(one["dataset"] for one in EXPERIMENTS.values())
+        for job in plan.dataset_jobs(SETTINGS, dataset)
+        if job.rule == "diagnose"
+        for path in job.outputs.values()
+    ]
 
 
 def with_gift(gift):
     """A wildcard constraint: the PREs that give weights, or features."""
     return either(name for name, plugin in PRES.items() if plugin["GIVES"] == gift)
+
+
+def diagnosed(wildcards):
+    """The inputs of a draw's diagnosis."""
+    seed = wildcards.draw.removeprefix("/seed") or None
+    return below_results(plan.diagnose_inputs(wildcards.dataset, wildcards.pre, seed))
 
 
 def pretrain_settings(wildcards):
@@ -278,8 +284,8 @@ def train_version(wildcards):
 
 
 def acquire_gpu(wildcards):
-    """Only a strategy that reads the graph solves."""
-    return GPU if "graph" in STRATEGIES[wildcards.strategy]["NEEDS"] else 0
+    """Only a strategy that says so computes there."""
+    return GPU if STRATEGIES[wildcards.strategy]["GPU"] else 0
 
 
 def that_gives_pseudo_labels(gives):

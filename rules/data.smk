@@ -9,6 +9,7 @@ wildcard_constraints:
     pre=either(PRES),
     seed=r"\d+",
     cycle=r"\d+",
+    draw=r"(/seed\d+)?",
 
 
 use rule stage as data with:

@@ -1,4 +1,5 @@
-# PRE: once per data set, shared by all its experiments, methods, strategies and seeds.
+# PRE: once per data set, shared by all its experiments, methods, strategies and seeds; or (pre_drawn:
+# per_seed) once per data set and seed, in the folder PRE/seedN.
 # It hands over weights to start from, or features that stand for the images.
 use rule stage as pretrain with:
     input:
@@ -6,9 +7,9 @@ use rule stage as pretrain with:
     output:
         **outputs("pretrain", PRETRAIN),
     log:
-        f"{LOGS}/pretrain/{{dataset}}/{{pre}}.log",
+        f"{LOGS}/pretrain/{{dataset}}/{{pre}}{{draw}}.log",
     benchmark:
-        f"{BENCHMARKS}/pretrain/{{dataset}}/{{pre}}.tsv"
+        f"{BENCHMARKS}/pretrain/{{dataset}}/{{pre}}{{draw}}.tsv"
     wildcard_constraints:
         pre=with_gift("weights"),
     priority: 10  # half of the grid waits for it
@@ -17,7 +18,12 @@ use rule stage as pretrain with:
     resources:
         **needs(mem_mb=8000, hours=24, gpu=GPU),
     params:
-        command=command("pretrain", pre=lambda w: w.pre, settings=pretrain_settings),
+        command=command(
+            "pretrain",
+            pre=lambda w: w.pre,
+            seed=lambda w: w.draw.removeprefix("/seed") or None,
+            settings=pretrain_settings,
+        ),
         version=per_job(pretrain_version),
 
 
@@ -35,13 +41,13 @@ use rule pretrain as features with:
 
 use rule stage as diagnose with:
     input:
-        **below_results(plan.diagnose_inputs("{dataset}", "{pre}")),
+        unpack(per_job(diagnosed)),
     output:
         **outputs("diagnose", PRETRAIN),
     log:
-        f"{LOGS}/diagnose/{{dataset}}/{{pre}}.log",
+        f"{LOGS}/diagnose/{{dataset}}/{{pre}}{{draw}}.log",
     benchmark:
-        f"{BENCHMARKS}/diagnose/{{dataset}}/{{pre}}.tsv"
+        f"{BENCHMARKS}/diagnose/{{dataset}}/{{pre}}{{draw}}.tsv"
     wildcard_constraints:
         pre=with_gift("weights"),
     group:

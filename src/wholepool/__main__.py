@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), output)
         with sole_writer(output) if output else contextlib.nullcontext(False) as args.waited:
             start_logging(name, args.log)  # not before: whoever was waited for wrote to it
-            if (stage.gpu or getattr(args, "graph", None)) and args.device != "cpu":
+            if stage.gpu and args.device != "cpu":
                 from wholepool.job.hardware import claim_gpu
 
                 claim_gpu()

@@ -222,9 +222,7 @@ def test_what_the_solver_relies_on(rows, data):
     weights = graph.affinity(
         found.indices, found.similarities, settings["gamma"], reciprocal, settings["clip"]
     )
-    normalized, recall = graph.normalized_graph(rows, settings)
-    assert recall == 1
-    dense, w = normalized.toarray(), weights.toarray()
+    dense, w = graph.normalize(weights).toarray(), weights.toarray()
     assert dense.shape == (n, n) and dense.dtype == w.dtype == np.float64
     assert np.isfinite(dense).all()
     np.testing.assert_array_equal(w, w.T)
@@ -246,7 +244,28 @@ def test_what_the_solver_relies_on(rows, data):
     assert not w[~allowed].any()
 
 
+@given(embeddings(largest=60), st.data())
+def test_equal_embeddings_are_one_node(rows, data):
+    """The graph is that of the distinct rows, whatever copies stand between them."""
+    distinct = rows[np.sort(np.unique(rows, axis=0, return_index=True)[1])]
+    assume(len(distinct) > 1)
+    settings = data.draw(settings_of(len(distinct)))
+    places = data.draw(st.lists(st.integers(0, len(distinct) - 1), max_size=30))
+    order = np.concatenate([np.arange(len(distinct)), np.array(places, dtype=np.int64)])
+    found = graph.normalized_graph(distinct[order], settings)
+    np.testing.assert_array_equal(found.node, order)
+    expected = adjacency(distinct, settings).toarray()
+    np.testing.assert_array_equal(found.adjacency.toarray(), expected)
+
+
 # propagation
+
+
+def adjacency(rows, settings):
+    """The graph in which every row is a node, whether it has copies or not."""
+    found = neighbors.nearest_neighbors(rows, settings["k"])
+    shape = settings["gamma"], settings["graph"] == "reciprocal", settings["clip"]
+    return graph.normalize(graph.affinity(found.indices, found.similarities, *shape))
 
 
 def solutions(matrix, alpha, b):
@@ -264,7 +283,7 @@ def solutions(matrix, alpha, b):
 @given(embeddings(largest=80), st.data())
 def test_solves_are_the_dense_inverses(rows, data):
     settings = data.draw(settings_of(len(rows))) | {"clip": True}
-    matrix, _ = graph.normalized_graph(rows, settings)
+    matrix = adjacency(rows, settings)
     columns = data.draw(st.integers(1, 20))
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
     b = rng.normal(size=(len(rows), columns)) * rng.choice([0, 1], size=(len(rows), columns))
@@ -301,7 +320,7 @@ def check_ranges(found, n, classes):
 def test_propagation_is_the_twins(rows, data):
     n = len(rows)
     settings = data.draw(settings_of(n)) | {"clip": True}
-    matrix, _ = graph.normalized_graph(rows, settings)
+    matrix = adjacency(rows, settings)
     dense = matrix.toarray()
     classes, labeled, labels = data.draw(labels_of(n))
     # weights of far below 1e-12 of others are beyond what a solve to 1e-12 can tell
@@ -347,7 +366,7 @@ def test_any_graph_gives_pseudo_labels_or_says_why_not(rows, data):
         "tolerance": data.draw(st.sampled_from([1e-12, 1e-6, 0.1])),
         "max_iterations": data.draw(st.sampled_from([1, 2, 20, 100])),
     }
-    matrix, _ = graph.normalized_graph(rows, settings)
+    matrix = adjacency(rows, settings)
     classes, labeled, labels = data.draw(labels_of(n))
     try:
         found = propagation.propagate(matrix, labeled, labels, classes, settings)
@@ -369,8 +388,8 @@ def test_the_order_of_the_pool_is_of_no_account(rows, data):
     order = np.random.default_rng(data.draw(st.integers(0, 2**32))).permutation(n)
     place = np.argsort(order)
     classes, labeled, labels = data.draw(labels_of(n))
-    first_graph, _ = graph.normalized_graph(rows, settings)
-    second_graph, _ = graph.normalized_graph(rows[order], settings)
+    first_graph = adjacency(rows, settings)
+    second_graph = adjacency(rows[order], settings)
     first, second = first_graph.toarray(), second_graph.toarray()
     # similarities of float32, whose last bit depends on where a row stands
     edges = (first > 1e-3)[np.ix_(order, order)]

@@ -106,18 +106,30 @@ def test_a_graph_without_edges_stays_one():
 def test_normalized_graph_reads_its_settings(kind, clip):
     rows = np.abs(random_rows(6))
     settings = SEARCH | {"k": 6, "graph": kind, "gamma": 2, "clip": clip}
-    found, recall = graph.normalized_graph(rows, settings)
-    assert recall == 1
+    made = graph.normalized_graph(rows, settings)
+    assert made.recall == 1
+    np.testing.assert_array_equal(made.node, np.arange(len(rows)))
     near = twins.neighbors(rows, 6)
     expected = twins.normalize(twins.affinity(near, 2, kind == "reciprocal", clip))
-    np.testing.assert_allclose(found.toarray(), expected, rtol=0, atol=5e-6)
+    np.testing.assert_allclose(made.adjacency.toarray(), expected, rtol=0, atol=5e-6)
 
 
 def test_graph_is_equivariant_to_a_permutation_of_the_pool():
     rows = random_rows(8)
     settings = SEARCH | {"k": 6, "graph": "reciprocal", "gamma": 3, "clip": True}
     order = np.random.default_rng(1).permutation(len(rows))
-    first = graph.normalized_graph(rows, settings)[0].toarray()
-    second = graph.normalized_graph(rows[order], settings)[0].toarray()
+    first = graph.normalized_graph(rows, settings).adjacency.toarray()
+    second = graph.normalized_graph(rows[order], settings).adjacency.toarray()
     # the same sums in another order, from float32 similarities
     np.testing.assert_allclose(second, first[np.ix_(order, order)], rtol=0, atol=1e-6)
+
+
+def test_images_of_equal_embeddings_are_one_node():
+    rows = random_rows(8)
+    settings = SEARCH | {"k": 6, "graph": "reciprocal", "gamma": 3, "clip": True}
+    alone = graph.normalized_graph(rows, settings)
+    # more copies than an image has neighbors, before and after it
+    order = np.concatenate([np.arange(5), np.full(10, 2), np.arange(5, len(rows)), [7, 7]])
+    many = graph.normalized_graph(rows[order], settings)
+    np.testing.assert_array_equal(many.node, order)
+    np.testing.assert_array_equal(many.adjacency.toarray(), alone.adjacency.toarray())

@@ -9,9 +9,8 @@ import pytest
 import torch
 
 from wholepool.graph import faiss_search
-from wholepool.graph.affinity import normalized_graph
 from wholepool.graph.neighbors import nearest_neighbors, unit_rows
-from wholepool.graph.propagation import propagate
+from wholepool.graph.propagation import propagate_images
 from wholepool.job.errors import UserError
 
 
@@ -248,8 +247,8 @@ def test_a_propagation_has_the_same_labels_as_after_an_exact_search():
     }
     results = []
     for search in ("exact", {"faiss": "Flat"}):
-        graph, recall = normalized_graph(rows, settings | {"search": search})
-        assert recall == 1
-        results.append(propagate(graph, labeled, truth[labeled], 5, settings))
+        how = settings | {"search": search}
+        results.append(propagate_images(rows, labeled, truth[labeled], 5, how))
+        assert results[-1].recall == 1
     np.testing.assert_array_equal(results[0].labels, results[1].labels)
     np.testing.assert_allclose(results[0].weights, results[1].weights, rtol=0, atol=1e-5)

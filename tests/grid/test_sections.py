@@ -79,7 +79,7 @@ def test_what_a_plug_in_reads_is_what_it_declares_and_then_its_own():
         for name, plugin in registry.plugins(kind).items()
     }
     assert reads == {
-        **{"ceal": ("ceal",), "coreset": (), "jlp": ("propagation",)},
+        **{"ceal": ("ceal",), "coreset": (), "jlp": ("propagation", "jlp")},
         **{"random": (), "uncertainty": (), "label_propagation": ("semi", "propagation")},
         "deepcluster": ("deepcluster",),
     }

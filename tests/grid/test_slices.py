@@ -14,7 +14,7 @@ TINY = ROOT / "tests" / "workflow" / "tiny.yaml"
 # As they were when the first results were made: with other bytes, though of the same meaning, every
 # finished job of every grid would run again.
 DATA = (
-    '{"source":"digits","pool":{"size":200,"sampling":"stratified","seed":0,"mean":null,'
+    '{"source":"digits","pool":{"size":200,"copies":"merge","sampling":"stratified","seed":0,"mean":null,'
     '"std":null,"grey_channels":1}}'
 )
 EMBED = (
@@ -51,7 +51,10 @@ ACQUIRE = {
     "uncertainty": "{}",
     "coreset": "{}",
     "ceal": '{"ceal":{"threshold":0.9,"decay":0.00033,"join":true}}',
-    "jlp": PROPAGATE,
+    "jlp": (
+        '{"propagation":{"k":10,"search":"auto","recall":0.99,"gamma":3,"clip":true,"alpha":0.99,'
+        '"tolerance":1e-06,"max_iterations":100},"jlp":{"graph":"union"}}'
+    ),
 }
 
 

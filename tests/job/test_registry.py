@@ -53,8 +53,8 @@ def test_an_unknown_name_is_told_with_what_was_perhaps_meant():
 
 
 def test_describing_a_plug_in_runs_none_of_its_code(plugin):
-    found = plugin("strategy", "loud", "NEEDS = ('graph',)\nraise RuntimeError('was run')\n")
-    assert found["NEEDS"] == ("graph",)
+    found = plugin("strategy", "loud", "NEEDS = ('embeddings',)\nraise RuntimeError('was run')\n")
+    assert found["NEEDS"] == ("embeddings",)
     with pytest.raises(RuntimeError, match="was run"):
         found.load()
 

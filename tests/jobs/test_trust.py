@@ -11,7 +11,6 @@ import torch
 from toys import Payload
 
 from wholepool import __main__ as cli
-from wholepool.graph.affinity import read_graph
 from wholepool.job.checkpoints import Checkpoints
 from wholepool.job.errors import UserError
 from wholepool.learn.weights import load_weights
@@ -129,14 +128,11 @@ def test_a_checkpoint_that_is_a_pickle_is_set_aside(tmp_path, ran):
     assert (folder / "checkpoint-0.set-aside").exists()
 
 
-def test_arrays_and_graphs_of_objects_are_not_read(tmp_path, ran):
+def test_arrays_of_objects_are_not_read(tmp_path, ran):
     objects = np.array([Payload(ran)], dtype=object)
     np.save(tmp_path / "embeddings.npy", objects, allow_pickle=True)
-    np.savez(tmp_path / "graph.npz", format=objects, data=objects, shape=objects)
     with pytest.raises(ValueError, match="allow_pickle=False"):
         np.load(tmp_path / "embeddings.npy")
-    with pytest.raises(ValueError):
-        read_graph(tmp_path / "graph.npz", 1)
 
 
 @pytest.mark.parametrize("tag", ["apply", "new"])

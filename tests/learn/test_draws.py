@@ -98,36 +98,16 @@ def test_distinct_draws_prefer_heavy_weights():
     assert ((counts - expected) ** 2 / expected).sum() < 16.3  # 3 degrees of freedom, p = 0.001
 
 
-def test_distinct_draws_are_topped_up_uniformly():
+@pytest.mark.parametrize("how", ["replacement", "distinct"])
+def test_what_has_no_weight_is_never_drawn(how):
+    """No evidence is no class: the absence of a weight must not become a pseudo-label."""
     weights = np.zeros(12)
     weights[[3, 7]] = [0.9, 1e-6]
     rng = np.random.default_rng(0)
-    counts = np.zeros(12)
-    for _ in range(1000):
-        drawn = draw(weights, 7, "distinct", rng)
-        assert len(set(drawn)) == 7
-        counts[drawn] += 1
-    assert counts[3] == counts[7] == 1000
-    others = np.delete(counts, [3, 7])
-    assert abs(others - 500).max() < 80  # five standard deviations
-
-
-def test_topped_up_draws_come_in_random_order():
-    weights = np.array([1.0, 1.0] + [0.0] * 8)
-    rng = np.random.default_rng(0)
-    firsts = {draw(weights, 10, "distinct", rng)[0] for _ in range(100)}
-    assert len(firsts) > 4
-
-
-@pytest.mark.parametrize("how", ["replacement", "distinct"])
-def test_draw_without_any_weight_is_uniform(how):
-    rng = np.random.default_rng(0)
-    counts = np.zeros(6)
-    for _ in range(1000):
-        drawn = draw(np.zeros(6), 3, how, rng)
-        assert len(drawn) == 3
-        np.add.at(counts, drawn, 1)
-    assert ((counts - 500) ** 2 / 500).sum() < 20.5  # 5 degrees of freedom, p = 0.001
+    drawn = [draw(weights, 7, how, rng) for _ in range(200)]
+    assert {len(one) for one in drawn} == ({2} if how == "distinct" else {7})
+    assert set(np.concatenate(drawn)) <= {3, 7}
+    assert len(draw(np.zeros(6), 3, how, rng)) == 0
 
 
 @pytest.mark.parametrize("how", ["replacement", "distinct"])
@@ -137,4 +117,5 @@ def test_draw_nothing(how):
 
 
 def test_distinct_draw_can_take_all():
-    assert sorted(draw(np.array([1.0, 0, 2]), 3, "distinct", np.random.default_rng(0))) == [0, 1, 2]
+    rng = np.random.default_rng(0)
+    assert sorted(draw(np.array([1.0, 3, 2]), 3, "distinct", rng)) == [0, 1, 2]

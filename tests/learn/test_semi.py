@@ -1,6 +1,5 @@
 """SEMI on pseudo-labels: which images reach the batches, drawn how, with which labels."""
 
-import math
 from types import SimpleNamespace
 
 import numpy as np
@@ -72,11 +71,24 @@ def test_distinct_draws_within_an_epoch():
         assert len(set(drawn)) == len(drawn) == 17
 
 
-def test_weightless_pseudo_labels_are_drawn_uniformly():
-    result = run(settings(semi={"epochs": 30}), fake_semi(weights=np.zeros(N)))
-    drawn = np.concatenate([batch[3:] for batch in semi_batches(result, 4)])
-    assert len(set(drawn)) == N - len(LABELED)
-    assert all(math.isfinite(row["loss"]) for row in result.history)
+def test_an_epoch_without_evidence_trains_on_nothing_and_says_so(caplog):
+    result = run(settings(semi={"epochs": 3}), fake_semi(weights=np.zeros(N)))
+    assert semi_batches(result, 4) == []
+    after = result.history[2:]
+    assert [(row["images"], row["loss"]) for row in after] == [(0, None)] * 3
+    assert "no label reaches any unlabeled image" in caplog.text
+    assert "propagation.k" in caplog.text
+
+
+@pytest.mark.parametrize("how", ["replacement", "distinct"])
+def test_images_without_evidence_are_never_trained_on(how):
+    """Few labels reach, and an epoch asks for more images than that."""
+    weights = np.zeros(N)
+    weights[20:26] = 0.5
+    config = settings(sup={"epochs": 0}, semi={"draw": how, "epoch_share": 1, "epochs": 4})
+    result = run(config, fake_semi(weights=weights))
+    drawn = np.concatenate([batch[3:] for batch in result.views.batches])
+    assert set(drawn) <= set(range(20, 26))
 
 
 def test_pseudo_labels_are_made_before_every_epoch_from_the_present_network():
@@ -231,7 +243,7 @@ def test_semi_drops_a_smaller_last_batch_unless_it_is_the_only_one(share, drop, 
 def test_a_pool_that_is_labeled_entirely_trains_on():
     """The last cycle of a grid may have labeled all images: U is empty, not an error."""
     result = run(settings(semi={"epochs": 1}), fake_semi(), labeled=np.arange(N))
-    assert math.isfinite(result.history[-1]["loss"])
+    assert (result.history[-1]["loss"], result.history[-1]["images"]) == (None, 0)
 
 
 def test_one_unlabeled_image():

@@ -108,7 +108,7 @@ def test_columns_and_what_the_plan_adds(results):
     table = gather(results)
     assert list(table.columns) == [
         *("experiment", "dataset", "budget", "method", "strategy", "seed", "cycle", "n_labels"),
-        *("accuracy", "per_class", "missing"),
+        *("zero_score_share", "accuracy", "per_class", "missing"),
         *("commit", "settings_digest", "fingerprint", "draw_seed", "device", "threads"),
         *("precision", "wholepool", "torch", "numpy", "scipy", "python"),
         *("started", "finished", "seconds", "resumed"),
@@ -251,7 +251,7 @@ def test_queries_of_other_settings_are_refused_where_training_has_none_of_them(t
 def test_runs_on_other_data_are_refused(results):
     infos = INFOS | {"digits": {"fingerprint": "d2"}}
     with pytest.raises(
-        UserError, match=r"fingerprint is d1 in .* and 19 more, d2 in its pool.json"
+        UserError, match=r"fingerprint is d1 in .* and 27 more, d2 in its pool.json"
     ):
         runs.gather(results, plan(), infos)
     path = results / "runs/small/semi/jlp/seed1/cycle2/metrics.json"
@@ -291,17 +291,17 @@ def test_a_missing_history_is_named(results):
 
 def test_pretraining_tables_by_hand(tmp_path):
     diagnoses = []
-    for name, dataset in (("a-seed0", "digits"), ("b-seed1", "mnist")):
-        path = tmp_path / name / "diagnosis.json"
-        path.parent.mkdir()
+    for name, dataset in (("a", "digits"), ("b/seed1", "mnist")):
+        path = tmp_path / dataset / "pretrain" / name / "diagnosis.json"
+        path.parent.mkdir(parents=True)
         found = {"dataset": dataset, "epoch": [1, 2], "nmi": [0.25, 0.5], "nmi_previous": [None, 1]}
         path.write_text(json.dumps(found))
         diagnoses.append(path)
     runs.write_pretraining(diagnoses, tmp_path / "pre.csv")
     assert (tmp_path / "pre.csv").read_text().splitlines() == [
-        "dataset,pre,epoch,nmi_with_labels,nmi_with_previous",
-        "digits,a-seed0,1,0.25,",
-        "digits,a-seed0,2,0.5,1.0",
-        "mnist,b-seed1,1,0.25,",
-        "mnist,b-seed1,2,0.5,1.0",
+        "dataset,pre,seed,epoch,nmi_with_labels,nmi_with_previous",
+        "digits,a,,1,0.25,",
+        "digits,a,,2,0.5,1.0",
+        "mnist,b,1,1,0.25,",
+        "mnist,b,1,2,0.5,1.0",
     ]

@@ -12,6 +12,7 @@ from toys import PROPAGATION
 
 N, CLASSES = 60, 10
 CEAL = {"threshold": 0.5, "decay": 0.0}
+JLP = {"graph": "union"}
 POOL = {"size": N, "sampling": "stratified", "seed": 0, "mean": None, "std": None}
 POOL["grey_channels"] = 1
 VIEWS = {"translate": 1, "flip": False}
@@ -47,8 +48,7 @@ def chain(folder):
     labeled = ["--labeled", str(folder / "labeled.parquet")]
     arrays = {name: ["--" + name, str(folder / name) + ".npy"] for name in ("embeddings",)}
     arrays["probabilities"] = ["--probabilities", str(folder / "probabilities.npy")]
-    arrays["graph"] = ["--graph", str(folder / "graph.npz")]
-    options = ["--settings", json.dumps({"propagation": PROPAGATION, "ceal": CEAL})]
+    options = ["--settings", json.dumps({"propagation": PROPAGATION, "ceal": CEAL, "jlp": JLP})]
     asking = [*oracle, "--settings", json.dumps({"oracle": "hidden"})]
 
     def cell(strategy, cycle=0):
@@ -59,7 +59,7 @@ def chain(folder):
         ["label_all", *pool, *asking, "--out", str(folder / "all_labels.parquet")],
         ["initial", *pool, *asking, "--out", labeled[1], "--seed", "3", "--size", "20"],
         [
-            *("propagate", *pool, *labeled, *arrays["embeddings"], *arrays["graph"]),
+            *("propagate", *pool, *labeled, *arrays["embeddings"]),
             *("--out", str(folder / "pseudo.parquet"), *options, *cell("initial")),
             *("--device", "cpu"),
         ],
@@ -72,7 +72,7 @@ def chain(folder):
             *("--pseudo-labels", str(folder / "ceal.parquet")),
         ],
         "coreset": arrays["embeddings"],
-        "jlp": arrays["graph"],
+        "jlp": arrays["embeddings"],
     }
     for strategy, given in needs.items():
         queries = str(folder / f"queries-{strategy}.parquet")

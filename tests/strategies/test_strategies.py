@@ -11,9 +11,13 @@ from wholepool.job import registry
 from wholepool.job.errors import UserError
 from wholepool.strategies import Acquisition, Query, checked, jlp
 
-ARRAYS = ("embeddings", "probabilities", "graph")
+ARRAYS = ("embeddings", "probabilities")
 OPTIONS = {
-    "propagation": {"alpha": 0.99, "tolerance": 1e-13, "max_iterations": 5000},
+    "propagation": {
+        **{"k": 4, "search": "exact", "recall": 1, "gamma": 3, "clip": True},
+        **{"alpha": 0.99, "tolerance": 1e-13, "max_iterations": 5000},
+    },
+    "jlp": {"graph": "union"},
     "ceal": {"threshold": 0.6, "decay": 0.05},
 }
 #: every registered strategy; those that draw are checked as distributions where order matters
@@ -37,7 +41,7 @@ def random_graph(rng, n, parts):
     return twins.normalize(w)
 
 
-def make_pool(seed, n=30, labeled=5, classes=4, parts=1):
+def make_pool(seed, n=30, labeled=5, classes=4):
     """What a query holds, by name, without ties."""
     rng = np.random.default_rng(seed)
     embeddings = rng.normal(size=(n, 6))
@@ -47,7 +51,6 @@ def make_pool(seed, n=30, labeled=5, classes=4, parts=1):
         "labeled": rng.choice(n, labeled, replace=False),
         "embeddings": embeddings.astype(np.float32),
         "probabilities": rng.dirichlet(np.full(classes, 0.4), size=n).astype(np.float32),
-        "graph": sparse.csr_array(random_graph(rng, n, parts)),
     }
 
 
@@ -95,9 +98,8 @@ def test_the_papers_strategies_are_registered():
 @pytest.mark.parametrize("name", ALL)
 @pytest.mark.parametrize("budget", [1, 7, 25])
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("parts", [1, 4])
-def test_exactly_b_unique_unlabeled_images(name, budget, seed, parts):
-    pool = make_pool(seed, parts=parts)
+def test_exactly_b_unique_unlabeled_images(name, budget, seed):
+    pool = make_pool(seed)
     found = acquire(name, pool, budget, seed)
     assert len(found.indices) == len(found.scores) == budget
     assert np.issubdtype(found.indices.dtype, np.integer)
@@ -130,7 +132,7 @@ def test_the_random_seed_is_of_no_account(name):
 @pytest.mark.parametrize("name", FIXED)
 def test_greedy_picks_are_a_prefix_of_a_larger_budget(name):
     """(3) takes one example at a time: the first of b picks do not depend on b."""
-    pool = make_pool(4, parts=3)
+    pool = make_pool(4)
     few, many = acquire(name, pool, 4), acquire(name, pool, 11)
     np.testing.assert_array_equal(few.indices, many.indices[:4])
     # jlp solves in blocks: the same numbers but for the order of sums
@@ -148,9 +150,7 @@ def test_equivariant_to_a_permutation_of_the_pool(name, seed):
         "labeled": place[pool["labeled"]],
         "embeddings": pool["embeddings"][order],
         "probabilities": pool["probabilities"][order],
-        "graph": sparse.csr_array(pool["graph"].toarray()[np.ix_(order, order)]),
     }
-    # one graph component has no ties: one isolated node stands alone
     first, second = acquire(name, pool, 9, cycle=1), acquire(name, moved, 9, cycle=1)
     np.testing.assert_array_equal(order[second.indices], first.indices)
     # the same sums in another order, and for jlp a solve to 1e-13
@@ -195,7 +195,6 @@ def test_inputs_are_not_mutated(name):
     acquire(name, pool, 9, cycle=2)
     for array in ("labeled", "embeddings", "probabilities"):
         np.testing.assert_array_equal(pool[array], kept[array])
-    np.testing.assert_array_equal(pool["graph"].toarray(), kept["graph"].toarray())
     assert options == OPTIONS
 
 
@@ -385,21 +384,59 @@ def test_coreset_with_nothing_labeled_starts_at_the_lowest_index():
 # jLP
 
 
-def check_jlp(pool, budget):
-    found = acquire("jlp", pool, budget)
-    picks, scores = twins.joint_label_propagation(
-        pool["graph"].toarray(), pool["labeled"], budget, 0.99
+def least_similar(graph, labeled, budget):
+    return jlp.least_similar(
+        sparse.csr_array(graph), np.array(labeled), budget, OPTIONS["propagation"]
     )
-    assert found.indices.tolist() == picks
+
+
+def check_jlp(graph, labeled, budget):
+    found, similarities = least_similar(graph, labeled, budget)
+    picks, scores = twins.joint_label_propagation(graph, labeled, budget, 0.99)
+    assert found.tolist() == picks
     # residual 1e-13 of each solve, times (1 - alpha) / (1 - alpha), summed over the picks
-    np.testing.assert_allclose(found.scores, scores, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(similarities, scores, rtol=0, atol=1e-10)
+
+
+def graph_and_labels(seed, n=30, labeled=5, parts=1):
+    rng = np.random.default_rng(seed)
+    return random_graph(rng, n, parts), rng.choice(n, labeled, replace=False)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("kind", ["union", "reciprocal"])
+def test_jlp_makes_its_own_graph_of_the_embeddings(monkeypatch, seed, kind):
+    monkeypatch.setitem(OPTIONS, "jlp", {"graph": kind})
+    pool = make_pool(seed)
+    near = twins.neighbors(pool["embeddings"], 4)
+    graph = twins.normalize(twins.affinity(near, 3, kind == "reciprocal"))
+    picks, scores = twins.joint_label_propagation(graph, pool["labeled"], 9, 0.99)
+    found = acquire("jlp", pool, 9)
+    assert found.indices.tolist() == picks
+    # similarities are float32 products, to the power of 3
+    np.testing.assert_allclose(found.scores, scores, rtol=0, atol=1e-4)
+
+
+def test_jlp_asks_for_copies_last():
+    """More copies of a labeled image, and of one that is not, than an image has neighbors."""
+    pool = make_pool(2, n=60, labeled=1)
+    pool["labeled"] = np.array([10])
+    pool["embeddings"][11:20] = pool["embeddings"][10]
+    pool["embeddings"][21:30] = pool["embeddings"][20]
+    found = acquire("jlp", pool, 59)
+    first, last = found.indices[:41].tolist(), found.indices[41:].tolist()
+    assert last == [*range(11, 20), *range(21, 30)]
+    assert 20 in first
+    without = np.delete(np.arange(60), last)
+    alone = {"n": 42, "labeled": np.array([10]), "embeddings": pool["embeddings"][without]}
+    assert without[acquire("jlp", alone, 41).indices].tolist() == first
 
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("block", [1, 3, 32])
 def test_jlp_against_brute_force(monkeypatch, seed, block):
     monkeypatch.setattr(jlp, "BLOCK", block)
-    check_jlp(make_pool(seed), 12)
+    check_jlp(*graph_and_labels(seed), 12)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -407,23 +444,19 @@ def test_jlp_against_brute_force(monkeypatch, seed, block):
 def test_jlp_with_components_that_no_label_reaches(monkeypatch, seed, block):
     """Similarity 0: first the largest degree in the normalized graph, then the lower index."""
     monkeypatch.setattr(jlp, "BLOCK", block)
-    check_jlp(make_pool(seed, n=40, labeled=2, parts=6), 12)
+    check_jlp(*graph_and_labels(seed, n=40, labeled=2, parts=6), 12)
 
 
 @pytest.mark.parametrize("seed", range(2))
 def test_jlp_takes_more_picks_than_its_block(seed):
-    pool = make_pool(seed, n=70, labeled=3, parts=4)
     assert jlp.BLOCK < 60
-    check_jlp(pool, 60)
+    check_jlp(*graph_and_labels(seed, n=70, labeled=3, parts=4), 60)
 
 
 def test_jlp_among_isolated_images_takes_the_lower_index():
-    pool = make_pool(0, n=8)
-    pool["graph"] = sparse.csr_array((8, 8))
-    pool["labeled"] = np.array([3])
-    found = acquire("jlp", pool, 7)
-    assert found.indices.tolist() == [0, 1, 2, 4, 5, 6, 7]
-    np.testing.assert_array_equal(found.scores, 0)
+    picks, scores = least_similar(np.zeros((8, 8)), [3], 7)
+    assert picks.tolist() == [0, 1, 2, 4, 5, 6, 7]
+    np.testing.assert_array_equal(scores, 0)
 
 
 def test_jlp_prefers_an_unreached_image_of_larger_degree():
@@ -431,14 +464,11 @@ def test_jlp_prefers_an_unreached_image_of_larger_degree():
     w = np.zeros((7, 7))
     for i, j in ((0, 1), (3, 4), (3, 5), (3, 6)):
         w[i, j] = w[j, i] = 1
-    pool = make_pool(0, n=7)
-    pool["graph"] = sparse.csr_array(twins.normalize(w))
-    pool["labeled"] = np.array([0])
     # then 2, still at 0; and the star's ends, equal, before the neighbor of a label
-    found = acquire("jlp", pool, 3)
-    assert found.indices[:2].tolist() == [3, 2]
-    np.testing.assert_array_equal(found.scores[:2], 0)
-    check_jlp(pool, 3)
+    picks, scores = least_similar(twins.normalize(w), [0], 3)
+    assert picks[:2].tolist() == [3, 2]
+    np.testing.assert_array_equal(scores[:2], 0)
+    check_jlp(twins.normalize(w), [0], 3)
 
 
 def test_jlp_scores_are_joint_not_single():
@@ -446,13 +476,10 @@ def test_jlp_scores_are_joint_not_single():
     w = np.zeros((6, 6))
     for i, j in ((0, 1), (1, 2), (3, 4)):
         w[i, j] = w[j, i] = 1
-    pool = make_pool(0, n=6)
-    pool["graph"] = sparse.csr_array(twins.normalize(w))
-    pool["labeled"] = np.array([0])
-    found = acquire("jlp", pool, 3)
-    assert found.indices.tolist()[:2] == [3, 5]
-    assert found.scores[2] > 0
-    check_jlp(pool, 2)
+    picks, scores = least_similar(twins.normalize(w), [0], 3)
+    assert picks.tolist()[:2] == [3, 5]
+    assert scores[2] > 0
+    check_jlp(twins.normalize(w), [0], 2)
 
 
 @pytest.mark.parametrize(

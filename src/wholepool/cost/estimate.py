@@ -14,7 +14,6 @@ import pandas as pd
 
 from wholepool.cost.throughput import FORMAT, NUMBERS, SAME, Facts, facts_of, unlike
 from wholepool.cost.work import SHARED, Job, around, on_disk
-from wholepool.job import registry
 from wholepool.job.errors import UserError
 from wholepool.job.log import clock
 
@@ -100,7 +99,9 @@ def seconds_of(kind: str, row: Mapping[str, Any], facts: Facts, job: Job) -> flo
         return float(search + row["solve"] * ratio["n"] * ratio["k"] * ratio["classes"])
     if kind == "kmeans":
         return float(row["seconds"] * ratio["n"] * ratio["clusters"] * ratio["dimensions"])
-    return float(row["fixed"] + row["pick"] * (job.budget - 1)) * ratio["n"]
+    fixed, picks = float(row["fixed"]), float(row["pick"]) * (job.budget - 1) * ratio["n"]
+    # a search for neighbors alone grows with more than n
+    return fixed * ratio["n"] ** (GROWTH[facts["search"]] if "search" in facts else 1) + picks
 
 
 def job_seconds(job: Job, rates: Rates, scaled: Scaled) -> float:
@@ -108,7 +109,7 @@ def job_seconds(job: Job, rates: Rates, scaled: Scaled) -> float:
     if job.rule == "all":
         return 0.0
     start = START.get(job.rule, "light")
-    if job.strategy and "graph" in registry.get("strategy", job.strategy)["NEEDS"]:
+    if job.strategy and "search" in job.options.get("propagation", {}):
         start = "scipy"
     if start == "scipy" and job.work.propagations and rates["kind"] == "cuda":
         start = "torch"  # the search is the GPU's

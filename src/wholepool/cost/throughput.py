@@ -21,10 +21,9 @@ import torch
 from wholepool import __version__
 from wholepool.cost.work import Job
 from wholepool.data.pool import Pool as Rows
-from wholepool.graph.affinity import normalized_graph
 from wholepool.graph.kmeans import kmeans
 from wholepool.graph.neighbors import nearest_neighbors
-from wholepool.graph.propagation import propagate
+from wholepool.graph.propagation import propagate_images
 from wholepool.job import registry
 from wholepool.job.hardware import processor
 from wholepool.job.log import logger
@@ -80,6 +79,8 @@ def facts_of(job: Job) -> Iterator[tuple[str, Facts, int]]:
         yield "kmeans", facts, one.runs * one.assignments
     if job.strategy:
         own = {"strategy": job.strategy, "options": job.options, "k": job.propagation["k"]}
+        if "search" in job.options.get("propagation", {}):  # it searches for neighbors, as jLP
+            own["search"] = job.propagation["search"]
         yield "strategies", own | embeddings, 1
 
 
@@ -195,7 +196,7 @@ def graph_rates(job: Job, facts: Facts, device: torch.device) -> Facts:
     how = settings["k"], where, settings["search"], settings["recall"]
     searched = repeated(lambda: nearest_neighbors(points, *how))
     known = np.arange(classes), labels[:classes], classes, settings, where
-    every = repeated(lambda: propagate(normalized_graph(points, settings, where)[0], *known))
+    every = repeated(lambda: propagate_images(points, *known))
     return {"n": n, "search_seconds": searched, "solve": max(every - searched, 0.0)}
 
 
@@ -217,8 +218,6 @@ def strategy_rates(job: Job, facts: Facts, device: torch.device) -> Facts:
     probabilities = np.full((n, classes), 0.1 / max(classes - 1, 1), dtype=np.float32)
     probabilities[np.arange(n), labels] = 0.9
     made: dict[str, Any] = {"embeddings": points, "probabilities": probabilities}
-    if "graph" in plugin["NEEDS"]:
-        made["graph"] = normalized_graph(points, job.propagation, "cpu")[0]
     arrays = {name: made[name] for name in plugin["NEEDS"]}
 
     def ask(budget: int) -> None:

@@ -19,8 +19,6 @@ from wholepool.learn.training import work as training
 from wholepool.learn.work import Work
 
 BLOCK = 4096  # bytes that a file or a folder takes at least, on common file systems
-#: edges of a graph, of the n k directed ones: 0.6 to 0.7 are reciprocal on trained embeddings
-EDGES = {"reciprocal": 0.65, "union": 1.35}
 SHARED = "data, tables, figures"  # the group of jobs that belong to no experiment and no PRE
 
 Settings = Mapping[str, Any]
@@ -130,13 +128,7 @@ BYTES: Mapping[str, Callable[[Job, Pool], float]] = {
     "pseudo_labels.parquet": lambda job, pool: 1600 + 12 * (pool.n - job.labels),
     "queries.parquet": lambda job, pool: 1800 + 10 * job.budget,
     "history.parquet": lambda job, pool: 5000 if job.rule == "train" else 3000,
-    "graph.npz": lambda job, pool: graph_bytes(pool.n, job.propagation),
 }
-
-
-def graph_bytes(n: int, settings: Settings) -> float:
-    """A float64 and an int64 an edge, an int64 a node."""
-    return 16 * n * settings["k"] * EDGES[settings["graph"]] + 8 * n
 
 
 def array(*shape: int, item: int = 4) -> int:

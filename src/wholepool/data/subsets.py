@@ -2,7 +2,9 @@
 
 import numpy as np
 
+from wholepool.graph.copies import firsts
 from wholepool.job.errors import UserError
+from wholepool.job.log import logger
 
 
 def stratified_subset(labels: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
@@ -17,6 +19,26 @@ def stratified_subset(labels: np.ndarray, size: int, rng: np.random.Generator) -
         for label, count in zip(classes, take, strict=True)
     ]
     return np.sort(np.concatenate(chosen))
+
+
+def without_copies(images: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
+    """The images (n, H, W, C) that equal no earlier one: ascending indices, int64.
+
+    It is logged how many do, and how many of these have another label than the first.
+    """
+    first = firsts(images)
+    copies = np.flatnonzero(first != np.arange(len(images)))
+    if len(copies):
+        logger.info("%d of %d images are exact copies: one of each stays", len(copies), len(images))
+    if labels is not None and (labels[copies] != labels[first[copies]]).any():
+        other = copies[labels[copies] != labels[first[copies]]]
+        pair = first[other[0]], other[0]
+        logger.warning(
+            "%d exact copies have another label than the image that stays, such as images %d and "
+            "%d, of classes %d and %d: pool.copies: keep has all of them in the pool",
+            *(len(other), *pair, *labels[list(pair)]),
+        )
+    return np.setdiff1d(np.arange(len(images)), copies)
 
 
 def subset(

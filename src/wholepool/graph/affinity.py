@@ -5,16 +5,14 @@ s(u, v) = [u.v]_+^3 of l2-normalized u and v, and D^-1/2 W D^-1/2.
 """
 
 from collections.abc import Mapping
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from scipy import sparse
 
+from wholepool.graph.copies import firsts
 from wholepool.graph.neighbors import nearest_neighbors
-from wholepool.job.errors import AGAIN, UserError
-from wholepool.job.files import atomic
 
 
 def affinity(
@@ -63,38 +61,34 @@ def normalize(weights: sparse.csr_array) -> sparse.csr_array:
     return sparse.csr_array((data, weights.indices, weights.indptr), shape=weights.shape)
 
 
+@dataclass(frozen=True)
+class Graph:
+    """The nearest-neighbor graph of n images: a node for each distinct embedding, m <= n.
+
+    `adjacency` is normalized, float64 (m, m); `node` int64 (n,) is each image's; `recall` is that
+    of the search for neighbors, 1 if it was exact.
+    """
+
+    adjacency: sparse.csr_array
+    node: np.ndarray
+    recall: float
+
+
 def normalized_graph(
     embeddings: np.ndarray, settings: Mapping[str, Any], device: str = "cpu"
-) -> tuple[sparse.csr_array, float]:
-    """The normalized adjacency of embeddings (n, d), and the recall of its neighbors (1 if exact).
+) -> Graph:
+    """The graph of embeddings (n, d). `settings` is the config's section `propagation`.
 
-    `settings` is the config's section `propagation`.
+    Images of equal embeddings are one node. As nodes of their own, more than k of them would all
+    choose the same k neighbors, those of the lowest indices: the others would have no mutual
+    neighbor, and no label would reach them.
     """
+    embeddings = np.asarray(embeddings, dtype=np.float32)
+    distinct, node = np.unique(firsts(embeddings), return_inverse=True)
+    if len(distinct) < len(embeddings):
+        embeddings = embeddings[distinct]
     how = settings["k"], device, settings["search"], settings["recall"]
     found = nearest_neighbors(embeddings, *how)
     shape = settings["gamma"], settings["graph"] == "reciprocal", settings["clip"]
-    return normalize(affinity(found.indices, found.similarities, *shape)), found.recall
-
-
-def write_graph(path: str | Path, graph: sparse.csr_array) -> None:
-    """Write a graph in SciPy's .npz format."""
-    with atomic(path) as temporary, open(temporary, "wb") as file:
-        sparse.save_npz(file, graph, compressed=False)
-
-
-def read_graph(path: str | Path, n: int) -> sparse.csr_array:
-    """Read a graph of `n` nodes. Raises UserError if it is missing or torn, or is another one."""
-    try:
-        graph = sparse.csr_array(sparse.load_npz(path))
-        graph.check_format()  # every neighbor is a node
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing: run the stage that makes it") from None
-    except (ValueError, KeyError, EOFError, BadZipFile) as error:
-        raise UserError(f"{path} is not a complete graph ({error}): {AGAIN}") from error
-    if graph.shape != (n, n):
-        raise UserError(
-            f"{path} is a graph of {graph.shape[0]} nodes, not of the pool's {n}: {AGAIN}"
-        )
-    if not np.isfinite(graph.data).all():
-        raise UserError(f"{path} has an edge whose weight is not finite: {AGAIN}")
-    return graph
+    weights = affinity(found.indices, found.similarities, *shape)
+    return Graph(normalize(weights), node, found.recall)

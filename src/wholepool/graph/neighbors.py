@@ -67,7 +67,8 @@ def nearest_neighbors(
     n = len(embeddings)
     if not 1 <= k < n:
         raise UserError(
-            f"propagation.k is {k}: k must be at least 1 and below the {n} images of the pool"
+            f"propagation.k is {k}: k must be at least 1 and below the {n} different images of "
+            "the pool"
         )
     rows = unit_rows(embeddings)
     if isinstance(search, Mapping):

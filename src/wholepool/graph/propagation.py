@@ -1,11 +1,13 @@
 """Label propagation: pseudo-labels and their certainty, equations (1), (8), (9) and (10)."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
+from wholepool.graph.affinity import normalized_graph
 from wholepool.graph.certainty import certainty
 from wholepool.graph.conjugate_gradients import solver
 
@@ -29,7 +31,9 @@ class Propagation:
     """Label propagation's answer for every node, and how well it was solved.
 
     `probabilities` float64 (n, c); `labels` int32 (n,); `weights` float32 (n,) in [0, 1];
-    `reached` bool (n,): whether any label reaches the node. `residual` is the worst relative one.
+    `reached` bool (n,): whether any label reaches the node. Where none does, and wherever the
+    weight is 0, the label says nothing. `residual` is the worst relative one; `recall` is that of
+    the search for neighbors.
     """
 
     probabilities: np.ndarray
@@ -38,6 +42,27 @@ class Propagation:
     reached: np.ndarray
     residual: float
     iterations: int
+    recall: float = 1.0
+
+
+def propagate_images(
+    embeddings: np.ndarray,
+    labeled: np.ndarray,
+    labels: np.ndarray,
+    classes: int,
+    settings: Mapping[str, Any],
+    device: str = "cpu",
+) -> Propagation:
+    """`propagate` over the graph of `embeddings` (n, d): the answer for every image.
+
+    Images of equal embeddings are one node (`normalized_graph`): a label of one is a label of all.
+    """
+    graph = normalized_graph(embeddings, settings, device)
+    sources = graph.node[labeled]
+    found = propagate(graph.adjacency, sources, labels, classes, settings, device)
+    of_nodes = ("probabilities", "labels", "weights", "reached")
+    of_images = {name: getattr(found, name)[graph.node] for name in of_nodes}
+    return replace(found, recall=graph.recall, **of_images)
 
 
 def propagate(
@@ -45,7 +70,7 @@ def propagate(
     labeled: np.ndarray,
     labels: np.ndarray,
     classes: int,
-    settings: dict[str, Any],
+    settings: Mapping[str, Any],
     device: str = "cpu",
 ) -> Propagation:
     """P = eta[h(Y)] by (9), its pseudo-labels by (1) and their certainty by (10).

@@ -18,7 +18,10 @@ from wholepool.job.errors import UserError
 
 #: keys that say where and how jobs run, and change no result
 TOP_KEYS = ("results_dir", "data_dir", "device", "pool_memory_mb", "checkpoint_seconds", "threads")
-EXPERIMENT_KEYS = ("initial", "cycles", "seeds", "seed_moves", "methods", "published_accuracy")
+EXPERIMENT_KEYS = (
+    *("initial", "cycles", "seeds", "seed_moves", "pre_drawn", "methods"),
+    "published_accuracy",
+)
 
 Config = dict[str, Any]
 
@@ -28,9 +31,10 @@ def resolve(config: Config) -> Config:
 
     Returns TOP_KEYS, "tables", "datasets": {name: {source, oracle, network, pool, augment, and the
     section of each PRE that its methods use}}, and "experiments": {name: {dataset, budget, initial,
-    cycles, seeds, seed_moves, methods, published_accuracy, optimizer, sup, semi, propagation, and
-    the section of each SEMI and strategy that its methods use}}. A source or an oracle is
-    its name, or a table of its name and its own keys if it has any; a network always is a table.
+    cycles, seeds, seed_moves, pre_drawn, methods, published_accuracy, optimizer, sup, semi,
+    propagation, and the section of each SEMI and strategy that its methods use}}. A source or an
+    oracle is its name, or a table of its name and its own keys if it has any; a network always is a
+    table.
     Raises UserError, listing every fault with its key, value and remedy.
     """
     # in this order: each look takes for granted what the one before has found

@@ -4,7 +4,7 @@ The rules ask for the files of one job at a time, the cost for all jobs of a gri
 same here. Everything follows from the resolved configuration alone.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from wholepool.grid.cells import ALL, INITIAL, Cell, before, cells, is_full
@@ -46,7 +46,7 @@ OUTPUTS: dict[str, Files] = {
         "test_probabilities": "test_probabilities.npy",
     },
     "predict": {"test_probabilities": "predictions/test_probabilities.npy"},
-    "propagate": {"graph": "graph.npz", "out": "pseudo_labels.parquet"},
+    "propagate": {"out": "pseudo_labels.parquet"},
     "evaluate": {"out": "metrics.json"},
     "acquire": {"out": "queries.parquet"},
 }
@@ -57,18 +57,21 @@ OUTPUTS["acquire_with_pseudo_labels"] = {
     **OUTPUTS["acquire"],
 }
 #: of these, what is removed when nothing reads it any more. Cycle 0 is shared by all strategies,
-#: also by one that is added next month: were its embeddings and graph temporary, making them again
-#: for the newcomer would run the other strategies' acquisitions again, and all that follows. So
+#: also by one that is added next month: were its embeddings temporary, making them again for the
+#: newcomer would run the other strategies' acquisitions again, and all that follows. So
 #: of cycle 0, one cell in every 1 + 4 S, they stay. (test_probabilities stay everywhere, for the
 #: same reason: else measuring again would mean acquiring again.)
-TEMPORARY = {"embed": ("embeddings", "probabilities"), "propagate": ("graph",)}
+TEMPORARY = {"embed": ("embeddings", "probabilities")}
 
 #: where each array that a strategy may need stands, in the cell's folder
-ARRAYS = OUTPUTS["embed"] | OUTPUTS["propagate"]
+ARRAYS = OUTPUTS["embed"]
 
 
 class Job(NamedTuple):
-    """One job: its rule, its data set, its PRE or its cell if it is of one, and its files."""
+    """One job: its rule, its data set, its PRE or its cell if it is of one, and its files.
+
+    A PRE that is drawn for each seed has its `seed`.
+    """
 
     rule: str
     dataset: str
@@ -76,6 +79,7 @@ class Job(NamedTuple):
     outputs: Files
     pre: str = ""
     cell: Cell | None = None
+    seed: int | None = None
 
 
 def of_dataset(dataset: str, *names: str) -> Files:
@@ -83,9 +87,21 @@ def of_dataset(dataset: str, *names: str) -> Files:
     return {name: f"datasets/{dataset}/{OUTPUTS['data'][name]}" for name in names}
 
 
-def pre_folder(dataset: str, pre: str) -> str:
-    """Where what a PRE gives stands: once per data set, for all experiments, methods and seeds."""
-    return f"datasets/{dataset}/pretrain/{pre}"
+def pre_folder(dataset: str, pre: str, seed: int | str | None = None) -> str:
+    """Where what a PRE gives stands, for all experiments and methods on a data set.
+
+    It is drawn once, for all seeds, or for one `seed`.
+    """
+    return f"datasets/{dataset}/pretrain/{pre}" + ("" if seed is None else f"/seed{seed}")
+
+
+def pre_seed(experiment: Mapping[str, Any], words: Mapping[str, Any], seed: int) -> int | None:
+    """The seed whose own PRE a method's cells start from; None if all seeds share one.
+
+    Features are the same for all: nothing in them is drawn.
+    """
+    shared = experiment["pre_drawn"] == "once" or gives_features(words)
+    return None if shared else seed
 
 
 def pretrain_inputs(dataset: str) -> Files:
@@ -103,9 +119,9 @@ def answers_inputs(dataset: str) -> Files:
     return of_dataset(dataset, "pool", "info", "oracle")
 
 
-def diagnose_inputs(dataset: str, pre: str) -> Files:
+def diagnose_inputs(dataset: str, pre: str, seed: int | str | None = None) -> Files:
     """Of rule diagnose."""
-    made = placed(pre_folder(dataset, pre), "pretrain")
+    made = placed(pre_folder(dataset, pre, seed), "pretrain")
     return answers_inputs(dataset) | {name: made[name] for name in ("clusters", "cluster_epochs")}
 
 
@@ -168,7 +184,8 @@ def train_inputs(config: Config, cell: Cell) -> Files:
     words = words_of(config, cell)
     found = cell_files(config, cell) | {"labeled": labeled_set(config, cell, cell.cycle)}
     if words["pre"] != "none" and not gives_features(words):
-        made = placed(pre_folder(dataset_of(config, cell), words["pre"]), "pretrain")
+        seed = pre_seed(config["experiments"][cell.experiment], words, cell.seed)
+        made = placed(pre_folder(dataset_of(config, cell), words["pre"], seed), "pretrain")
         found["theta"] = made["out"]
     return found | acquired_pseudo_labels(config, cell)
 
@@ -272,27 +289,34 @@ def jobs(config: Config) -> Iterator[Job]:
 
 
 def dataset_jobs(config: Config, dataset: str) -> Iterator[Job]:
-    """The data, all labels for full supervision, each PRE and its diagnosis."""
-    mine = [
-        words
-        for experiment in config["experiments"].values()
-        if experiment["dataset"] == dataset
-        for words in experiment["methods"].values()
-    ]
+    """The data, all labels for full supervision, each draw of each PRE and its diagnosis."""
+    mine = [one for one in config["experiments"].values() if one["dataset"] == dataset]
 
-    def job(rule: str, inputs: Files, pre: str = "") -> Job:
-        here = pre_folder(dataset, pre) if pre else f"datasets/{dataset}"
-        return Job(rule, dataset, inputs, placed(here, rule), pre)
+    def job(rule: str, inputs: Files, pre: str = "", seed: int | None = None) -> Job:
+        here = pre_folder(dataset, pre, seed) if pre else f"datasets/{dataset}"
+        return Job(rule, dataset, inputs, placed(here, rule), pre, seed=seed)
 
     yield job("data", {})
-    if any(map(is_full, mine)):
+    if any(is_full(words) for one in mine for words in one["methods"].values()):
         yield job("label_all", answers_inputs(dataset))
-    for pre in sorted({words["pre"] for words in mine} - {"none"}):
+    for pre, seed in pre_draws(mine):
         if gives_features({"pre": pre}):
             yield job("features", features_inputs(dataset), pre)
         else:
-            yield job("pretrain", pretrain_inputs(dataset), pre)
-            yield job("diagnose", diagnose_inputs(dataset, pre), pre)
+            yield job("pretrain", pretrain_inputs(dataset), pre, seed)
+            yield job("diagnose", diagnose_inputs(dataset, pre, seed), pre, seed)
+
+
+def pre_draws(experiments: Iterable[Mapping[str, Any]]) -> list[tuple[str, int | None]]:
+    """Every (PRE, seed of its draw) that experiments on one data set need; see `pre_seed`."""
+    found = {
+        (words["pre"], pre_seed(experiment, words, seed))
+        for experiment in experiments
+        for words in experiment["methods"].values()
+        for seed in experiment["seeds"]
+    }
+    drawn = [(pre, seed) for pre, seed in found if pre != "none"]
+    return sorted(drawn, key=lambda one: (one[0], -1 if one[1] is None else one[1]))
 
 
 def cell_jobs(config: Config, cell: Cell) -> Iterator[Job]:
@@ -308,7 +332,7 @@ def cell_jobs(config: Config, cell: Cell) -> Iterator[Job]:
     yield job("train", train_inputs(config, cell))
     rule = f"embed{first}" if embeds_pool(config, cell) else "predict"
     yield job(rule, embed_inputs(config, cell))
-    if propagates(words_of(config, cell)) or "graph" in needs_of(config, cell):
+    if propagates(words_of(config, cell)):
         yield job(f"propagate{first}", propagate_inputs(config, cell))
     yield job("evaluate", evaluate_inputs(config, cell))
     for strategy in asking(config, cell):

@@ -57,10 +57,12 @@ def names(level: str) -> tuple[str, ...]:
 def reads(plugin: Plugin) -> tuple[str, ...]:
     """The sections that a plug-in reads: those it declares, then its own if it has one.
 
-    Raises UserError for one that it cannot read.
+    It may declare single keys of a section, as "propagation.k": see `given_to`. Raises UserError
+    for one that it cannot read.
     """
     level = "dataset" if plugin.kind in KINDS["dataset"] else "experiment"
-    for name in plugin["READS"]:
+    declared = dict.fromkeys(name.partition(".")[0] for name in plugin["READS"])
+    for name in declared:
         # the core's first: to know the others takes reading every plug-in's section
         if name not in CORE[level] and name not in (may := names(level)):
             raise UserError(
@@ -68,8 +70,28 @@ def reads(plugin: Plugin) -> tuple[str, ...]:
                 f"{', '.join(may)}"
             )
     has_own = plugin.path.with_suffix(".yaml").exists()
-    own = (plugin.name,) if has_own and plugin.name not in plugin["READS"] else ()
-    return (*plugin["READS"], *own)
+    own = (plugin.name,) if has_own and plugin.name not in declared else ()
+    return (*declared, *own)
+
+
+def given_to(plugin: Plugin, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Of resolved settings what a plug-in reads: whole sections, or the keys that it declares.
+
+    Raises UserError for a key that its section has not.
+    """
+    found: dict[str, Any] = {}
+    for name in (*plugin["READS"], *reads(plugin)):
+        section, _, key = name.partition(".")
+        if not key:
+            found.setdefault(section, settings[section])
+        elif key not in settings[section]:
+            raise UserError(
+                f"{plugin.path}: READS has {name!r}, but {section} has only the keys "
+                f"{', '.join(settings[section])}"
+            )
+        else:
+            found.setdefault(section, {})[key] = settings[section][key]
+    return found
 
 
 @functools.cache

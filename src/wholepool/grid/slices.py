@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 from wholepool.grid.cells import ALL, INITIAL, before, cells, sup_of
-from wholepool.grid.sections import reads
+from wholepool.grid.plan import pre_folder, pre_seed
+from wholepool.grid.sections import given_to, reads
 from wholepool.job import registry
 
 Settings = Mapping[str, Any]
@@ -62,7 +63,7 @@ def propagate(experiment: Settings) -> Settings:
 
 def acquire(experiment: Settings, strategy: str) -> Settings:
     """Of the stage acquire: what the strategy declares that it reads."""
-    return sections(experiment, *reads(registry.get("strategy", strategy)))
+    return given_to(registry.get("strategy", strategy), experiment)
 
 
 def draw_seed(experiment: Settings, seed: Seed) -> Seed | int:
@@ -78,9 +79,9 @@ def of_results(config: Settings) -> Iterator[tuple[str, str, dict[str, Any]]]:
 
     Yields (path below the results, data set, {"settings": the slice, "draw_seed": text, of
     trainings only}): each cell's history, the history of each pre-training, and the queries that
-    led to a cell where their strategy has settings.
+    led to a cell.
     """
-    pretrained: dict[str, tuple[str, Settings]] = {}
+    pretrained: dict[str, tuple[str, dict[str, Any]]] = {}
     for cell in cells(dict(config["experiments"])):
         experiment = config["experiments"][cell.experiment]
         name, words = experiment["dataset"], experiment["methods"][cell.method]
@@ -88,13 +89,15 @@ def of_results(config: Settings) -> Iterator[tuple[str, str, dict[str, Any]]]:
         own = {"settings": train(dataset, experiment, words), "draw_seed": seed}
         yield f"{cell.path}/history.parquet", name, own
         if words["pre"] != "none":
-            path = f"datasets/{name}/pretrain/{words['pre']}/history.parquet"
-            pretrained[path] = name, pretrain(dataset, words["pre"])
-        asked = {} if cell.strategy in (INITIAL, ALL) else acquire(experiment, cell.strategy)
-        if asked:
-            yield f"{before(cell).path}/queries.parquet", name, {"settings": asked}
-    for path, (name, settings) in pretrained.items():
-        yield path, name, {"settings": settings}
+            drawn = pre_seed(experiment, words, cell.seed)
+            path = f"{pre_folder(name, words['pre'], drawn)}/history.parquet"
+            drew = {} if drawn is None else {"seed": str(drawn)}
+            pretrained[path] = name, {"settings": pretrain(dataset, words["pre"]), **drew}
+        if cell.strategy not in (INITIAL, ALL):
+            asked = {"settings": acquire(experiment, cell.strategy)}
+            yield f"{before(cell).path}/queries.parquet", name, asked
+    for path, (name, told) in pretrained.items():
+        yield path, name, told
 
 
 def sections(settings: Settings, *names: str) -> Settings:

@@ -2,7 +2,7 @@
 
 A plug-in is one module, in one of the folders below or in another installed package, which names it
 as an entry point of the group `wholepool.KIND`. Its name is its word in the config. What it
-declares stands at the top of its module as literals (NEEDS = ("graph",)) and is read without
+declares stands at the top of its module as literals (NEEDS = ("embeddings",)) and is read without
 running it: planning imports neither torch nor anybody's code. Its section of the config, if it has
 one, is described by a .yaml file of the same name next to it: JSON Schema for its keys.
 """
@@ -67,8 +67,8 @@ KINDS = {
         "strategies",
         ("acquire",),
         {"VERSION": 1, "TITLE": "", "NEEDS": (), "READS": ()}
-        | {"STOCHASTIC": False, "GIVES_PSEUDO_LABELS": False},
-        {"NEEDS": ("embeddings", "probabilities", "graph")},
+        | {"STOCHASTIC": False, "GIVES_PSEUDO_LABELS": False, "GPU": False},
+        {"NEEDS": ("embeddings", "probabilities")},
         ("initial", "all"),  # parts of paths: see grid/cells.py
     ),
     # FILES: what the page makes, below the results

@@ -149,8 +149,9 @@ def fit(
                     number += 1
                     if device.type == "cpu":  # a GPU would be waited for: once per epoch must do
                         check_loss(float(losses[-1]))
-                loss = float(torch.stack(losses).mean()) if losses else 0.0
-                check_loss(loss)
+                loss = float(torch.stack(losses).mean()) if losses else None
+                if loss is not None:
+                    check_loss(loss)
                 row: dict[str, Any] = {
                     "phase": phase.name,
                     "epoch": epoch,

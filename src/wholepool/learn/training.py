@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from wholepool.data.indexsets import unlabeled
 from wholepool.job.checkpoints import Checkpoints
+from wholepool.job.log import logger
 from wholepool.learn.embedding import embed
 from wholepool.learn.loop import Busy, Phase, Report, cut, fit
 from wholepool.learn.networks import TorchNetwork
@@ -144,6 +145,12 @@ class PseudoLabeled(Phase):
             self.labels, self.weights, self.report = pseudo.labels, pseudo.weights, pseudo.report
             shares = self.weights[self.rest]
             self.drawn = self.rest[draw(shares, self.count, settings["draw"], here.rng)]
+            if len(self.drawn) == 0 < self.count:
+                logger.warning(
+                    "no label reaches any unlabeled image, so SEMI epoch %d trains on nothing: "
+                    "more neighbors (propagation.k), or propagation.graph: union, may help",
+                    epoch,
+                )
         else:
             self.drawn = here.rng.permutation(self.drawn)
         return cut(self.drawn, self.pseudo_size, settings["drop_last"])
@@ -207,20 +214,16 @@ def take(
 def draw(weights: np.ndarray, count: int, how: str, rng: np.random.Generator) -> np.ndarray:
     """`count` positions in [0, len(weights)), int64, from the distribution eta[w] (Section IV).
 
-    `how` is "replacement" (the paper) or "distinct" (the public code: no position twice). Where
-    no weight is positive, or too few for distinct draws, the rest is drawn uniformly from the
-    positions of weight zero.
+    `how` is "replacement" (the paper) or "distinct" (the public code: no position twice). A
+    position of weight 0 is never drawn, for there is no evidence of its class: so there are fewer
+    than `count` where too few weights are positive for distinct draws, and none where no weight is.
     """
     weights = np.asarray(weights, dtype=np.float64)
     positive = np.flatnonzero(weights > 0)
-    share = weights[positive] / weights[positive].sum() if len(positive) else None
+    if len(positive) == 0:
+        return positive
+    share = weights[positive] / weights[positive].sum()
     if how == "replacement":
-        if share is None:
-            return rng.integers(len(weights), size=count)
         return rng.choice(positive, size=count, replace=True, p=share)
-    first = min(count, len(positive))
-    chosen = rng.choice(positive, size=first, replace=False, p=share) if first else positive[:0]
-    if first < count:
-        zero = np.flatnonzero(~(weights > 0))
-        chosen = np.concatenate([chosen, rng.choice(zero, size=count - first, replace=False)])
+    chosen = rng.choice(positive, size=min(count, len(positive)), replace=False, p=share)
     return rng.permutation(chosen)

@@ -100,19 +100,21 @@ def in_todays_words(settings: Mapping[str, Any]) -> dict[str, Any]:
 
     Until November 2026 it had the section `pretrain` for DeepCluster's, no name of the network,
     `full_supervision` for a published accuracy, `cosine_epochs` in epochs, and a method's own SUP
-    in `semi.sup_epochs` and in the section `full`.
+    in `semi.sup_epochs` and in the section `full`; all seeds shared one PRE, jLP had the graph of
+    `propagation`, and copies of an image stayed in the pool.
     """
     datasets = {
         name: {
             "oracle": "hidden",
             **{"deepcluster" if key == "pretrain" else key: value for key, value in data.items()},
             "network": {"name": "conv13", "precision": "float32", **data["network"]},
+            "pool": {"copies": "keep", **data["pool"]},
         }
         for name, data in settings["datasets"].items()
     }
     experiments = {}
     for name, plan in settings["experiments"].items():
-        plan = {
+        plan = {"pre_drawn": "once", "jlp": {"graph": plan["propagation"]["graph"]}} | {
             "published_accuracy" if key == "full_supervision" else key: value
             for key, value in plan.items()
         }

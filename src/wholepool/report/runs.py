@@ -13,7 +13,7 @@ import pandas as pd
 
 from wholepool.data.indexsets import read_metadata
 from wholepool.grid import slices
-from wholepool.grid.cells import Cell, cells
+from wholepool.grid.cells import Cell, before, cells
 from wholepool.job.errors import AGAIN, UserError
 from wholepool.job.files import read_object, write_text
 from wholepool.job.provenance import REPEATED, TIMES, differences
@@ -26,8 +26,10 @@ Infos = Mapping[str, Mapping[str, Any]]
 def gather(results: Path, config: Mapping[str, Any], infos: Infos) -> pd.DataFrame:
     """A row for each cell of a resolved config, in its order, with every metric that it has.
 
-    `infos` is {data set: the content of its pool.json}. Lists (per-class accuracy, labels per
-    class) become one text, separated by spaces. What an earlier version did not record is empty.
+    `infos` is {data set: the content of its pool.json}. `zero_score_share` is of the queries that
+    led to the cell: the share that the strategy gave the score 0. Lists (per-class accuracy, labels
+    per class) become one text, separated by spaces. What an earlier version did not record is
+    empty.
     Raises UserError if a cell's metrics are missing, or are of another cell, training or data set,
     and as `check_settings` does.
     """
@@ -52,6 +54,8 @@ def gather(results: Path, config: Mapping[str, Any], infos: Infos) -> pd.DataFra
                 "delete it and run the same command again"
             )
         row = {"experiment": cell.experiment, **dict.fromkeys(PROVENANCE)}
+        queries = made.get(results / before(cell).path / "queries.parquet", {})
+        row["zero_score_share"] = queries.get("zero_score_share")
         row |= {name: history.get(name) for name in TIMES}
         for name, value in metrics.items():
             if isinstance(value, list):
@@ -119,9 +123,12 @@ def write_runs(results: Path, config: Mapping[str, Any], infos: Infos, out: Path
 
 
 def write_pretraining(diagnoses: list[Path], out: Path) -> None:
-    """Write how the clusters of each pre-training agree with the hidden labels (NMI), as CSV."""
+    """Write how the clusters of each pre-training agree with the hidden labels (NMI), as CSV.
+
+    `seed` is empty for one that all seeds share.
+    """
     columns = {"epoch": "epoch", "nmi": "nmi_with_labels", "nmi_previous": "nmi_with_previous"}
-    names = ["dataset", "pre", *columns.values()]
+    names = ["dataset", "pre", "seed", *columns.values()]
     parts = []
     for path in diagnoses:
         found = read_object(path, "dataset", *columns)
@@ -129,7 +136,9 @@ def write_pretraining(diagnoses: list[Path], out: Path) -> None:
             raise UserError(
                 f"{path} has more of epoch, nmi or nmi_previous than of the others: {AGAIN}"
             )
-        place = {"dataset": found["dataset"], "pre": path.parent.name}
+        pre, *seed = path.parts[path.parts.index("pretrain") + 1 : -1]
+        place = {"dataset": found["dataset"], "pre": pre}
+        place["seed"] = seed[0].removeprefix("seed") if seed else ""
         rows = zip(*(found[name] for name in columns), strict=True)
         parts += [place | dict(zip(columns.values(), row, strict=True)) for row in rows]
     write_text(out, pd.DataFrame(parts, columns=names).to_csv(index=False, lineterminator="\n"))

@@ -9,6 +9,7 @@ from wholepool.job.errors import UserError
 from wholepool.job.log import logger
 from wholepool.learn.epoch_report import EpochReport
 from wholepool.stages.common import (
+    acquisition_draws,
     checkpoints,
     drawn,
     graph_device,
@@ -35,6 +36,7 @@ from wholepool.stages.options import (
 
 @stage(
     option("pre", "pool", "info", "history", "clusters", "cluster-epochs", "out"),
+    option("seed", type=int, default=None, help="the seed that it is drawn for; else all share it"),
     SETTINGS,
     gpu=True,
 )
@@ -49,11 +51,13 @@ def pretrain(args: Arguments) -> None:
     required(args, plugin, "network", "augment")
     pool = open_pool(args)
     plugins = {"pretrain": args.pre, "network": word_of(args.settings["network"])}
-    keep = checkpoints(args, pool, plugins, pre=args.pre)
+    own = {} if args.seed is None else {"seed": str(args.seed)}
+    draws = (pool.source, "pretrain", args.pre, *own.values())
+    keep = checkpoints(args, pool, plugins, pre=args.pre, **own)
     outputs = (args.history, args.clusters, args.cluster_epochs, args.out)
     if made_meanwhile(args, keep, outputs):
         return
-    network, views, rng = prepared(args, pool, (pool.source, "pretrain", args.pre))
+    network, views, rng = prepared(args, pool, draws)
     with keep.listening():
         how = (args.settings, rng, EpochReport(keep), keep)
         result = plugin.load().pretrain(network, views, pool.classes, *how)
@@ -178,41 +182,44 @@ def embed(args: Arguments) -> None:
     write_array(args.test_probabilities, embedding.embed(network, plain)[1])
 
 
-@stage(option("pool", "info", "labeled", "embeddings", "graph", "out"), SETTINGS, CELL, gpu=True)
+@stage(option("pool", "info", "labeled", "embeddings", "out"), SETTINGS, CELL, gpu=True)
 def propagate(args: Arguments) -> None:
-    """Build the graph of the pool's embeddings and propagate the labels over it."""
+    """Build the graph of the pool's embeddings and propagate the labels over it.
+
+    Images without evidence, whose weight is 0, get no pseudo-label.
+    """
     from wholepool.data.arrays import read_embeddings
     from wholepool.data.indexsets import unlabeled, write_index_set
-    from wholepool.graph import affinity, propagation
+    from wholepool.graph.propagation import propagate_images
     from wholepool.job import provenance
 
     require("--settings", args.settings, "propagation")
     pool = open_pool(args)
     labeled = labeled_set(args, pool)
     how = args.settings["propagation"], graph_device(args.device)
-    graph, recall = affinity.normalized_graph(read_embeddings(args.embeddings, pool), *how)
-    labels = labeled["index"], labeled["label"]
-    result = propagation.propagate(graph, *labels, pool.classes, *how)
+    known = labeled["index"], labeled["label"]
+    embeddings = read_embeddings(args.embeddings, pool)
+    result = propagate_images(embeddings, *known, pool.classes, *how)
     rest = unlabeled(pool.n, labeled["index"])
+    rest = rest[result.weights[rest] > 0]
     logger.info(
         "%d iterations to a relative residual of %.1e; labels reach %.1f %% of the pool; "
         "%.1f %% of the neighbors were found",
         result.iterations,
         result.residual,
         100 * result.reached.mean(),
-        100 * recall,
+        100 * result.recall,
     )
     pseudo = {"index": rest, "label": result.labels[rest], "weight": result.weights[rest]}
     more = provenance.of_settings(args.settings)
-    more["neighbor_recall"] = f"{int(recall * 10_000) / 10_000:.4f}"
+    more["neighbor_recall"] = f"{int(result.recall * 10_000) / 10_000:.4f}"
     where = args.cell.seed, args.cell.cycle
     write_index_set(args.out, "pseudo_labels", pseudo, pool, *where, more)
-    affinity.write_graph(args.graph, graph)
 
 
 @stage(
     option("strategy", "pool", "info", "labeled", "out"),
-    optional("embeddings", "probabilities", "graph", "pseudo-labels"),
+    optional("embeddings", "probabilities", "pseudo-labels"),
     option("budget", type=positive),
     *(SETTINGS, CELL, DRAW_SEED),
 )
@@ -247,18 +254,18 @@ def acquire(args: Arguments) -> None:
         arrays["embeddings"] = read_embeddings(args.embeddings, pool)
     if args.probabilities:
         arrays["probabilities"] = read_probabilities(args.probabilities, pool.n, pool.classes)
-    if args.graph:  # SciPy is imported only if there is one
-        from wholepool.graph.affinity import read_graph
+    if plugin["GPU"] and args.device != "cpu":
+        from wholepool.job.hardware import claim_gpu
 
-        arrays["graph"] = read_graph(args.graph, pool.n)
+        claim_gpu()
     query = Query(
         n=pool.n,
         labeled=labeled,
         budget=args.budget,
         cycle=args.cell.cycle,
-        rng=generator(*drawn(args, pool, "acquire")),
+        rng=generator(*acquisition_draws(args, pool)),
         options=args.settings,
-        device=graph_device(args.device) if args.graph else "cpu",
+        device=graph_device(args.device) if plugin["GPU"] else "cpu",
         **arrays,
     )
     gives = plugin["GIVES_PSEUDO_LABELS"]
@@ -269,4 +276,6 @@ def acquire(args: Arguments) -> None:
     ranks = np.arange(len(result.indices))
     queries = {"index": result.indices, "rank": ranks, "score": result.scores}
     more = provenance.of_settings(args.settings)
+    if not plugin["STOCHASTIC"]:  # to a random draw all scores are alike
+        more["zero_score_share"] = f"{np.mean(result.scores == 0):.4f}"
     write_index_set(args.out, "queries", queries, pool, *where, more)

@@ -78,6 +78,16 @@ def drawn(args: Arguments, pool: "Pool", stage: str) -> tuple[str | int, ...]:
     return pool.source, stage, cell.method, cell.strategy, draw_seed_of(args), cell.cycle
 
 
+def acquisition_draws(args: Arguments, pool: "Pool") -> tuple[str | int, ...]:
+    """The key of a strategy's random draws: as `drawn`, but for the method.
+
+    So Random asks for the same images under all methods of a seed, in every cycle: their labeled
+    sets are equal, and the methods are compared in pairs.
+    """
+    cell = args.cell
+    return pool.source, "acquire", cell.strategy, draw_seed_of(args), cell.cycle
+
+
 def draw_seed_of(args: Arguments) -> int:
     """Whose random draws a cell has: see `drawn`."""
     return args.cell.seed if args.draw_seed is None else args.draw_seed
@@ -187,6 +197,8 @@ def write_history(
     seeds = {}
     if args.stage == "train":
         seeds = {"seed": args.cell.seed, "draw_seed": draw_seed_of(args)}
+    elif getattr(args, "seed", None) is not None:
+        seeds = {"seed": args.seed}
     made = provenance.of_training(
         args.settings,
         pool.fingerprint,

@@ -33,7 +33,7 @@ def data(args: Arguments) -> None:
     from wholepool.data import sources
     from wholepool.data.indexsets import write_index_set
     from wholepool.data.pool import write_pool
-    from wholepool.data.subsets import subset
+    from wholepool.data.subsets import subset, without_copies
     from wholepool.job.files import write_array
     from wholepool.job.randomness import generator
 
@@ -46,7 +46,11 @@ def data(args: Arguments) -> None:
     assert images.test is not None
     rng = generator(source, "pool", wanted["seed"])
     labels = images.train_labels
-    keep = subset(len(images.train), labels, wanted["size"], wanted["sampling"], rng)
+    rows = np.arange(len(images.train))
+    if wanted["copies"] == "merge":
+        rows = without_copies(images.train, labels)
+    known = None if labels is None else labels[rows]
+    keep = rows[subset(len(rows), known, wanted["size"], wanted["sampling"], rng)]
     what = (args.name, images.class_names, len(images.test), wanted["mean"], wanted["std"])
     pool = write_pool(args.pool, args.info, images.train[keep], *what, source=source)
     known = np.arange(pool.n if labels is not None else 0)

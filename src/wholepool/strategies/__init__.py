@@ -4,8 +4,9 @@
 
     def acquire(query: Query) -> Acquisition: ...
 
-NEEDS names the arrays that it reads, of embeddings, probabilities and graph: only these are
-computed and given. READS names the sections of the config that it reads, besides its own.
+NEEDS names the arrays that it reads, of embeddings and probabilities: only these are computed and
+given. READS names the sections of the config that it reads, or single keys of them ("section.key"),
+besides its own. GPU says that it computes on a GPU where there is one.
 STOCHASTIC says that it draws from the query's generator, GIVES_PSEUDO_LABELS that it gives
 pseudo-labels too. Raise VERSION when an edit changes what it picks: its results are then made
 again. TITLE is how tables and figures print it.
@@ -13,15 +14,12 @@ again. TITLE is how tables and figures print it.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from wholepool.data.indexsets import Columns, unlabeled
 from wholepool.job.errors import UserError
-
-if TYPE_CHECKING:
-    from scipy import sparse
 
 
 @dataclass(frozen=True)
@@ -31,8 +29,7 @@ class Query:
     `n` images in the pool, `labeled` int64 (|L|,), the `budget` b, the `cycle` whose model was
     trained, a random generator, the declared sections of the config as `options`, and exactly the
     arrays that were declared: `embeddings` float32 (n, d), l2-normalized; `probabilities` float32
-    (n, c); `graph`, the normalized adjacency (n, n). Those that were not declared are empty.
-    `device` "cuda" says that a GPU may be used.
+    (n, c). Those that were not declared are empty. `device` "cuda" says that a GPU may be used.
     """
 
     n: int
@@ -43,7 +40,6 @@ class Query:
     options: Mapping[str, Any] = field(default_factory=dict)
     embeddings: np.ndarray = field(default_factory=lambda: np.empty((0, 0), np.float32))
     probabilities: np.ndarray = field(default_factory=lambda: np.empty((0, 0), np.float32))
-    graph: "sparse.csr_array" = None
     device: str = "cpu"
 
     @property

@@ -5,6 +5,7 @@ import numpy as np
 from wholepool.strategies import Acquisition, Query
 
 TITLE = "Random"
+VERSION = 2
 STOCHASTIC = True
 
 

@@ -3,7 +3,6 @@
 import shutil
 
 import numpy as np
-import scipy.sparse
 from commands import with_settings
 from spoiling import (
     PICKLED,
@@ -125,25 +124,6 @@ ARRAYS = [
     case("no test labels", "evaluate", gone("test_labels.npy")).says(
         "test_labels.npy", "is missing", "again"
     ),
-    case("torn graph", "acquire", torn("graph.npz"), strategy="jlp", graph="graph.npz").says(
-        "graph.npz", "not a complete", "again"
-    ),
-    case(
-        "graph of another pool",
-        "acquire",
-        lambda folder: scipy.sparse.save_npz(
-            folder / "graph.npz", scipy.sparse.eye_array(50, format="csr")
-        ),
-        strategy="jlp",
-        graph="graph.npz",
-    ).says("graph.npz", "50", "again"),
-    case(
-        "graph that is no graph",
-        "acquire",
-        lambda folder: np.savez(folder / "graph.npz", anything=np.zeros(3)),
-        strategy="jlp",
-        graph="graph.npz",
-    ).says("graph.npz", "not a complete", "again"),
     case(
         "clusters of too few images", "diagnose", array("clusters.npy", lambda found: found[:, :50])
     ).says("clusters.npy", "(1, 50)", "again"),

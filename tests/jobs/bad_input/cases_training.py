@@ -74,7 +74,6 @@ ASKING = [
         "acquire",
         nothing,
         strategy="jlp",
-        graph="graph.npz",
         settings="{}",
     ).says("--settings", "propagation", "give"),
 ]

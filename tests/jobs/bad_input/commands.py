@@ -100,7 +100,7 @@ COMMANDS: dict[str, dict[str, Any]] = {
     },
     "propagate": {
         **{**POOL, **LABELED, "cell": "tiny/semi/initial/0/0", "settings": with_settings()},
-        **{"embeddings": "embeddings.npy", "graph": ">graph.npz", "out": ">pseudo.parquet"},
+        **{"embeddings": "embeddings.npy", "out": ">pseudo.parquet"},
         "device": "cpu",
     },
     "acquire": {
