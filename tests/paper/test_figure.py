@@ -60,7 +60,7 @@ def test_other_settings_are_drawn_open(paper, tmp_path):
         return [to_hex(face) for edge, face in both if to_hex(edge) != "#9a9a9a"]
 
     assert inside({}, "one") == ["#000000"]
-    assert inside({"network.weight_norm": False}, "two") == ["#ffffff"]
+    assert inside({"augment.embedding_view": "augmented"}, "two") == ["#ffffff"]
 
 
 def test_full_supervision_is_a_line_of_both(paper, tmp_path):

@@ -25,7 +25,7 @@ VERSIONS = {
     "pretraining": 2,
     "tables": 1,
     "figures": 2,
-    "compare_with_paper": 2,
+    "compare_with_paper": 3,
 }
 
 

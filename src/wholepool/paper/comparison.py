@@ -273,7 +273,7 @@ def _ours(group: _Group, cell: _Cell, resolved: Settings) -> dict[str, Any]:
         "test_set": f"{flat['pool.n_test']} of {known['n_test']}",
         **{name: flat.get(key) for name, key in _SHOWN.items()},
         "reduced_by": spelled(group.reduced),
-        "other_settings": spelled(protocol.deviations(flat, reference, group.reduced)),
+        "other_settings": spelled(protocol.deviations(flat, reference, group.reduced, cell[0])),
         "evidence": " ".join(sorted(group.names)),
         "device": ", ".join(sorted(group.devices)),
     }

@@ -101,7 +101,7 @@ def in_todays_words(settings: Mapping[str, Any]) -> dict[str, Any]:
     Until November 2026 it had the section `pretrain` for DeepCluster's, no name of the network,
     `full_supervision` for a published accuracy, `cosine_epochs` in epochs, and a method's own SUP
     in `semi.sup_epochs` and in the section `full`; all seeds shared one PRE, jLP had the graph of
-    `propagation`, and copies of an image stayed in the pool.
+    `propagation`, whose search was exact, and copies of an image stayed in the pool.
     """
     datasets = {
         name: {
@@ -118,6 +118,7 @@ def in_todays_words(settings: Mapping[str, Any]) -> dict[str, Any]:
             "published_accuracy" if key == "full_supervision" else key: value
             for key, value in plan.items()
         }
+        plan["propagation"] = {"search": "exact", "recall": 0.99, **plan["propagation"]}
         if "cosine_epochs" in plan["sup"]:
             own = {key: value for key, value in plan.pop("full", {}).items() if value is not None}
             semi = dict(plan["semi"])

@@ -1,7 +1,8 @@
 """What makes a run the paper's: its methods, and the settings in which a run must be like it.
 
-A run counts as the paper's cell only if it keeps `protocol`: all that the paper fixes in scale.
-Any other run is reduced. Other settings are another reading of the paper, and are named.
+A run counts as the paper's cell only if it has all that the paper fixes, and one of the readings
+where the paper is silent or its public code differs (`wholepool.paper.readings`). Any other run is
+reduced. The reading that is not that of the paper's own grid is named.
 """
 
 import json
@@ -9,13 +10,17 @@ from collections.abc import Container, Mapping
 from typing import Any
 
 from wholepool.grid.cells import is_full, sup_of
-from wholepool.grid.sections import reads, word_of
+from wholepool.grid.sections import own_of, reads, table_of, word_of
 from wholepool.job import registry
 from wholepool.job.errors import UserError
+from wholepool.job.registry import Plugin
+from wholepool.paper.readings import ADDRESS, NO_RESULT, fixed, readings
 
 Settings = Mapping[str, Any]
 
 FULL = "full"
+NOT_RECORDED = "not recorded"
+_ABSENT = object()
 #: the paper's methods by what they do (labels, PRE, SEMI): a grid may call them otherwise
 METHODS = {
     ("acquired", "none", "none"): "baseline",
@@ -24,34 +29,6 @@ METHODS = {
     ("acquired", "deepcluster", "label_propagation"): "pre+semi",
     ("all", "none", "none"): FULL,
 }
-
-#: What the paper fixes in scale: key -> the values that keep it, for the methods that use the key.
-PROTOCOL: dict[str, tuple[Any, ...]] = {
-    "network.name": ("conv13",),
-    "network.width": (1,),
-    "network.dropout": (0.5,),
-    "network.logit_scale": (1,),
-    "augment.translate": (4,),
-    "augment.flip": (True,),
-    "sup.epochs": (200,),
-    "sup.batch_size": (32,),
-    "sup.lr": (0.2,),
-    "sup.cosine_period": (1.05,),
-    "semi.epochs": (200,),
-    "semi.batch_size": (128,),
-    "semi.labeled_size": (50,),
-    "semi.lr": (0.2,),
-    "semi.cosine_period": (1.05,),
-    "semi.epoch_share": (0.5,),
-    # 400, as in the authors' public code, is not less
-    "deepcluster.epochs": (250, 400),
-}
-#: where Table I and section VI-A give a data set numbers of its own
-PROTOCOL_OF: dict[str, dict[str, tuple[Any, ...]]] = {
-    "mnist": {"sup.batch_size": (10,), "semi.batch_size": (64,), "semi.labeled_size": (10,)}
-}
-#: before SEMI: 0, as in the authors' public code, is another reading of Algorithm 1, not less
-BEFORE_SEMI = {"sup.epochs": (200, 0)}
 
 
 def known(source: str) -> Settings:
@@ -63,8 +40,9 @@ def known(source: str) -> Settings:
 def protocol(source: str, budget: int, semi: bool) -> dict[str, tuple[Any, ...]]:
     """What keeps a run of this data set and budget the paper's: key -> the values allowed."""
     sizes = {f"pool.{key}": (known(source).get(key),) for key in ("n", "n_test")}
-    before = BEFORE_SEMI if semi else {}
-    return {**sizes, "initial": (budget,), **PROTOCOL, **before, **PROTOCOL_OF.get(source, {})}
+    open_ = readings(source, semi)
+    allowed = {key: tuple(reading.value for reading in open_[key]) for key in open_}
+    return {**sizes, "initial": (budget,), **fixed(source), **allowed}
 
 
 def settings_of(
@@ -78,32 +56,41 @@ def settings_of(
     plan = settings["experiments"][experiment]
     data = settings["datasets"][plan["dataset"]]
     words = plan["methods"][method]
-    names = ["network", "augment", "optimizer", "sup"]
     asked = {"pretrain": words["pre"], "semi": words["semi"]}
     if cycle > 0:
         asked["strategy"] = strategy
+    names = ["network", "augment", "optimizer", "sup"]
     for kind, name in asked.items():
         plugin = registry.plugins(kind).get(name)
         if plugin:  # not "none", nor of a package that is not here
-            names += reads(plugin)
-            if kind == "strategy" and "graph" in plugin["NEEDS"]:
-                names.append("propagation")
-    names += [name for name in ("source_settings", "oracle_settings") if name in data]
+            names += _read_by(plugin)
 
     info = data["info"]
     flat = {"pool.n": info["n"], "pool.n_test": info["n_test"]}
     drawn = info["n"] != known(word_of(data["source"])).get("n")
     left_out = ("size",) if drawn else ("size", "sampling", "seed")
     flat |= {f"pool.{key}": value for key, value in data["pool"].items() if key not in left_out}
+    flat |= {f"source.{key}": value for key, value in own_of(data["source"]).items()}
+    flat |= {f"oracle.{key}": value for key, value in table_of(data["oracle"]).items()}
     if not is_full(words):
         flat["initial"] = plan["initial"]
     if "seed_moves" in plan:
         flat["seed_moves"] = plan["seed_moves"]
-    flat["oracle"] = data["oracle"]
+    if words["pre"] != "none":
+        flat["pre_drawn"] = plan["pre_drawn"]
     both = {**data, **plan, "sup": sup_of(plan, words)}
     for name in dict.fromkeys(names):
-        flat |= {f"{name}.{key}": value for key, value in both[name].items()}
+        section, _, one = name.partition(".")
+        for key, value in both[section].items():
+            if one in ("", key):
+                flat[f"{section}.{key}"] = value
     return flat
+
+
+def _read_by(plugin: Plugin) -> list[str]:
+    """The sections that decide a plug-in's results, or single keys of others, "section.key"."""
+    own = [name for name in reads(plugin) if name == plugin.name]
+    return [name for name in plugin["READS"] if name.partition(".")[0] not in own] + own
 
 
 def reference_settings(
@@ -132,19 +119,44 @@ def reference_settings(
 
 
 def reductions(flat: Settings, source: str, budget: int) -> dict[str, Any]:
-    """The keys in which a cell is not the paper's in scale, with their values."""
+    """The keys in which a cell is not the paper's, with their values.
+
+    A key that nobody has decided on is one, and so is one that was not recorded though others of
+    its section were.
+    """
     allowed = protocol(source, budget, "semi.epochs" in flat)
-    return {key: value for key, value in flat.items() if value not in allowed.get(key, (value,))}
-
-
-def deviations(flat: Settings, reference: Settings, reduced: Container[str]) -> dict[str, Any]:
-    """All other keys that differ from the paper's grid; a key that was not recorded is named."""
-    absent = object()
-    return {
-        key: flat.get(key, "not recorded")
-        for key in {**flat, **reference}
-        if key not in reduced and flat.get(key, absent) != reference.get(key, absent)
+    free = (ADDRESS | NO_RESULT) - allowed.keys()
+    found = {
+        key: value
+        for key, value in flat.items()
+        if key not in free and value not in allowed.get(key, ())
     }
+    recorded = {key.partition(".")[0] for key in flat if "." in key}
+    for key in fixed(source):
+        section = key.partition(".")[0]
+        if "." in key and section in recorded and key not in flat:
+            found[key] = NOT_RECORDED
+    return found
+
+
+def deviations(
+    flat: Settings, reference: Settings, reduced: Container[str], source: str
+) -> dict[str, str]:
+    """All other keys that differ from the paper's grid: their values, as text, and whose they are.
+
+    A key that was not recorded is named.
+    """
+    whose = readings(source, "semi.epochs" in flat)
+    found = {}
+    for key in {**flat, **reference}:
+        if key in reduced or flat.get(key, _ABSENT) == reference.get(key, _ABSENT):
+            continue
+        if key not in flat:
+            found[key] = NOT_RECORDED
+            continue
+        words = [one.whose for one in whose.get(key, ()) if one.value == flat[key]]
+        found[key] = as_yaml(flat[key]) + (f" ({words[0]})" if words else "")
+    return found
 
 
 def spelled(settings: Settings) -> str:

@@ -15,7 +15,8 @@ import pandas as pd
 from wholepool.grid.cells import INITIAL
 from wholepool.job.files import write_text
 from wholepool.paper.comparison import NOT_COMPARED, NOT_RUN, REDUCED, UNDECIDED, VERDICTS
-from wholepool.paper.protocol import FULL
+from wholepool.paper.protocol import FULL, as_yaml
+from wholepool.paper.readings import BEFORE_SEMI, READINGS
 from wholepool.report.names import ALL_STRATEGIES, block_name, method_name, strategy_name
 from wholepool.report.render import markdown_escape, mean_and_std, pipes, two_decimals
 
@@ -24,12 +25,18 @@ Test accuracy in percent, mean ± sample standard deviation over seeds; the diff
 the paper's, with its standard error (s.e.). **within**: the difference lies in Welch's two-sided
 95 % interval around 0, so this many seeds cannot tell the two apart; **above**, **below**: it lies
 outside. At 95 %, one cell in twenty falls outside by chance. A run counts as the paper's cell only
-with the whole pool and test set, and the paper's width, epochs, learning rates, batches and
-augmentation; "other settings" names every other key that differs from `workflow/grids/paper.yaml`.
+with the whole pool and test set, all that the paper fixes, and, where its text is silent or its
+public code differs, one of the readings below; "other settings" names those that are not
+`workflow/grids/paper.yaml`'s, and whose they are.
 """
 _REDUCED = """\
 Trainings on the paper's data sets and budgets, but smaller or otherwise than the paper's, as each
 row says. They are no measurement of the paper's cells, so no difference is given.
+"""
+_READINGS = """\
+Where the paper's text is silent, or its public code does otherwise, either is the paper's cell:
+`docs/deviations.md` says why the first is the default. [5] is DeepCluster, whose settings the paper
+follows.
 """
 _PRINTED_AGAIN = """\
 Cycle 0 precedes any acquisition, so it is one cell, whose row is above; the paper trained SEMI \
@@ -55,6 +62,7 @@ def to_markdown(table: pd.DataFrame, others: pd.DataFrame) -> str:
     if reduced:
         parts += ["## Reduced runs: not the paper's cells", _REDUCED, *_blocks(reduced, _reduced)]
     parts += ["## Not run", not_run(rows)]
+    parts += ["## Readings", _READINGS, readings_table()]
     again = [row for row in rows if row.verdict == NOT_COMPARED]
     if again:
         parts += ["## Printed again", _PRINTED_AGAIN, "".join(map(_printed_again, again))]
@@ -67,12 +75,18 @@ def to_markdown(table: pd.DataFrame, others: pd.DataFrame) -> str:
 
 
 def summary(table: pd.DataFrame) -> str:
-    """How many cells were run, and how many of them are within, above and below, in a sentence."""
+    """How many cells were run, and how many of them are within, above and below, in a sentence.
+
+    The paper prints some cells of ours twice: cycle 0, for two strategies (docs/paper.md).
+    """
     cells = _cells(row for row in rows_of(table) if row.verdict not in (REDUCED, NOT_COMPARED))
     run = _cells(row for row in rows_of(table) if row.verdict in VERDICTS)
+    shared = {cell for cell in cells if cell[-1] == 0 and cell[2] != FULL}
+    ours = len(cells - shared) + len({(*cell[:3], 0) for cell in shared})
     counts = Counter(table["verdict"])
     were = "was" if len(run) == 1 else "were"
-    text = f"Of the {len(cells)} cells that the paper prints, {len(run)} {were} run"
+    text = f"Of the {len(cells)} numbers that the paper prints, of {ours} cells of ours, "
+    text += f"{len(run)} {were} run"
     if run:
         n_rows = sum(counts[name] for name in VERDICTS)
         if n_rows > len(run):
@@ -189,6 +203,17 @@ def not_run(rows: Sequence[Any]) -> str:
         n_run = str(len(_cells(block)) - len(missing))
         cells = [block_name(dataset, budget), n_run, str(len(missing)), "; ".join(texts) or "none"]
         lines.append(pipes(map(markdown_escape, cells)))
+    return "\n".join(lines) + "\n"
+
+
+def readings_table() -> str:
+    """Every key with more than one reading: that of the paper's grid, and the others."""
+    lines = [pipes(["Key", "workflow/grids/paper.yaml", "As good"]), pipes([":---"] * 3)]
+    before_semi = {f"{key}, before SEMI": values for key, values in BEFORE_SEMI.items()}
+    for key, readings in {**READINGS, **before_semi}.items():
+        first, *others = (f"{as_yaml(one.value)} ({one.whose})" for one in readings)
+        lines.append(pipes([key, first, ", ".join(others)]))
+    lines.append(pipes(["pool.mean, pool.std", "the public code's constants", "the pool's own"]))
     return "\n".join(lines) + "\n"
 
 
