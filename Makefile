@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: demo test quick test-all check reference bench lock audit clean
+.PHONY: demo test quick test-all check reference findings bench lock audit clean
 
 demo: .venv/installed
 	@source $(BIN)/activate && snakemake --cores all all_tables all_figures
@@ -37,6 +37,10 @@ check: .venv/installed
 reference: .venv/installed
 	@$(BIN)/python tools/config_reference.py
 	@$(BIN)/python tools/layout_reference.py
+
+# whatever is made of evidence/: the tables in docs/, the comparison with the paper, README's picture
+findings: .venv/installed
+	@$(BIN)/python tools/study_tables.py
 
 # Linux on x86-64 gets the lock: these files, by their hashes, and nothing else (setuptools, which
 # builds the package, is among them). Elsewhere pip resolves pyproject.toml's ranges

@@ -1,23 +1,36 @@
 """What each deviation is worth: paired differences between the experiments of a grid, as Markdown.
 
-    python studies/deviation_effects.py results/deviations/tables/runs.csv
+    python studies/deviation_effects.py evidence/deviations
+    python studies/deviation_effects.py results/deviations/tables effects
 
 An experiment "mnist.graph-union" is compared with "mnist.base", and "mnist.ceal.apart" with
 "mnist.ceal": the same cell of the same seed, so that the initial labels, and every random draw
-that the key does not touch, are equal on both sides. Printed are the mean difference of the test
-accuracy in percentage points and its standard error over seeds (sample standard deviation of the
-differences / sqrt(n)), per source and cycle; and the base's own accuracy.
+that the key does not touch, are equal on both sides. A variant is named by the keys in which the
+settings of the two differ. Experiments that are no variant of another are levels.
 """
 
-import math
-import sys
-from collections.abc import Iterator
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from wholepool.report.statistics import mean, sample_std, standard_error
+from wholepool.job.files import read_object
+from wholepool.paper.evidence import in_todays_words
+from wholepool.paper.protocol import as_yaml, settings_of
+from wholepool.report.effects import (
+    Row,
+    effects_table,
+    level,
+    levels_table,
+    paired,
+    runs_of,
+    seeds_of,
+)
 
-CELL = ["method", "strategy", "seed", "cycle"]
+Settings = Mapping[str, Any]
+MANY = 4  # keys that a variant's name has room for
 
 
 def base_of(experiment: str, experiments: list[str]) -> str | None:
@@ -31,64 +44,88 @@ def base_of(experiment: str, experiments: list[str]) -> str | None:
     return base if same else None
 
 
-def differences(runs: pd.DataFrame, experiment: str, base: str) -> dict[int, list[float]]:
-    """Cycle -> differences of the accuracy, a seed each, of the cells that both have."""
-    mine = runs[runs["experiment"] == experiment]
-    theirs = runs[runs["experiment"] == base]
-    both = mine.merge(theirs, on=CELL, suffixes=("", "_base"), validate="one_to_one")
-    both["difference"] = both["accuracy"] - both["accuracy_base"]
-    return {
-        int(cycle): part.sort_values("seed")["difference"].tolist()
-        for cycle, part in both.groupby("cycle")
-    }
-
-
-def rows(runs: pd.DataFrame) -> Iterator[list[str]]:
-    """A row a variant: its name, then a cell per source and cycle."""
+def pairs(runs: pd.DataFrame) -> list[tuple[str, str | None]]:
+    """Every experiment with its base: None too where the two have no common cell."""
     experiments = list(dict.fromkeys(runs["experiment"]))
-    sources = list(dict.fromkeys(name.partition(".")[0] for name in experiments))
-    places = [(source, cycle) for source in sources for cycle in sorted(set(runs["cycle"]))]
-    yield ["variant", *(f"{source}, cycle {cycle}" for source, cycle in places)]
-    variants = list(dict.fromkeys(name.partition(".")[2] for name in experiments))
-    for variant in variants:
-        cells = []
-        for source, cycle in places:
-            experiment = f"{source}.{variant}"
-            base = base_of(experiment, experiments)
-            if base is None:
-                values = runs[(runs["experiment"] == experiment) & (runs["cycle"] == cycle)]
-                cells.append(level(values["accuracy"].tolist()))
+    found = []
+    for experiment in experiments:
+        base = base_of(experiment, experiments)
+        cells = [
+            set(map(tuple, runs[runs["experiment"] == name][["method", "strategy"]].to_numpy()))
+            for name in (experiment, base)
+        ]
+        found.append((experiment, base if cells[0] & cells[1] else None))
+    return found
+
+
+def effects(runs: pd.DataFrame, settings: Settings | None) -> str:
+    """A row a variant, source and cycle."""
+    rows: list[Row] = []
+    order = list(dict.fromkeys(name.partition(".")[2] for name in runs["experiment"]))
+    variants = [(name, base) for name, base in pairs(runs) if base]
+    for experiment, base in sorted(variants, key=lambda one: order.index(one[0].partition(".")[2])):
+        mine, theirs = (runs[runs["experiment"] == name] for name in (experiment, base))
+        for cycle, part in mine.groupby("cycle"):
+            name = named(settings, experiment, base, part.iloc[0])
+            if name is None:
                 continue
-            found = differences(runs, experiment, base).get(cycle, [])
-            # an experiment of other methods than base's has no common cell: its own level
-            if not found:
-                values = runs[(runs["experiment"] == experiment) & (runs["cycle"] == cycle)]
-                cells.append(level(values["accuracy"].tolist()))
-                continue
-            cells.append(effect(found))
-        yield [variant, *cells]
+            values = paired(part, theirs, ["method", "strategy", "cycle"])
+            rows.append(([name, experiment.partition(".")[0], str(cycle)], values))
+    return effects_table(["changed", "data", "cycle"], rows)
 
 
-def effect(values: list[float]) -> str:
-    """Mean difference ± standard error (n), as +1.2 ± 0.4 (5)."""
-    error = standard_error(values)
-    return f"{mean(values):+.1f} ± {error:.1f} ({len(values)})" if len(values) > 1 else "–"
+def named(settings: Settings | None, experiment: str, base: str, run: Any) -> str | None:
+    """The keys in which a variant differs from its base; its own name without settings.json.
+
+    None where no setting differs: such cells are the same by construction.
+    """
+    name = experiment.partition(".")[2]
+    if settings is None:
+        return name
+    cell = (run["method"], run["strategy"], int(run["cycle"]))
+    mine, theirs = (settings_of(settings, which, *cell) for which in (experiment, base))
+    keys = [key for key in mine if mine[key] != theirs.get(key)]
+    if not keys:
+        return None
+    note = "; draws not paired" if "seed_moves" in keys else ""
+    on = f"; {base.partition('.')[2]}" if not base.endswith(".base") else ""
+    if len(keys) > MANY:
+        return f"{name}: {len(keys)} keys{on}{note}"
+    told = [f"`{key}: {as_yaml(mine[key])}` for {as_yaml(theirs.get(key))}" for key in keys]
+    return ", ".join(told) + on + note
 
 
-def level(values: list[float]) -> str:
-    """Mean±sample standard deviation of an experiment that is no variant, in percent."""
-    if not values:
-        return "–"
-    spread = sample_std(values)
-    return f"{mean(values):.1f}" + ("" if math.isnan(spread) else f"±{spread:.1f}")
+def levels(runs: pd.DataFrame, settings: Settings | None = None) -> str:
+    """The accuracy of each experiment that is no variant."""
+    alone = [experiment for experiment, base in pairs(runs) if base is None]
+    cycles = sorted(set(runs["cycle"]))
+    lines = [["experiment", "method", *(f"cycle {cycle}" for cycle in cycles)]]
+    shown = runs[runs["experiment"].isin(alone)]
+    for label, part in shown.groupby(["experiment", "method"], sort=False):
+        values = (part[part["cycle"] == cycle]["accuracy"].tolist() for cycle in cycles)
+        lines.append([*map(str, label), *map(level, values)])
+    return levels_table(lines, seeds_of(shown))
 
 
-def main(path: str) -> None:
-    for number, row in enumerate(rows(pd.read_csv(path))):
-        print("| " + " | ".join(row) + " |")
-        if number == 0:
-            print("|" + " --- |" * len(row))
+TABLES = {"effects": effects, "levels": levels}
+
+
+def text(path: str, *names: str) -> str:
+    """The tables of these names, both without names."""
+    runs = runs_of(path)
+    folder = Path(path) if Path(path).is_dir() else Path(path).parent
+    found = [f for f in (folder, folder / "tables") if (f / "settings.json").exists()]
+    settings = None
+    if found:
+        settings = in_todays_words(read_object(found[0] / "settings.json", "datasets"))
+    return "\n\n".join(TABLES[name](runs, settings) for name in names or TABLES)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("runs", help="runs.csv, or a folder that has it")
+    parser.add_argument("tables", nargs="*", help=f"of {', '.join(TABLES)}; both without")
+    args = parser.parse_args()
+    if unknown := set(args.tables) - TABLES.keys():
+        parser.error(f"no table {min(unknown)}; there are {', '.join(TABLES)}")
+    print(text(args.runs, *args.tables))

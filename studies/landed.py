@@ -19,7 +19,12 @@ def main() -> None:
     parser.add_argument("evidence", type=Path, help="a folder with runs.csv and settings.json")
     parser.add_argument("out", type=Path, help="where tables/ and figures/ go")
     args = parser.parse_args()
-    landed = read_evidence(args.evidence)
+    make(args.evidence, args.out)
+
+
+def make(evidence: Path, out: Path) -> None:
+    """Tables and figures of a landing, below `out`."""
+    landed = read_evidence(evidence)
     settings = landed.settings
     order = dict.fromkeys(landed.runs["experiment"])  # settings.json has sorted keys
     experiments = {name: settings["experiments"][name] for name in order}
@@ -38,11 +43,11 @@ def main() -> None:
         }
     )
     pools = {name: data["info"] for name, data in datasets.items()}
-    runs = args.out / "tables" / "runs.csv"
+    runs = out / "tables" / "runs.csv"
     runs.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(args.evidence / "runs.csv", runs)
-    build.write_tables(runs, args.out, grid, pools)
-    build.write_figures(runs, args.out / "tables" / "accuracy.csv", args.out, grid, pools)
+    shutil.copy(evidence / "runs.csv", runs)
+    build.write_tables(runs, out, grid, pools)
+    build.write_figures(runs, out / "tables" / "accuracy.csv", out, grid, pools)
 
 
 if __name__ == "__main__":

@@ -49,8 +49,8 @@ class Effect:
 
     `low` and `high` are Student's 95 % interval of the mean (n - 1 degrees of freedom), `p` that of
     the two-sided t test that it is 0, `adjusted` the same after Holm's correction over the table.
-    `detectable` is the smallest true mean that n seeds of this spread find at the 5 % level in
-    four tables of five (80 % power), without correction. NaN where one seed tells nothing.
+    `detectable` is the smallest true mean that n seeds of this spread find at the 5 % level with
+    80 % power, without correction. NaN where one seed tells nothing.
     """
 
     n: int
