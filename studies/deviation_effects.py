@@ -11,13 +11,11 @@ settings of the two differ. Experiments that are no variant of another are level
 
 import argparse
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from wholepool.job.files import read_object
-from wholepool.paper.evidence import in_todays_words
+from wholepool.paper.evidence import of_pre, settings_beside
 from wholepool.paper.protocol import as_yaml, settings_of
 from wholepool.report.effects import (
     Row,
@@ -112,13 +110,10 @@ TABLES = {"effects": effects, "levels": levels}
 
 def text(path: str, *names: str) -> str:
     """The tables of these names, both without names."""
-    runs = runs_of(path)
-    folder = Path(path) if Path(path).is_dir() else Path(path).parent
-    found = [f for f in (folder, folder / "tables") if (f / "settings.json").exists()]
-    settings = None
-    if found:
-        settings = in_todays_words(read_object(found[0] / "settings.json", "datasets"))
-    return "\n\n".join(TABLES[name](runs, settings) for name in names or TABLES)
+    runs, settings = runs_of(path), settings_beside(path)
+    about = of_pre(settings)
+    tables = [TABLES[name](runs, settings) for name in names or TABLES]
+    return "\n\n".join([about, *tables] if about else tables)
 
 
 if __name__ == "__main__":

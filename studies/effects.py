@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from wholepool.paper.evidence import of_pre, settings_beside
 from wholepool.report.effects import (
     Row,
     effects_table,
@@ -138,8 +139,9 @@ TABLES = {
 
 def text(path: str, *names: str) -> str:
     """The tables of these names, all of them without names."""
-    runs = runs_of(path)
-    return "\n\n".join(TABLES[name](runs) for name in names or TABLES)
+    runs, about = runs_of(path), of_pre(settings_beside(path))
+    tables = [TABLES[name](runs) for name in names or TABLES]
+    return "\n\n".join([about, *tables] if about else tables)
 
 
 if __name__ == "__main__":

@@ -94,6 +94,29 @@ def test_an_unfinished_grid_does_not_land(tmp_path):
     assert not (tmp_path / "one").exists()
 
 
+@pytest.mark.parametrize(
+    ("drawn", "told"),
+    [
+        (["once"], "All seeds share one PRE: its own variance is in no interval"),
+        (["per_seed"], "Each seed has a PRE of its own."),
+        (["once", "per_seed"], "In some experiments all seeds share one PRE"),
+    ],
+)
+def test_whether_a_spread_has_pres_variance_is_said(drawn, told):
+    methods = {"one": {"pre": "deepcluster"}, "other": {"pre": "none"}}
+    plans = {d: {"pre_drawn": d, "methods": methods} for d in drawn}
+    assert evidence.of_pre({"experiments": plans}).startswith(told)
+    assert evidence.of_pre({"experiments": {"a": {"methods": {"b": {"pre": "none"}}}}}) == ""
+
+
+def test_settings_are_found_beside_the_runs(tmp_path):
+    folder_of(tmp_path / "results" / "tables", [ONE])
+    tables = tmp_path / "results" / "tables"
+    found = [evidence.settings_beside(p) for p in (tables, tables / "runs.csv", tables.parent)]
+    assert found[0] and found[0] == found[1] == found[2]
+    assert evidence.settings_beside(tmp_path) is None
+
+
 # ---------------------------------------------------------------------------------------------
 # What landed before keys had today's names
 # ---------------------------------------------------------------------------------------------

@@ -95,6 +95,33 @@ def read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     return table
 
 
+def settings_beside(runs: str | Path) -> dict[str, Any] | None:
+    """settings.json of a runs.csv, or of a folder that has both; None where there is none."""
+    path = Path(runs)
+    folder = path if path.is_dir() else path.parent
+    for found in (folder / SETTINGS, folder / "tables" / SETTINGS):
+        if found.exists():
+            return in_todays_words(read_object(found, "datasets", "experiments"))
+    return None
+
+
+def of_pre(settings: Mapping[str, Any] | None) -> str:
+    """Whether the spread over seeds has PRE's own variance, in a sentence; "" without settings."""
+    plans = settings["experiments"].values() if settings else []
+    drawn = {
+        plan["pre_drawn"]
+        for plan in plans
+        if any(words["pre"] != "none" for words in plan["methods"].values())
+    }
+    if not drawn:
+        return ""
+    if drawn == {"per_seed"}:
+        return "Each seed has a PRE of its own."
+    if drawn == {"once"}:
+        return "All seeds share one PRE: its own variance is in no interval and no deviation."
+    return "In some experiments all seeds share one PRE, whose variance is then in no interval."
+
+
 def in_todays_words(settings: Mapping[str, Any]) -> dict[str, Any]:
     """settings.json as it is written today.
 
