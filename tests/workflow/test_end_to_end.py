@@ -110,7 +110,7 @@ def test_tables_and_figures_are_there(run):
     accuracy = pd.read_csv(tables / "accuracy.csv")
     assert list(accuracy.columns) == (
         ["experiment", "dataset", "budget", "cycle", "n_labels", "method", "strategy"]
-        + ["mean", "std", "n_seeds"]
+        + ["mean", "std", "n_seeds", "pre_drawn", "zero_score_share"]
     )
     assert len(accuracy) == 4 * 2 + 1  # method and strategy x cycle, and full supervision
     runs = pd.read_csv(tables / "runs.csv")
