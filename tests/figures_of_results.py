@@ -72,7 +72,9 @@ def table_of(grid, keep=lambda **cell: True):
                                 2,
                             )
                         )
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.DataFrame(rows, columns=list(COLUMNS[:10])).assign(
+        pre_drawn="", zero_score_share=float("nan")
+    )
 
 
 def dash_of(artist):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from wholepool.data.subsets import stratified_subset, subset
+from wholepool.data.subsets import stratified_subset, subset, without_copies
 from wholepool.job.errors import UserError
 
 
@@ -77,3 +77,20 @@ def test_a_subset_without_labels_is_uniform_or_refused():
     with pytest.raises(UserError, match="stratified, but the source has no labels: set it to unif"):
         subset(100, None, 30, "stratified", np.random.default_rng(0))
     assert len(subset(100, None, None, "stratified", np.random.default_rng(0))) == 100
+
+
+def test_the_first_of_equal_images_stays(caplog):
+    images = np.random.default_rng(0).integers(256, size=(6, 4, 4, 1), dtype=np.uint8)
+    images = images[[0, 1, 0, 2, 3, 1, 1, 4, 5]]
+    caplog.set_level("INFO")
+    assert without_copies(images, None).tolist() == [0, 1, 3, 4, 7, 8]
+    assert "3 of 9 images are exact copies" in caplog.text
+    assert without_copies(images[[0, 1]], None).tolist() == [0, 1]
+
+
+def test_copies_of_another_label_are_told(caplog):
+    images = np.zeros((4, 2, 2, 1), dtype=np.uint8)
+    images[3] = 1
+    assert without_copies(images, np.array([7, 7, 2, 7])).tolist() == [0, 3]
+    assert "1 exact copies have another label" in caplog.text
+    assert "images 0 and 2, of classes 7 and 2" in caplog.text

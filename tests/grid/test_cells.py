@@ -14,7 +14,7 @@ def experiment(cycles=5, seeds=(0, 1, 2), **strategies):
         "semi": {"batch_size": 64, "epochs": 3},
         "published_accuracy": None,
         "methods": {
-            method: {"labels": "acquired", "pre": False, "semi": False, "strategies": names}
+            method: {"labels": "acquired", "pre": "none", "semi": "none", "strategies": names}
             for method, names in strategies.items()
         },
     }

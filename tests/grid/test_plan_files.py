@@ -6,7 +6,7 @@ import pytest
 import yaml
 from configs import ROOT
 
-from wholepool.grid import plan
+from wholepool.grid import plan, slices
 from wholepool.grid.cells import Cell, cells
 from wholepool.grid.config import resolve
 
@@ -137,3 +137,28 @@ def test_ceal_s_pseudo_labels_join_the_next_training_and_are_judged_there():
     assert plan.evaluate_inputs(config, cell)["pseudo_labels"] == path
     apart = grid(ceal={"join": False})
     assert "pseudo_labels" not in plan.train_inputs(apart, cell) | plan.evaluate_inputs(apart, cell)
+
+
+def test_each_seed_may_have_a_pre_of_its_own():
+    shared, own = grid(), grid(pre_drawn="per_seed")
+    folders = [
+        sorted({path.rpartition("/")[0] for job in plan.jobs(config) if job.rule == "pretrain"
+                for path in job.outputs.values()})
+        for config in (shared, own)
+    ]  # fmt: skip
+    pre = "datasets/digits/pretrain/deepcluster"
+    assert folders == [[pre], [f"{pre}/seed0", f"{pre}/seed1"]]
+    for config, place in ((shared, pre), (own, f"{pre}/seed1")):
+        cell = Cell("tiny", "pre+semi", "random", 1, 1)
+        assert plan.train_inputs(config, cell)["theta"] == f"{place}/model.safetensors"
+        told = {path for path, *_ in slices.of_results(config)}
+        assert f"{place}/history.parquet" in told
+
+
+def test_features_are_never_drawn_per_seed(plugin):
+    plugin("pretrain", "frozen", GIVES)
+    plugin("network", "linear", EATS)
+    methods = {"frozen": {"pre": "frozen", "semi": "none", "strategies": ["random"]}}
+    config = grid(pre_drawn="per_seed", methods=methods, network={"name": "linear"})
+    rules = [job.rule for job in plan.jobs(config)]
+    assert rules.count("features") == 1 and "pretrain" not in rules

@@ -7,6 +7,7 @@ from grids_of_results import STRATEGIES, numbers, runs_of, small_grid, with_full
 from wholepool.job.errors import UserError
 from wholepool.report.accuracy import accuracy_table
 from wholepool.report.pages.table2 import table2
+from wholepool.report.render import seeds_phrase
 from wholepool.report.terminal import summary
 
 
@@ -20,7 +21,8 @@ def test_accuracy_is_what_loops_give_in_the_order_of_the_grid(grid):
     runs = runs_of(grid).sample(frac=1, random_state=1)
     table = accuracy_table(runs, grid)
     assert list(table.columns) == (
-        "experiment dataset budget cycle n_labels method strategy mean std n_seeds".split()
+        "experiment dataset budget cycle n_labels method strategy mean std n_seeds "
+        "pre_drawn zero_score_share".split()
     )
     expected = []
     for experiment, p in grid["experiments"].items():
@@ -175,3 +177,23 @@ def test_a_spread_is_what_seaborn_calls_sd(grid):
     mean, std = table.loc[cell, ["mean", "std"]]
     assert mean - std == pytest.approx(found["accuracymin"], abs=2e-6)
     assert mean + std == pytest.approx(found["accuracymax"], abs=2e-6)
+
+
+def test_what_all_seeds_share_and_what_was_asked_for_is_told(grid):
+    runs = runs_of(grid).assign(zero_score_share=math.nan)
+    asked = runs["cycle"] > 0
+    runs.loc[asked, "zero_score_share"] = runs.loc[asked, "seed"] * 0.25
+    method = list(grid["experiments"]["digits"]["methods"])[-1]
+    grid["experiments"]["digits"]["pre_drawn"] = {method: "once"}
+    table = accuracy_table(runs, grid)
+    told = table["pre_drawn"] == "once"
+    assert set(table[told]["method"]) == {method} and set(table[told]["experiment"]) == {"digits"}
+    assert set(table[~told]["pre_drawn"]) == {""}
+    assert table[table["cycle"] == 0]["zero_score_share"].isna().all()
+    assert set(table[table["cycle"] > 0]["zero_score_share"]) == {0.125}  # of seeds 0 and 1
+    one = table[told]
+    assert seeds_phrase(one) == "over 2 seeds, which share one PRE"
+    assert seeds_phrase(one.assign(pre_drawn="per_seed")) == (
+        "over 2 seeds, each with a PRE of its own"
+    )
+    assert seeds_phrase(table[~told]) == "over 2 seeds"

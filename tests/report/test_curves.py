@@ -241,7 +241,7 @@ def test_methods_belong_to_figures_by_what_they_do(grid):
     accuracy = pd.concat(
         [
             table_of({**grid, "experiments": {"cifar": grid["experiments"]["cifar"]}}),
-            pd.DataFrame([row], columns=list(COLUMNS)),
+            pd.DataFrame([row], columns=list(COLUMNS[:10])),
         ]
     )
     for make, there in ((figure2, True), (figure3, True), (figure1, False)):

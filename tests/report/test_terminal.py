@@ -44,7 +44,7 @@ def test_first_gains_compares_the_better_semi_with_the_baseline():
         ("a", "digits", 10, 1, 20, "pre+semi", "random", 99.0, 1.0, 2),
         ("b", "digits", 10, 0, 10, "pre", "random", 50.0, 1.0, 2),
     ]
-    accuracy = pd.DataFrame(rows, columns=list(COLUMNS))
+    accuracy = pd.DataFrame(rows, columns=list(COLUMNS[:10]))
     assert first_gains(accuracy) == (
         "a, cycle 0: + PRE + SEMI 68.2 %, Baseline 40.0 %: +28.2 points from the unlabeled images"
     )
@@ -59,7 +59,7 @@ def test_losses_names_cells_below_the_baseline_by_more_than_their_error():
             ("a", "digits", 10, 1, 20, "pre+semi", "random", 60.0, 1.0, 4),
             ("a", "digits", 10, 1, 20, "semi", "jlp", 10.0, 1.0, 4),  # no baseline to compare
         ]
-        return pd.DataFrame(rows, columns=list(COLUMNS))
+        return pd.DataFrame(rows, columns=list(COLUMNS[:10]))
 
     none = "none of 2 cells with SEMI is below the baseline by more than its standard error"
     assert losses(frame(4.1)) == none  # 2.05 > 2

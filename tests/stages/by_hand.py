@@ -14,7 +14,7 @@ N, CLASSES = 60, 10
 CEAL = {"threshold": 0.5, "decay": 0.0}
 JLP = {"graph": "union"}
 POOL = {"size": N, "sampling": "stratified", "seed": 0, "mean": None, "std": None}
-POOL["grey_channels"] = 1
+POOL |= {"grey_channels": 1, "copies": "merge"}
 VIEWS = {"translate": 1, "flip": False}
 
 

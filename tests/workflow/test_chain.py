@@ -15,7 +15,7 @@ spec = importlib.util.spec_from_file_location("chain", PATH)
 chain = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(chain)
 EMBED = "results/runs/tiny/pre+semi/random/seed0/cycle1/embeddings.npy"
-GRAPH = EMBED.replace("embeddings.npy", "graph.npz")
+PSEUDO = EMBED.replace("embeddings.npy", "pseudo_labels.parquet")
 TESTED = EMBED.replace("embeddings.npy", "test_probabilities.npy")
 
 
@@ -96,7 +96,7 @@ def files(folder):
 def test_without_time_nothing_starts_and_what_is_left_is_listed(plan, tmp_path):
     process = drive("run", plan, "--results-under", tmp_path, "--minutes", 0)
     assert process.returncode == 3
-    assert "71 jobs left" in process.stdout
+    assert "69 jobs left" in process.stdout
     assert "tiny/baseline/initial: train 2, embed_initial 2" in process.stdout
     assert files(tmp_path) == set()
 
@@ -124,7 +124,7 @@ def test_patterns_run_in_their_order_and_cells_whole(jobs, stages):
 def test_temporary_files_go_with_their_last_reader_and_others_stay(jobs, stages):
     ran, _ = stages
     assert run_all(jobs) == 0
-    left = {Path(file).name: 0 for file in ("embeddings.npy", "probabilities.npy", "graph.npz")}
+    left = {Path(file).name: 0 for file in ("embeddings.npy", "probabilities.npy")}
     for path in files(Path("results/runs")):
         if path.name in left:
             assert path.parts[2] == "initial"
@@ -136,7 +136,7 @@ def test_temporary_files_go_with_their_last_reader_and_others_stay(jobs, stages)
 
 def test_a_temporary_file_that_is_still_to_be_read_is_made_again(jobs, stages):
     ran, fail = stages
-    fail.add(GRAPH)  # propagate's first output
+    fail.add(PSEUDO)
     assert run_all(jobs) == 1
     assert Path(EMBED).exists() and Path(TESTED).exists()
     Path(EMBED).unlink()
@@ -144,7 +144,7 @@ def test_a_temporary_file_that_is_still_to_be_read_is_made_again(jobs, stages):
     ran.clear()
     assert run_all(jobs) == 0
     assert [job["rule"] for job in ran] == ["embed", "propagate", "evaluate"]
-    assert not Path(EMBED).exists() and not Path(GRAPH).exists()
+    assert not Path(EMBED).exists() and Path(PSEUDO).exists()
 
 
 def test_a_failure_stops_only_what_depends_on_it(jobs, stages, capsys):

@@ -42,7 +42,7 @@ def test_every_cell_has_its_files_and_the_large_ones_are_gone(run):
         }
         kept = {"test_probabilities.npy"}
         if cell.strategy == "initial":  # shared by strategies: see rules/cycle.smk
-            kept |= {"embeddings.npy", "probabilities.npy", "graph.npz"}
+            kept |= {"embeddings.npy", "probabilities.npy"}
         found = {path.name for path in folder.rglob("*") if path.suffix in (".npy", ".npz")}
         assert found == kept, cell
 
@@ -96,7 +96,10 @@ def test_semi_follows_sup_and_its_pseudo_labels_are_judged(run):
     history = pq.read_table(folder / "history.parquet").to_pandas()
     assert history["phase"].tolist() == ["sup"] * 4 + ["semi"] * 2
     metrics = json.loads((folder / "metrics.json").read_text())
-    assert metrics["pseudo_labels"] == 200 - 20
+    pseudo = pq.read_table(folder / "pseudo_labels.parquet").to_pandas()
+    # an image whose classes are all as likely has no pseudo-label
+    assert metrics["pseudo_labels"] == len(pseudo) and 150 < len(pseudo) <= 200 - 20
+    assert (pseudo["weight"] > 0).all()
     assert 0 <= metrics["pseudo_label_accuracy"] <= 100
     baseline = run / "results/runs/tiny/baseline/jlp/seed0/cycle1/metrics.json"
     assert json.loads(baseline.read_text())["pseudo_labels"] is None
@@ -107,7 +110,7 @@ def test_tables_and_figures_are_there(run):
     accuracy = pd.read_csv(tables / "accuracy.csv")
     assert list(accuracy.columns) == (
         ["experiment", "dataset", "budget", "cycle", "n_labels", "method", "strategy"]
-        + ["mean", "std", "n_seeds"]
+        + ["mean", "std", "n_seeds", "pre_drawn", "zero_score_share"]
     )
     assert len(accuracy) == 4 * 2 + 1  # method and strategy x cycle, and full supervision
     runs = pd.read_csv(tables / "runs.csv")
@@ -211,10 +214,45 @@ def test_measuring_again_trains_nothing(run):
 def test_a_changed_key_redoes_what_depends_on_it_and_nothing_else(run, varied):
     jobs = planned(run, "all", config=varied(propagation={"k": 12}))
     trained = [job.outputs[0] for job in jobs if job.rule == "train"]
-    # SEMI propagates in training, and jLP's queries come from the graph; CEAL knows neither
+    # SEMI propagates in training, and jLP's graph has its k; CEAL knows neither
     assert len(trained) == 2 * (1 + 2) + 2 * 1
     assert all("/pre+semi/" in file or "/baseline/jlp/" in file for file in trained)
     assert not {job.rule for job in jobs} & {"pretrain", "data", "initial"}
+
+
+def test_random_asks_for_the_same_images_under_all_methods(run, pool):
+    """So that methods are compared in pairs, in every cycle."""
+    seen = {}
+    for method, strategies in STRATEGIES.items():
+        for seed in (0, 1) if "random" in strategies else ():
+            cell = run / f"results/runs/tiny/{method}/random/seed{seed}/cycle1/labeled.parquet"
+            labeled = read_index_set(cell, "labeled", pool)["index"].tolist()
+            assert seen.setdefault(seed, labeled) == labeled
+    assert len(seen) == 2 and seen[0] != seen[1]
+
+
+def test_each_seed_may_draw_its_own_pre(tmp_path, varied):
+    made = "results/datasets/digits/pretrain/deepcluster/{}"
+    targets = [made.format(f"seed{seed}/diagnosis.json") for seed in (0, 1)]
+    snakemake(tmp_path, "--cores", "2", *targets, config=varied(pre_drawn="per_seed"))
+    shared = [made.format("diagnosis.json")]
+    snakemake(tmp_path, "--cores", "1", *shared, config=varied(pre_drawn="once"))
+    folders = [(tmp_path / target).parent for target in [*targets, *shared]]
+    weights = [(folder / "model.safetensors").read_bytes() for folder in folders]
+    assert len(set(weights)) == 3
+    told = [pq.read_schema(folder / "history.parquet").metadata for folder in folders]
+    assert [told[0][b"seed"], told[1][b"seed"], told[2].get(b"seed")] == [b"0", b"1", None]
+
+
+def test_the_share_of_queries_with_a_score_of_0_is_told(run):
+    table = pd.read_csv(run / "results/tables/runs.csv")
+    told = table["zero_score_share"].notna()
+    assert set(table[told]["strategy"]) == set(table["strategy"]) - {"initial", "all", "random"}
+    for _, row in table[told].iterrows():
+        folder = run / f"results/runs/tiny/{row.method}/{row.strategy}/seed{row.seed}"
+        scores = pq.read_table(folder / f"cycle{row.cycle - 1}/queries.parquet")["score"]
+        zeros = [score == 0 for score in scores.to_pylist()]
+        assert row.zero_score_share == pytest.approx(sum(zeros) / len(zeros), abs=1e-4)
 
 
 def test_two_runs_give_the_same_bytes(run, tmp_path):

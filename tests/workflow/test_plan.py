@@ -143,13 +143,11 @@ def test_draws_follow_the_seed_or_are_those_of_one(tmp_path, varied):
         assert found == dict.fromkeys(found, seeds) and len(found) == 4
 
 
-def test_only_strategies_that_need_a_graph_pay_for_one(tmp_path, varied):
-    methods = {"baseline": {"pre": "none", "semi": "none", "strategies": ["random", "coreset"]}}
+def test_labels_are_propagated_for_semi_alone(tmp_path, varied):
+    """jLP makes a graph of its own."""
+    methods = {"baseline": {"pre": "none", "semi": "none", "strategies": ["random", "jlp"]}}
     jobs = planned(tmp_path, "all", config=varied(methods=methods))
     assert not {"propagate", "propagate_initial"} & {job.rule for job in jobs}
-    methods["baseline"]["strategies"] = ["jlp"]
-    jobs = planned(tmp_path, "all", config=varied(methods=methods))
-    assert "propagate_initial" in {job.rule for job in jobs}
 
 
 def test_the_paper_is_planned_whole_within_a_minute(tmp_path):

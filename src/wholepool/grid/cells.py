@@ -79,6 +79,12 @@ def summary(config: dict[str, Any]) -> dict[str, Any]:
             "semi_batch_size": experiment["semi"]["batch_size"],
             "answers": registry.get("oracle", oracles[experiment["dataset"]])["KNOWS"],
             "published_accuracy": experiment["published_accuracy"],
+            "pre_drawn": {
+                method: experiment["pre_drawn"]
+                for method, words in experiment["methods"].items()
+                if words["pre"] != "none"
+                and registry.get("pretrain", words["pre"])["GIVES"] == "weights"
+            },
             "methods": experiment["methods"],
         }
         for name, experiment in config["experiments"].items()

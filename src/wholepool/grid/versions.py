@@ -23,7 +23,7 @@ VERSIONS = {
     "label": 1,
     "runs": 4,
     "pretraining": 2,
-    "tables": 1,
+    "tables": 2,
     "figures": 2,
     "compare_with_paper": 3,
 }

@@ -5,6 +5,7 @@ Accuracy is in percent of the test set at the last epoch, and empty where there 
 `grid` is the plan, as plain JSON:
     {"experiments": {name: {"dataset", "budget", "initial", "cycles", "seeds", "batch_size",
                             "semi_batch_size", "published_accuracy",
+                            "pre_drawn": {method that starts from a drawn PRE: once or per_seed},
                             "methods": {method: {"labels", "pre", "semi", "strategies"}}}},
      "ablation_strategies": [strategy, ...]}
 "cycles" counts trainings, the first on the initial labels alone: cycles 0 ... cycles - 1.
@@ -27,14 +28,14 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     *("experiment", "dataset", "budget", "cycle", "n_labels", "method", "strategy"),
-    *("mean", "std", "n_seeds"),
+    *("mean", "std", "n_seeds", "pre_drawn", "zero_score_share"),
 )
 RUN_COLUMNS = (
     *("experiment", "dataset", "budget", "method", "strategy", "seed", "cycle", "n_labels"),
     "accuracy",
 )
-_TEXT = ("experiment", "dataset", "method", "strategy", "settings_digest")
-_MAY_BE_EMPTY = ("mean", "std", "accuracy")
+_TEXT = ("experiment", "dataset", "method", "strategy", "settings_digest", "pre_drawn")
+_MAY_BE_EMPTY = ("mean", "std", "accuracy", "zero_score_share")
 _WHOLE = ("budget", "cycle", "n_labels", "n_seeds")
 # Rounded once: the tables and figures are made of the very numbers in accuracy.csv.
 _DECIMALS = 6
@@ -51,7 +52,10 @@ def accuracy_table(runs: pd.DataFrame, grid: Mapping[str, Any]) -> pd.DataFrame:
     repeated for every strategy of the method. Full supervision has one row, with strategy "all".
 
     Returns COLUMNS: names as str; budget, cycle, n_labels, n_seeds int64; mean and std float64 in
-    percent, to six decimals, std NaN where there is one seed, both where no seed has an accuracy.
+    percent, to six decimals, std NaN where there is one seed, both where no seed has an accuracy;
+    pre_drawn is that of the method, empty where it starts from no drawn PRE: where it is "once",
+    std has nothing of PRE's own variance. zero_score_share is the mean share of queries with the
+    score 0 among those that led to the cell, NaN where none did or nothing was scored.
     Rows stand in the order of the grid (experiment, method, strategy), then by cycle.
 
     Raises UserError for a missing column, an accuracy outside 0 ... 100, a cell of which only some
@@ -61,6 +65,7 @@ def accuracy_table(runs: pd.DataFrame, grid: Mapping[str, Any]) -> pd.DataFrame:
     import pandas as pd
 
     cells, n_labels = _collect(runs, grid)
+    shares = _zero_scores(runs)
     rows = []
     for experiment, method, strategy, cycle in _planned(grid):
         full = strategy == ALL
@@ -74,11 +79,22 @@ def accuracy_table(runs: pd.DataFrame, grid: Mapping[str, Any]) -> pd.DataFrame:
             spread = (statistics.mean(values), statistics.sample_std(values))
         where = (experiment, plan["dataset"], plan["budget"], cycle)
         labels = n_labels[experiment, cycle, full]
-        rows.append((*where, labels, method, strategy, *spread, len(values)))
+        pre = plan.get("pre_drawn", {}).get(method, "")
+        share = shares.get((experiment, method, filed, cycle), math.nan)
+        rows.append((*where, labels, method, strategy, *spread, len(values), pre, share))
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     # Types are stated, so that a table without rows has them too.
-    types = dict.fromkeys(_WHOLE, "int64") | {"mean": "float64", "std": "float64"}
-    return table.astype(types).round({"mean": _DECIMALS, "std": _DECIMALS})
+    numbers = ("mean", "std", "zero_score_share")
+    types = dict.fromkeys(_WHOLE, "int64") | dict.fromkeys(numbers, "float64")
+    return table.astype(types).round(dict.fromkeys(numbers, _DECIMALS))
+
+
+def _zero_scores(runs: pd.DataFrame) -> dict[tuple[str, str, str, int], float]:
+    """Mean over seeds of a cell's `zero_score_share`, where runs tell it."""
+    if "zero_score_share" not in runs.columns:
+        return {}
+    keys = ["experiment", "method", "strategy", "cycle"]
+    return runs.groupby(keys)["zero_score_share"].mean().to_dict()
 
 
 def _planned(grid: Mapping[str, Any]) -> Iterator[tuple[str, str, str, int]]:

@@ -46,13 +46,20 @@ def cell_texts(accuracy: pd.DataFrame) -> dict[tuple[str, str, str, int], str]:
 
 
 def seeds_phrase(accuracy: pd.DataFrame) -> str:
-    """The number of seeds in words, for captions: "over 5 seeds", a range where cells differ."""
+    """The number of seeds in words, for captions: "over 5 seeds", a range where cells differ.
+
+    And whether these share one PRE, for then the deviation is without PRE's own.
+    """
     if accuracy.empty:
         return "over seeds; nothing was run yet"
     least, most = int(accuracy["n_seeds"].min()), int(accuracy["n_seeds"].max())
     if most == 1:
         return "over 1 seed (no deviation)"
-    return f"over {least if least == most else f'{least} to {most}'} seeds"
+    drawn = set(accuracy["pre_drawn"]) if "pre_drawn" in accuracy else set()
+    pre = ", each with a PRE of its own" if "per_seed" in drawn else ""
+    if "once" in drawn:
+        pre = ", some with a PRE of their own" if pre else ", which share one PRE"
+    return f"over {least if least == most else f'{least} to {most}'} seeds{pre}"
 
 
 def dash_phrase(accuracy: pd.DataFrame) -> str:
