@@ -198,8 +198,8 @@ def one_cycle(wildcards):
 @per_job
 def one_pretraining(wildcards):
     """The group of a pre-training and its diagnosis; none on one machine."""
-    draw = wildcards.draw.replace("/", "-")
-    return None if workflow.local_exec else f"pretrain-{wildcards.dataset}-{wildcards.pre}{draw}"
+    draw = plan.drawn_for(wildcards.draw) or "shared"
+    return None if workflow.local_exec else f"pretrain-{wildcards.dataset}-{wildcards.pre}-{draw}"
 
 
 def all_metrics(wildcards=None):
@@ -240,7 +240,7 @@ def with_gift(gift):
 
 def diagnosed(wildcards):
     """The inputs of a draw's diagnosis."""
-    seed = wildcards.draw.removeprefix("/seed") or None
+    seed = plan.drawn_for(wildcards.draw)
     return below_results(plan.diagnose_inputs(wildcards.dataset, wildcards.pre, seed))
 
 

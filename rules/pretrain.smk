@@ -21,7 +21,7 @@ use rule stage as pretrain with:
         command=command(
             "pretrain",
             pre=lambda w: w.pre,
-            seed=lambda w: w.draw.removeprefix("/seed") or None,
+            seed=lambda w: plan.drawn_for(w.draw),
             settings=pretrain_settings,
         ),
         version=per_job(pretrain_version),

@@ -95,6 +95,11 @@ def pre_folder(dataset: str, pre: str, seed: int | str | None = None) -> str:
     return f"datasets/{dataset}/pretrain/{pre}" + ("" if seed is None else f"/seed{seed}")
 
 
+def drawn_for(draw: str) -> str | None:
+    """The seed N of `/seedN`, the end of a draw's folder; None of "", a draw that seeds share."""
+    return draw.rpartition("seed")[2] or None
+
+
 def pre_seed(experiment: Mapping[str, Any], words: Mapping[str, Any], seed: int) -> int | None:
     """The seed whose own PRE a method's cells start from; None if all seeds share one.
 
