@@ -9,10 +9,9 @@ from pathlib import Path
 from snakemake.common import overwrite_function_params
 from snakemake.exceptions import WorkflowError
 
-from wholepool.grid import plan, sections, slices
+from wholepool.grid import made, plan, slices, versions
 from wholepool.grid.cells import ALL, INITIAL, Cell, cells, summary
 from wholepool.grid.config import resolve
-from wholepool.grid.versions import version
 from wholepool.job import registry
 from wholepool.job.environment import export_package
 from wholepool.job.errors import UserError
@@ -46,14 +45,15 @@ STRATEGIES = registry.plugins("strategy")
 PRES = registry.plugins("pretrain")
 
 # Where and how a job computes is no parameter of it: taking a grid from a CPU to a GPU, or moving
-# the data, does not redo what is done. Nor a resource, if it is text: in a group Snakemake wants
+# the data, does not redo what is done. (Threads are, where they are not 1: see slices.computed. So a
+# job has the config's number, also where Snakemake is given fewer cores.) Nor a resource, if it is text: in a group Snakemake wants
 # that to be the same for all jobs. Only a job that will use a GPU asks for one: CPU jobs must not
 # wait for GPU slots.
-DEVICE = SETTINGS["device"]
+DEVICE, THREADS = SETTINGS["device"], SETTINGS["threads"]
 GPU = int(DEVICE == "cuda" or (DEVICE == "auto" and gpu_present()))
 POOL_MEMORY = "auto" if SETTINGS["pool_memory_mb"] is None else SETTINGS["pool_memory_mb"]
 MACHINE = (
-    f"--device {DEVICE} --pool-memory-mb {POOL_MEMORY}"
+    f"--device {DEVICE} --threads {THREADS} --pool-memory-mb {POOL_MEMORY}"
     f" --checkpoint-seconds {SETTINGS['checkpoint_seconds']}"
     f" --data-dir {shlex.quote(SETTINGS['data_dir'])}"
 )
@@ -210,7 +210,7 @@ def all_metrics(wildcards=None):
 
 def made_with(wildcards=None):
     """Every result that says with which settings it was made."""
-    return [f"{RESULTS}/{path}" for path, _, _ in slices.of_results(SETTINGS)]
+    return [f"{RESULTS}/{path}" for path, _, _ in made.of_results(SETTINGS)]
 
 
 def dataset_infos(wildcards=None):
@@ -246,41 +246,30 @@ def diagnosed(wildcards):
 
 def pretrain_settings(wildcards):
     """The slice of the config that decides what a PRE gives."""
-    return slices.pretrain(DATASETS[wildcards.dataset], wildcards.pre)
+    return slices.pretrain(DATASETS[wildcards.dataset], wildcards.pre, THREADS)
 
 
 def train_settings(wildcards):
     """The slice of the config that decides the result; so of the other stages below."""
-    return slices.train(dataset_of(wildcards), experiment_of(wildcards), words_of(wildcards))
+    how = experiment_of(wildcards), words_of(wildcards), THREADS
+    return slices.train(dataset_of(wildcards), *how)
+
+
+def pre_of(wildcards):
+    """What the cell's training starts from."""
+    return plan.pre_of(experiment_of(wildcards), words_of(wildcards), int(wildcards.seed))
 
 
 def embed_settings(wildcards):
-    return slices.embed(dataset_of(wildcards))
+    return slices.embed(dataset_of(wildcards), THREADS)
 
 
 def propagate_settings(wildcards):
-    return slices.propagate(experiment_of(wildcards))
+    return slices.propagate(experiment_of(wildcards), THREADS)
 
 
 def acquire_settings(wildcards):
-    return slices.acquire(experiment_of(wildcards), wildcards.strategy)
-
-
-def embed_version(wildcards):
-    """Raised with the stage's or the network's."""
-    return version("embed", network=sections.word_of(dataset_of(wildcards)["network"]))
-
-
-def pretrain_version(wildcards):
-    """Raised with the stage's, the PRE's or the network's."""
-    network = sections.word_of(DATASETS[wildcards.dataset]["network"])
-    return version("pretrain", pretrain=wildcards.pre, network=network)
-
-
-def train_version(wildcards):
-    """Raised with the stage's, the network's or the SEMI's."""
-    network = sections.word_of(dataset_of(wildcards)["network"])
-    return version("train", network=network, semi=words_of(wildcards)["semi"])
+    return slices.acquire(experiment_of(wildcards), wildcards.strategy, THREADS)
 
 
 def acquire_gpu(wildcards):
@@ -314,5 +303,8 @@ def pages(folder):
 
 def page_versions(folder):
     """The version of a stage that makes pages: its own, and each page's."""
-    made = [version(folder), *(f"{page.name} {page['VERSION']}" for page in build.pages(folder))]
-    return ", ".join(made)
+    parts = [
+        versions.version(folder),
+        *(f"{page.name} {page['VERSION']}" for page in build.pages(folder)),
+    ]
+    return ", ".join(parts)

@@ -33,4 +33,4 @@ use rule stage as compare_with_paper with:
             figures=FIGURES,
         ),
         files="",
-        version=version("compare_with_paper"),
+        version=versions.version("compare_with_paper"),

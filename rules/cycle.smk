@@ -20,10 +20,13 @@ use rule stage as train with:
         command=cell_command(
             "train",
             draw_seed=draw_seed,
+            pre=pre_of,
             semi=lambda wildcards: words_of(wildcards)["semi"],
             settings=train_settings,
         ),
-        version=per_job(train_version),
+        version=per_job(
+            lambda wildcards: versions.of_train(dataset_of(wildcards), words_of(wildcards)["semi"])
+        ),
 
 
 use rule stage as embed with:
@@ -41,7 +44,7 @@ use rule stage as embed with:
         **needs(mem_mb=8000, hours=1 / 2, gpu=GPU),
     params:
         command=cell_command("embed", draw_seed=draw_seed, settings=embed_settings),
-        version=per_job(embed_version),
+        version=per_job(lambda wildcards: versions.of_embed(dataset_of(wildcards))),
 
 
 # As embed, but nothing is temporary: see plan.TEMPORARY.
@@ -77,7 +80,7 @@ use rule stage as propagate with:
         **needs(mem_mb=8000, hours=1, gpu=GPU),
     params:
         command=cell_command("propagate", settings=propagate_settings),
-        version=version("propagate"),
+        version=versions.version("propagate"),
 
 
 use rule propagate as propagate_initial with:
@@ -102,7 +105,7 @@ use rule stage as evaluate with:
         **needs(mem_mb=1000, hours=1 / 6),
     params:
         command=cell_command("evaluate", settings=answers),
-        version=version("evaluate"),
+        version=versions.version("evaluate"),
 
 
 use rule stage as acquire with:
@@ -128,7 +131,7 @@ use rule stage as acquire with:
             budget=lambda wildcards: experiment_of(wildcards)["budget"],
             settings=acquire_settings,
         ),
-        version=per_job(lambda wildcards: version("acquire", strategy=wildcards.strategy)),
+        version=per_job(lambda wildcards: versions.of_acquire(wildcards.strategy)),
 
 
 use rule acquire as acquire_with_pseudo_labels with:
@@ -153,8 +156,4 @@ use rule stage as label with:
         **needs(mem_mb=1000, hours=1 / 6),
     params:
         command=cell_command("label", settings=answers),
-        version=per_job(
-            lambda wildcards: version(
-                "label", oracle=sections.word_of(dataset_of(wildcards)["oracle"])
-            )
-        ),
+        version=per_job(lambda wildcards: versions.of_answers("label", dataset_of(wildcards))),

@@ -27,11 +27,7 @@ use rule stage as data with:
             name=lambda wildcards: wildcards.dataset,
             settings=lambda wildcards: slices.data(DATASETS[wildcards.dataset]),
         ),
-        version=per_job(
-            lambda wildcards: version(
-                "data", source=sections.word_of(DATASETS[wildcards.dataset]["source"])
-            )
-        ),
+        version=per_job(lambda wildcards: versions.of_data(DATASETS[wildcards.dataset])),
 
 
 use rule stage as initial with:
@@ -52,11 +48,7 @@ use rule stage as initial with:
             size=lambda wildcards: experiment_of(wildcards)["initial"],
             settings=answers,
         ),
-        version=per_job(
-            lambda wildcards: version(
-                "initial", oracle=sections.word_of(dataset_of(wildcards)["oracle"])
-            )
-        ),
+        version=per_job(lambda wildcards: versions.of_answers("initial", dataset_of(wildcards))),
 
 
 # full supervision: the oracle labels all that it knows
@@ -76,7 +68,5 @@ use rule stage as label_all with:
             "label_all", settings=lambda wildcards: slices.answers(DATASETS[wildcards.dataset])
         ),
         version=per_job(
-            lambda wildcards: version(
-                "label_all", oracle=sections.word_of(DATASETS[wildcards.dataset]["oracle"])
-            )
+            lambda wildcards: versions.of_answers("label_all", DATASETS[wildcards.dataset])
         ),

@@ -24,7 +24,7 @@ use rule stage as pretrain with:
             seed=lambda w: plan.drawn_for(w.draw),
             settings=pretrain_settings,
         ),
-        version=per_job(pretrain_version),
+        version=per_job(lambda w: versions.of_pretrain(DATASETS[w.dataset], w.pre)),
 
 
 use rule pretrain as features with:
@@ -36,7 +36,7 @@ use rule pretrain as features with:
         pre=with_gift("features"),
     params:
         command=command("features", pre=lambda w: w.pre, settings=pretrain_settings),
-        version=per_job(lambda wildcards: version("features", pretrain=wildcards.pre)),
+        version=per_job(lambda wildcards: versions.of_features(wildcards.pre)),
 
 
 use rule stage as diagnose with:
@@ -56,4 +56,4 @@ use rule stage as diagnose with:
         **needs(mem_mb=2000, hours=1 / 6),
     params:
         command=command("diagnose"),
-        version=version("diagnose"),
+        version=versions.version("diagnose"),

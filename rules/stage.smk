@@ -4,10 +4,9 @@ rule stage:
         f"{LOGS}/stage.log",
     conda:
         "../envs/wholepool.yaml"
-    threads: SETTINGS["threads"]
+    threads: THREADS
     params:
         command="--help",
         files=per_job(files_of),
     shell:
-        "python -m wholepool {params.command} {params.files}"
-        f" {MACHINE} --threads {{threads}} --log {{log:q}}"
+        "python -m wholepool {params.command} {params.files}" f" {MACHINE} --log {{log:q}}"

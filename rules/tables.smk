@@ -21,7 +21,7 @@ use rule stage as runs with:
     params:
         command=command("runs", results=RESULTS, config=GIVEN, info=INFOS),
         files=lambda wildcards, output: files_of(wildcards, {}, output),
-        version=version("runs"),
+        version=versions.version("runs"),
 
 
 use rule stage as tables with:
@@ -55,7 +55,7 @@ use rule stage as pretraining with:
         **needs(mem_mb=1000, hours=1 / 6),
     params:
         command=command("pretraining"),
-        version=version("pretraining"),
+        version=versions.version("pretraining"),
 
 
 rule all_tables:

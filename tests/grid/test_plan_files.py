@@ -6,7 +6,7 @@ import pytest
 import yaml
 from configs import ROOT
 
-from wholepool.grid import plan, slices
+from wholepool.grid import made, plan
 from wholepool.grid.cells import Cell, cells
 from wholepool.grid.config import resolve
 
@@ -151,7 +151,7 @@ def test_each_seed_may_have_a_pre_of_its_own():
     for config, place in ((shared, pre), (own, f"{pre}/seed1")):
         cell = Cell("tiny", "pre+semi", "random", 1, 1)
         assert plan.train_inputs(config, cell)["theta"] == f"{place}/model.safetensors"
-        told = {path for path, *_ in slices.of_results(config)}
+        told = {path for path, *_ in made.of_results(config)}
         assert f"{place}/history.parquet" in told
 
 

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from wholepool.grid import slices
+from wholepool.grid import made, slices, versions
 from wholepool.grid.cells import cells
 from wholepool.grid.config import resolve
 from wholepool.job.errors import UserError
@@ -18,7 +18,10 @@ SMALL = {
     "baseline": {"strategies": ["random"]},
     "semi": {"semi": "label_propagation", "strategies": ["random", "jlp"]},
 }
-LARGE = {"pre": {"pre": "deepcluster", "strategies": ["coreset"]}}
+ONE = {"dataset": "digits", "budget": 10, "methods": SMALL}
+BARE = {"strategies": ["coreset"]}
+LARGE = {"pre": {"pre": "deepcluster", **BARE}}
+OTHER = {"dataset": "mnist", "budget": 20, "methods": LARGE}
 
 
 def plan(**changes):
@@ -28,8 +31,8 @@ def plan(**changes):
         "seeds": 2,
         "datasets": {"digits": {}, "mnist": {}},
         "experiments": {
-            "small": {"dataset": "digits", "budget": 10, "methods": SMALL},
-            "large": {"dataset": "mnist", "budget": 20, "methods": LARGE},
+            "small": ONE,
+            "large": OTHER,
         },
     }
     return resolve(config | changes)
@@ -62,6 +65,12 @@ def write_metadata(path, **metadata):
     pq.write_table(pa.table({"loss": [1.0]}).replace_schema_metadata(metadata), path)
 
 
+def write_json(path, **more):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    there = json.loads(path.read_text()) if path.exists() else {}
+    path.write_text(json.dumps(there | more))
+
+
 def add_metadata(path, **metadata):
     there = {k.decode(): v.decode() for k, v in pq.read_schema(path).metadata.items()}
     write_metadata(path, **there | metadata)
@@ -73,12 +82,16 @@ def write_results(folder, config):
         path = folder / cell.path / "metrics.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(metrics_of(cell, number, config)))
-    for path, dataset, made in slices.of_results(config):
-        made = made | {"settings": json.dumps(made["settings"], sort_keys=True)}
-        made["settings_digest"] = digest(json.loads(made["settings"]))
-        made |= {"fingerprint": INFOS[dataset]["fingerprint"], "seconds": "12.5", "resumed": "1"}
-        made |= {"started": "2026-11-25T10:00:00+00:00", "finished": "2026-11-25T10:00:12+00:00"}
-        write_metadata(folder / path, **made)
+    for path, dataset, told in made.of_results(config):
+        if path.endswith(".json"):
+            write_json(folder / path, **told)
+            continue
+        if "settings" in told:
+            told = told | {"settings": json.dumps(told["settings"], sort_keys=True)}
+            told["settings_digest"] = digest(json.loads(told["settings"]))
+        told |= {"fingerprint": INFOS[dataset]["fingerprint"], "seconds": "12.5", "resumed": "1"}
+        told |= {"started": "2026-11-25T10:00:00+00:00", "finished": "2026-11-25T10:00:12+00:00"}
+        write_metadata(folder / path, **told)
 
 
 @pytest.fixture
@@ -197,7 +210,7 @@ def test_a_failure_leaves_the_old_table(results, tmp_path):
         (
             {"propagation": {"k": 12}},
             "propagation.k is 50 in {0}/runs/small/semi/initial/seed0/cycle0/history.parquet and "
-            "13 more, 12 in the config",  # 10 trainings with SEMI, 4 times jLP's queries
+            "23 more, 12 in the config",  # 10 trainings with SEMI, as many propagations, 4 of jLP's
         ),
         (
             {"deepcluster": {"lr": 0.5}},
@@ -206,13 +219,37 @@ def test_a_failure_leaves_the_old_table(results, tmp_path):
         ),
         (
             {"seed_moves": "initial"},
-            "draw_seed is 0 in {0}/runs/small/baseline/initial/seed0/cycle0/history.parquet and 10 "
-            "more, 7 in the config; draw_seed is 1 in",
+            "draw_seed is 0 in {0}/runs/small/baseline/initial/seed0/cycle0/history.parquet and 18 "
+            "more, 7 in the config; draw_seed is 1 in",  # 11 trainings, 8 acquisitions
         ),
         (
             {"sup": {"lr": 0.1, "batch_size": 8}},
             "sup.batch_size is 32 in {0}/runs/small/baseline/initial/seed0/cycle0/history.parquet "
             "and 21 more, 8 in the config; sup.lr is 0.2 in",
+        ),
+        (
+            {"experiments": {"small": ONE, "large": {**OTHER, "methods": {"pre": BARE}}}},
+            "pre is deepcluster in {0}/runs/large/pre/initial/seed0/cycle0/history.parquet and 5 "
+            "more, none in the config",
+        ),
+        (
+            {"experiments": {"small": {**ONE, "budget": 20, "initial": 10}}},
+            "budget is 10 in {0}/runs/small/baseline/random/seed0/cycle0/queries.parquet and 11 "
+            "more, 20 in the config",
+        ),
+        (
+            {"experiments": {"small": {**ONE, "initial": 30}}},
+            "size is 10 in {0}/runs/small/initial/seed0/labeled.parquet and 1 more, 30 in the",
+        ),
+        (
+            {"pool": {"seed": 1, "size": 400, "mean": [0.5]}},
+            "pool.mean is None in {0}/datasets/digits/source.json and 1 more, [0.5] in the config",
+        ),
+        ({"pool": {"size": 400}}, "pool.size is None in {0}/datasets/digits/source.json and 1"),
+        ({"pool": {"seed": 1}}, "pool.seed is 0 in {0}/datasets/digits/source.json and 1 more, 1"),
+        (
+            {"threads": 2},
+            "threads is None in {0}/datasets/mnist/pretrain/deepcluster/history.parquet and 45 more",
         ),
     ],
 )
@@ -222,6 +259,27 @@ def test_runs_of_other_settings_are_refused_with_the_difference(results, changes
     assert says.format(results) in str(caught.value)
     assert "Delete these files" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_results_of_another_version_are_refused(results):
+    path = results / "runs/small/semi/random/seed1/cycle1/queries.parquet"
+    add_metadata(path, version="acquire 1, random 1")
+    write_json(path.with_name("metrics.json"), version="evaluate 0")
+    with pytest.raises(UserError) as caught:
+        gather(results)
+    now = versions.of_acquire("random")
+    assert f"version is acquire 1, random 1 in {path}, {now} in this code" in str(caught.value)
+    assert f"evaluate 0 in {path.with_name('metrics.json')}" in str(caught.value)
+
+
+def test_runs_that_were_computed_apart_are_said(results, caplog):
+    assert runs.mixed(gather(results)) == ""
+    write_json(results / "runs/small/semi/jlp/seed1/cycle2/metrics.json", device="NVIDIA A100")
+    assert "device: cpu (21 runs), NVIDIA A100 (1 runs)" in runs.mixed(gather(results))
+    with caplog.at_level("WARNING", "wholepool"):
+        runs.write_runs(results, plan(), INFOS, results / "runs.csv")
+    assert "not all computed alike" in caplog.text
+    assert "device: cpu" in runs.mixed(read_runs(results / "runs.csv"))
 
 
 def test_one_run_of_other_settings_among_many_is_found(results):
@@ -251,12 +309,14 @@ def test_queries_of_other_settings_are_refused_where_training_has_none_of_them(t
 def test_runs_on_other_data_are_refused(results):
     infos = INFOS | {"digits": {"fingerprint": "d2"}}
     with pytest.raises(
-        UserError, match=r"fingerprint is d1 in .* and 27 more, d2 in its pool.json"
+        UserError, match=r"fingerprint is d1 in .* and 55 more, d2 in its pool.json"
     ):
         runs.gather(results, plan(), infos)
     path = results / "runs/small/semi/jlp/seed1/cycle2/metrics.json"
     path.write_text(path.read_text().replace('"d1"', '"d3"'))
-    with pytest.raises(UserError, match=r"jlp/seed1/cycle2/metrics.json was measured on another"):
+    with pytest.raises(
+        UserError, match=r"fingerprint is d3 in .*jlp/seed1/cycle2/metrics.json, d1 in"
+    ):
         gather(results)
 
 
@@ -270,8 +330,9 @@ def test_metrics_of_another_training_are_refused(results):
 
 def test_results_of_before_they_said_what_made_them_are_taken_with_empty_columns(results):
     old = {"device": "cpu", "threads": "1"}
-    for path, _, _ in slices.of_results(plan()):
-        write_metadata(results / path, **old)
+    for path, _, _ in made.of_results(plan()):
+        if not path.endswith(".json"):
+            write_metadata(results / path, **old)
     for path in results.rglob("metrics.json"):
         metrics = json.loads(path.read_text())
         for name in ("settings", "settings_digest", "commit"):

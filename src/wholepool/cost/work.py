@@ -13,6 +13,7 @@ from typing import Any
 from wholepool.graph.neighbors import EXACT_UP_TO
 from wholepool.grid import plan, slices
 from wholepool.grid.cells import ALL
+from wholepool.grid.made import of_results
 from wholepool.grid.pools import Pool, pool_of, pretraining
 from wholepool.job import registry
 from wholepool.learn.training import work as training
@@ -121,6 +122,7 @@ BYTES: Mapping[str, Callable[[Job, Pool], float]] = {
     "probabilities.npy": lambda job, pool: array(pool.n, pool.classes),
     "test_probabilities.npy": lambda job, pool: array(pool.n_test, pool.classes),
     "model.safetensors": lambda job, pool: pool.network["bytes"] + 6000,  # with its header
+    "source.json": lambda job, pool: 400,
     # index sets and histories in Parquet, as they come out
     "oracle.parquet": lambda job, pool: 1600 + 6.5 * pool.n,
     "all_labels.parquet": lambda job, pool: 1600 + 6.5 * pool.n,
@@ -146,7 +148,7 @@ def final_jobs(before: list[Job], config: Settings) -> Iterator[Job]:
     pages = [file for page in registry.plugins("page").values() for file in page["FILES"]]
     tables = ["tables/accuracy.csv", *(file for file in pages if file.startswith("tables/"))]
     figures = [file for file in pages if file.startswith("figures/")]
-    told = [path for path, _, _ in slices.of_results(config)]
+    told = [path for path, _, _ in of_results(config)]
     of_pre = ["tables/pretraining.csv"] if made["diagnose"] else []
     yield Job("runs", (*made["evaluate"], *told, *infos), outputs=gathered)
     yield Job("tables", ("tables/runs.csv", *infos), outputs=dict.fromkeys(tables, 0))

@@ -20,6 +20,7 @@ OUTPUTS: dict[str, Files] = {
     "data": {
         "pool": "pool.npy",
         "info": "pool.json",
+        "made": "source.json",
         "oracle": "oracle.parquet",
         "test_images": "test_images.npy",
         "test_labels": "test_labels.npy",
@@ -107,6 +108,12 @@ def pre_seed(experiment: Mapping[str, Any], words: Mapping[str, Any], seed: int)
     """
     shared = experiment["pre_drawn"] == "once" or gives_features(words)
     return None if shared else seed
+
+
+def pre_of(experiment: Mapping[str, Any], words: Mapping[str, Any], seed: int) -> str:
+    """What a cell's training starts from: "none", a PRE, or (one seed's draw of it) PRE/seedN."""
+    pre, drawn = words["pre"], pre_seed(experiment, words, seed)
+    return pre if pre == "none" or drawn is None else f"{pre}/seed{drawn}"
 
 
 def pretrain_inputs(dataset: str) -> Files:

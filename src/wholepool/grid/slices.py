@@ -6,11 +6,10 @@ nothing.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from wholepool.grid.cells import ALL, INITIAL, before, cells, sup_of
-from wholepool.grid.plan import pre_folder, pre_seed
+from wholepool.grid.cells import sup_of
 from wholepool.grid.sections import given_to, reads
 from wholepool.job import registry
 
@@ -35,35 +34,47 @@ def answers(dataset: Settings) -> Settings:
     return sections(dataset, "oracle")
 
 
-def pretrain(dataset: Settings, pre: str) -> Settings:
-    """Of the stage pretrain; features do not depend on the network that eats them."""
+def pretrain(dataset: Settings, pre: str, threads: int = 1) -> Settings:
+    """Of the stage pretrain; features do not depend on the network that eats them.
+
+    `threads` is the config's, here and below: see `computed`.
+    """
     plugin = registry.get("pretrain", pre)
     network = ("network", "augment") if plugin["GIVES"] == "weights" else ()
-    return sections(dataset, *dict.fromkeys((*network, *reads(plugin))))
+    return computed(sections(dataset, *dict.fromkeys((*network, *reads(plugin)))), threads)
 
 
-def train(dataset: Settings, experiment: Settings, words: Settings) -> Settings:
+def train(dataset: Settings, experiment: Settings, words: Settings, threads: int = 1) -> Settings:
     """Of the stage train; `experiment` is a resolved one, and `words` are one of its methods'."""
     names = ["network", "augment", "optimizer", "sup"]
     if words["semi"] != "none":
         names += reads(registry.get("semi", words["semi"]))
     both = {**dataset, **experiment, "sup": sup_of(experiment, words)}
-    return sections(both, *dict.fromkeys(names))
+    return computed(sections(both, *dict.fromkeys(names)), threads)
 
 
-def embed(dataset: Settings) -> Settings:
+def embed(dataset: Settings, threads: int = 1) -> Settings:
     """Of the stage embed."""
-    return sections(dataset, "network", "augment")
+    return computed(sections(dataset, "network", "augment"), threads)
 
 
-def propagate(experiment: Settings) -> Settings:
+def propagate(experiment: Settings, threads: int = 1) -> Settings:
     """Of the stage propagate."""
-    return sections(experiment, "propagation")
+    return computed(sections(experiment, "propagation"), threads)
 
 
-def acquire(experiment: Settings, strategy: str) -> Settings:
+def acquire(experiment: Settings, strategy: str, threads: int = 1) -> Settings:
     """Of the stage acquire: what the strategy declares that it reads."""
-    return given_to(registry.get("strategy", strategy), experiment)
+    return computed(given_to(registry.get("strategy", strategy), experiment), threads)
+
+
+def computed(settings: Settings, threads: int) -> Settings:
+    """The slice of a stage that computes: its sections, and the number of threads unless it is 1.
+
+    Sums are split among threads, so their number moves the last bits, and training makes another
+    draw of them: 1, 2 and 4 threads gave three different networks.
+    """
+    return settings if threads == 1 else {**settings, "threads": threads}
 
 
 def draw_seed(experiment: Settings, seed: Seed) -> Seed | int:
@@ -72,32 +83,6 @@ def draw_seed(experiment: Settings, seed: Seed) -> Seed | int:
     The seed comes back as it was given, text or number: Snakemake tells them apart.
     """
     return seed if experiment["seed_moves"] == "all" else PUBLIC_CODE_SEED
-
-
-def of_results(config: Settings) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Every result of a resolved config that says what made it, with what it should say.
-
-    Yields (path below the results, data set, {"settings": the slice, "draw_seed": text, of
-    trainings only}): each cell's history, the history of each pre-training, and the queries that
-    led to a cell.
-    """
-    pretrained: dict[str, tuple[str, dict[str, Any]]] = {}
-    for cell in cells(dict(config["experiments"])):
-        experiment = config["experiments"][cell.experiment]
-        name, words = experiment["dataset"], experiment["methods"][cell.method]
-        dataset, seed = config["datasets"][name], str(draw_seed(experiment, cell.seed))
-        own = {"settings": train(dataset, experiment, words), "draw_seed": seed}
-        yield f"{cell.path}/history.parquet", name, own
-        if words["pre"] != "none":
-            drawn = pre_seed(experiment, words, cell.seed)
-            path = f"{pre_folder(name, words['pre'], drawn)}/history.parquet"
-            drew = {} if drawn is None else {"seed": str(drawn)}
-            pretrained[path] = name, {"settings": pretrain(dataset, words["pre"]), **drew}
-        if cell.strategy not in (INITIAL, ALL):
-            asked = {"settings": acquire(experiment, cell.strategy)}
-            yield f"{before(cell).path}/queries.parquet", name, asked
-    for path, (name, told) in pretrained.items():
-        yield path, name, told
 
 
 def sections(settings: Settings, *names: str) -> Settings:

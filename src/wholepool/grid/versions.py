@@ -6,7 +6,13 @@ a version of its own, in its module. (A job that needs an embedding which was te
 made again, and then whatever else reads it runs again too.)
 """
 
+from collections.abc import Mapping
+from typing import Any
+
+from wholepool.grid.sections import word_of
 from wholepool.job import registry
+
+Settings = Mapping[str, Any]
 
 VERSIONS = {
     "data": 1,
@@ -36,3 +42,38 @@ def version(stage: str, **plugins: str) -> str:
         if name != "none":
             parts.append(f"{name} {registry.get(kind, name)['VERSION']}")
     return ", ".join(parts)
+
+
+def of_data(dataset: Settings) -> str:
+    """Of the stage data; `dataset` is a data set of a resolved config, or a slice of it."""
+    return version("data", source=word_of(dataset["source"]))
+
+
+def of_answers(stage: str, dataset: Settings) -> str:
+    """Of a stage that asks the oracle: initial, label, label_all."""
+    return version(stage, oracle=word_of(dataset["oracle"]))
+
+
+def of_pretrain(dataset: Settings, pre: str) -> str:
+    """Of the stage pretrain: raised with the PRE's or the network's too."""
+    return version("pretrain", pretrain=pre, network=word_of(dataset["network"]))
+
+
+def of_features(pre: str) -> str:
+    """Of the stage features."""
+    return version("features", pretrain=pre)
+
+
+def of_train(dataset: Settings, semi: str) -> str:
+    """Of the stage train: raised with the network's or the SEMI's too."""
+    return version("train", network=word_of(dataset["network"]), semi=semi)
+
+
+def of_embed(dataset: Settings) -> str:
+    """Of the stage embed."""
+    return version("embed", network=word_of(dataset["network"]))
+
+
+def of_acquire(strategy: str) -> str:
+    """Of the stage acquire."""
+    return version("acquire", strategy=strategy)

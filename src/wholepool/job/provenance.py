@@ -75,15 +75,19 @@ def whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def of_settings(settings: Any) -> dict[str, str]:
-    """The code and settings of an index set that no training reads: text by name."""
+def of_settings(settings: Any, version: str) -> dict[str, str]:
+    """The code and settings of an index set that no training reads: text by name.
+
+    `version` is the stage's, with its plug-ins'.
+    """
     text = json.dumps(settings, sort_keys=True)
-    code = {"commit": commit(), "wholepool": __version__}
+    code = {"commit": commit(), "wholepool": __version__, "version": version}
     return code | {"settings": text, "settings_digest": digest(settings)}
 
 
 def of_training(
     settings: Any,
+    version: str,
     fingerprint: str,
     device: str,
     threads: int,
@@ -93,14 +97,15 @@ def of_training(
 ) -> dict[str, str]:
     """`REPEATED` of a training or a pre-training, which has no seeds: text by name.
 
-    `settings` is the slice of the configuration that the job was given, `device` a GPU's name or
-    cpu, `torch` its version, `seeds` the cell's seed and its draw_seed.
+    `settings` is the slice of the configuration that the job was given, `version` the stage's with
+    its plug-ins', `device` a GPU's name or cpu, `torch` its version, `seeds` the cell's seed and
+    its draw_seed.
     """
     run = {"device": device, "threads": str(threads), "precision": precision, "torch": torch}
     versions = {name: importlib.metadata.version(name) for name in ("numpy", "scipy")}
     versions["python"] = platform.python_version()
     numbers = {name: str(seed) for name, seed in seeds.items()}
-    return of_settings(settings) | {"fingerprint": fingerprint} | numbers | run | versions
+    return of_settings(settings, version) | {"fingerprint": fingerprint} | numbers | run | versions
 
 
 def times(began: float, spent: float = 0.0, resumed: int = 0) -> dict[str, str]:

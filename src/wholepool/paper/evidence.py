@@ -3,7 +3,7 @@
 `settings.json` holds the settings that made the runs, in full:
     {"datasets": {name: {"source", "oracle", "pool", "network", "augment", a section per PRE,
                          "info": {"n", "n_test", "height", "width", "channels", "classes"}}},
-     "experiments": {name: the resolved experiment}}
+     "experiments": {name: the resolved experiment}, "tables": {...}, "version": "..."}
 A landing is a copy of the two with a third file, provenance.json: by which command, commit and
 device they were made, and how long it took.
 """
@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from wholepool.grid.cells import is_full
+from wholepool.grid.made import SETTINGS, gathered
 from wholepool.grid.sections import word_of
 from wholepool.job import registry
 from wholepool.job.errors import AGAIN, UserError
@@ -29,7 +30,7 @@ from wholepool.report.accuracy import RUN_COLUMNS
 
 logger = logging.getLogger("wholepool")
 
-RUNS, SETTINGS, PROVENANCE = "runs.csv", "settings.json", "provenance.json"
+RUNS, PROVENANCE = "runs.csv", "provenance.json"
 INFO = ("n", "n_test", "height", "width", "channels", "classes")
 
 
@@ -172,17 +173,15 @@ def _with_period(section: Mapping[str, Any]) -> dict[str, Any]:
 def write_settings(
     settings: Mapping[str, Any], infos: Mapping[str, Mapping[str, Any]], out: str | Path
 ) -> None:
-    """Write settings.json: experiments, and the data sets that they use with what the pools are.
+    """Write settings.json: `made.gathered`, and with each data set what its pool is.
 
     `settings` is a resolved config; `infos` is {dataset: the content of its pool.json}. Equal
     settings give equal bytes.
     """
-    used = dict.fromkeys(plan["dataset"] for plan in settings["experiments"].values())
-    datasets = {
-        name: {**settings["datasets"][name], "info": {key: infos[name][key] for key in INFO}}
-        for name in used
-    }
-    write_json(out, {"datasets": datasets, "experiments": settings["experiments"]})
+    found = gathered(settings)
+    for name, dataset in found["datasets"].items():
+        found["datasets"][name] = {**dataset, "info": {key: infos[name][key] for key in INFO}}
+    write_json(out, found)
 
 
 def land(

@@ -4,22 +4,23 @@ First the settings that made each cell are compared with the config: runs of dif
 never share a name.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from wholepool.data.indexsets import read_metadata
-from wholepool.grid import slices
+from wholepool.grid import made
 from wholepool.grid.cells import Cell, before, cells
 from wholepool.job.errors import AGAIN, UserError
 from wholepool.job.files import read_object, write_text
-from wholepool.job.provenance import REPEATED, TIMES, differences
+from wholepool.job.log import logger
+from wholepool.job.provenance import REPEATED, TIMES
 
 #: what runs.csv says of where a run comes from; the settings themselves stand in settings.json
 PROVENANCE = (*(name for name in REPEATED if name != "settings"), *TIMES)
+#: of these, what decides the last bits of a run, beside its settings
+COMPUTED_WITH = ("device", "threads", "wholepool", "torch", "numpy", "scipy")
 Infos = Mapping[str, Mapping[str, Any]]
 
 
@@ -30,15 +31,15 @@ def gather(results: Path, config: Mapping[str, Any], infos: Infos) -> pd.DataFra
     led to the cell: the share that the strategy gave the score 0. Lists (per-class accuracy, labels
     per class) become one text, separated by spaces. What an earlier version did not record is
     empty.
-    Raises UserError if a cell's metrics are missing, or are of another cell, training or data set,
-    and as `check_settings` does.
+    Raises UserError if a cell's metrics are missing, or are of another cell or training, and as
+    `check_settings` does.
     """
-    made = check_settings(results, config, infos)
+    found = check_settings(results, config, infos)
     rows = []
     for cell in cells(config["experiments"]):
         path = results / cell.path / "metrics.json"
         metrics = read_metrics(path, cell)
-        history = made[path.with_name("history.parquet")]
+        history = found[path.with_name("history.parquet")]
         if metrics.get("settings_digest") != history.get("settings_digest"):
             raise UserError(
                 f"{path} measured a training with settings {metrics.get('settings_digest')}, but "
@@ -46,15 +47,8 @@ def gather(results: Path, config: Mapping[str, Any], infos: Infos) -> pd.DataFra
                 "is made again"
             )
         experiment = config["experiments"][cell.experiment]
-        fingerprint = infos[experiment["dataset"]]["fingerprint"]
-        if metrics.get("fingerprint") != fingerprint:
-            raise UserError(
-                f"{path} was measured on another data set: its fingerprint is "
-                f"{metrics.get('fingerprint')}, that of {experiment['dataset']} is {fingerprint}: "
-                "delete it and run the same command again"
-            )
         row = {"experiment": cell.experiment, **dict.fromkeys(PROVENANCE)}
-        queries = made.get(results / before(cell).path / "queries.parquet", {})
+        queries = found.get(results / before(cell).path / "queries.parquet", {})
         row["zero_score_share"] = queries.get("zero_score_share")
         row |= {name: history.get(name) for name in TIMES}
         for name, value in metrics.items():
@@ -64,7 +58,7 @@ def gather(results: Path, config: Mapping[str, Any], infos: Infos) -> pd.DataFra
         rows.append({**row, "dataset": experiment["dataset"], "budget": experiment["budget"]})
     first = ["experiment", "dataset", "budget", "method", "strategy", "seed", "cycle", "n_labels"]
     table = pd.DataFrame(rows)
-    middle = table.columns.difference([*first, *PROVENANCE, "settings"], sort=False)
+    middle = table.columns.difference([*first, *PROVENANCE, "settings", "version"], sort=False)
     return table[[*first, *middle, *PROVENANCE]]
 
 
@@ -82,44 +76,60 @@ def read_metrics(path: Path, cell: Cell) -> dict[str, Any]:
     return metrics
 
 
-def check_settings(
-    results: Path, config: Mapping[str, Any], infos: Infos
-) -> dict[Path, dict[str, str]]:
-    """The metadata of `slices.of_results` by path; UserError where the config has other settings.
+def check_settings(results: Path, config: Mapping[str, Any], infos: Infos) -> dict[Path, made.Told]:
+    """What each of `made.of_results` says of itself; UserError where the config has other settings.
 
-    Each history, and the queries of each strategy that has settings, is compared with its slice of
-    the config and its data set. A file without settings was made by an earlier version, and is
-    taken as it is.
+    Each is compared with the config and with its data set. What a file does not say, since it was
+    made by an earlier version, is taken as it is.
     """
-    made = {}
-    faults: dict[tuple[str, str, str], list[Path]] = {}
-    for below, dataset, now in slices.of_results(config):
+    found = {}
+    faults: dict[made.Difference, list[Path]] = {}
+    for below, dataset, wanted in made.of_results(config):
         path = results / below
-        made[path] = read_metadata(path)
-        if "settings" not in made[path]:
-            continue
-        then = {**made[path], "settings": json.loads(made[path]["settings"])}
-        for name, value in (now | {"fingerprint": infos[dataset]["fingerprint"]}).items():
-            for key, old, new in differences(then.get(name), value, name):
-                fault = (key.removeprefix("settings."), str(old), str(new))
-                faults.setdefault(fault, []).append(path)
+        found[path] = made.said(path)
+        wanted = wanted | {"fingerprint": infos[dataset]["fingerprint"]}
+        for fault in made.otherwise(found[path], wanted):
+            faults.setdefault(fault, []).append(path)
     if faults:
         listed = []
         for (key, old, new), paths in faults.items():
             more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
-            where = "its pool.json" if key == "fingerprint" else "the config"
+            where = {"fingerprint": "its pool.json", "version": "this code"}.get(key, "the config")
             listed.append(f"{key} is {old} in {paths[0]}{more}, {new} in {where}")
         raise UserError(
             f"results of different settings stand under one name: {'; '.join(listed)}. Delete "
             "these files and run the same command again, which makes them again; or put the "
             "setting back; or give the new one its own experiment or results_dir"
         )
-    return made
+    return found
+
+
+def mixed(runs: pd.DataFrame) -> str:
+    """What runs of one table were computed with that can change their bits, where it differs.
+
+    A sentence, or "" where all were computed alike.
+    """
+    parts = []
+    for name in COMPUTED_WITH:
+        known = runs[name].dropna().astype(str) if name in runs else pd.Series(dtype=str)
+        counts = known[known != ""].value_counts()
+        if len(counts) > 1:
+            each = ", ".join(f"{value} ({count} runs)" for value, count in counts.items())
+            parts.append(f"{name}: {each}")
+    if not parts:
+        return ""
+    return (
+        f"These runs were not all computed alike: {'; '.join(parts)}. The same job then ends in "
+        "other last digits, and training makes another draw of them"
+    )
 
 
 def write_runs(results: Path, config: Mapping[str, Any], infos: Infos, out: Path) -> None:
-    """Write `gather`'s table as CSV."""
-    write_text(out, gather(results, config, infos).to_csv(index=False, lineterminator="\n"))
+    """Write `gather`'s table as CSV, and say if its runs were not all computed alike."""
+    runs = gather(results, config, infos)
+    if difference := mixed(runs):
+        logger.warning("%s", difference)
+    write_text(out, runs.to_csv(index=False, lineterminator="\n"))
 
 
 def write_pretraining(diagnoses: list[Path], out: Path) -> None:

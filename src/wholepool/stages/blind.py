@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any
 
+from wholepool.grid import versions
 from wholepool.grid.sections import word_of
 from wholepool.job import registry
 from wholepool.job.errors import UserError
@@ -11,6 +12,7 @@ from wholepool.learn.epoch_report import EpochReport
 from wholepool.stages.common import (
     acquisition_draws,
     checkpoints,
+    draw_seed_of,
     drawn,
     graph_device,
     labeled_set,
@@ -61,7 +63,8 @@ def pretrain(args: Arguments) -> None:
     with keep.listening():
         how = (args.settings, rng, EpochReport(keep), keep)
         result = plugin.load().pretrain(network, views, pool.classes, *how)
-    write_history(args, pool, result.history, views.device, network.precision, keep)
+    version = versions.of_pretrain(args.settings, args.pre)
+    write_history(args, pool, result.history, views.device, network.precision, keep, version)
     clusters = np.empty((0, pool.n)) if result.clusters is None else result.clusters
     files.write_array(args.clusters, clusters.astype(np.int32))
     files.write_json(args.cluster_epochs, result.cluster_epochs)
@@ -89,7 +92,7 @@ def features(args: Arguments) -> None:
     of_images, how = plugin.load().features, (args.settings, device, EpochReport(keep))
     own, images = of_images(pool.images, *how), read_test_images(args.test_images, pool)
     test = of_images(images, *how) if len(images) else np.empty((0, *np.shape(own)[1:]))
-    write_history(args, pool, [], device, "float32", keep)
+    write_history(args, pool, [], device, "float32", keep, versions.of_features(args.pre))
     for path, rows, count in ((args.test_features, test, None), (args.out, own, pool.n)):
         rows = np.ascontiguousarray(rows, dtype=np.float32)
         bad = rows.ndim != 2 or (count is not None and len(rows) != count)
@@ -104,6 +107,7 @@ def features(args: Arguments) -> None:
 @stage(
     option("semi", "pool", "info", "labeled", "history", "out"),
     optional("features", "theta", "pseudo-labels"),
+    option("pre", default="none", help="what made --theta or --features, to be told"),
     *(SETTINGS, CELL, DRAW_SEED),
     gpu=True,
 )
@@ -147,7 +151,8 @@ def train(args: Arguments) -> None:
     with keep.listening():
         how = (args.settings, rng, semi, pseudo, EpochReport(keep), keep)
         history = training.train(network, views, labeled["index"], labeled["label"], *how)
-    write_history(args, pool, history, views.device, network.precision, keep)
+    version = versions.of_train(args.settings, args.semi)
+    write_history(args, pool, history, views.device, network.precision, keep, version)
     weights.save_weights(args.out, network.state_dict(), keep.key)
     keep.remove()
 
@@ -211,7 +216,7 @@ def propagate(args: Arguments) -> None:
         100 * result.recall,
     )
     pseudo = {"index": rest, "label": result.labels[rest], "weight": result.weights[rest]}
-    more = provenance.of_settings(args.settings)
+    more = provenance.of_settings(args.settings, versions.version("propagate"))
     more["neighbor_recall"] = f"{int(result.recall * 10_000) / 10_000:.4f}"
     where = args.cell.seed, args.cell.cycle
     write_index_set(args.out, "pseudo_labels", pseudo, pool, *where, more)
@@ -275,7 +280,8 @@ def acquire(args: Arguments) -> None:
         write_index_set(args.pseudo_labels, "pseudo_labels", result.pseudo_labels, pool, *where)
     ranks = np.arange(len(result.indices))
     queries = {"index": result.indices, "rank": ranks, "score": result.scores}
-    more = provenance.of_settings(args.settings)
+    more = provenance.of_settings(args.settings, versions.of_acquire(args.strategy))
+    more |= {"budget": str(args.budget), "draw_seed": str(draw_seed_of(args))}
     if not plugin["STOCHASTIC"]:  # to a random draw all scores are alike
         more["zero_score_share"] = f"{np.mean(result.scores == 0):.4f}"
     write_index_set(args.out, "queries", queries, pool, *where, more)

@@ -184,8 +184,12 @@ def write_history(
     device: "torch.device",
     precision: str,
     keep: "Checkpoints",
+    version: str,
 ) -> None:
-    """Write a training's history, a row per epoch, with what made it in the file's metadata."""
+    """Write a training's history, a row per epoch, with what made it in the file's metadata.
+
+    `version` is the stage's, with its plug-ins'.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
     import torch
@@ -201,6 +205,7 @@ def write_history(
         seeds = {"seed": args.seed}
     made = provenance.of_training(
         args.settings,
+        version,
         pool.fingerprint,
         torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         torch.get_num_threads(),
@@ -208,6 +213,8 @@ def write_history(
         torch.__version__,
         **seeds,
     )
+    if args.stage == "train":
+        made["pre"] = args.pre
     made |= provenance.times(keep.began, keep.spent, keep.resumed)
     names = list(dict.fromkeys(name for row in history for name in row))
     columns = {name: [row.get(name) for row in history] for name in names or ["loss"]}

@@ -96,7 +96,8 @@ def land(args: Arguments) -> None:
 @stage(option("results"))
 def show(args: Arguments) -> None:
     """Print the result table, and where the figures are."""
-    from wholepool.report.accuracy import read_accuracy
+    from wholepool.report.accuracy import read_accuracy, read_runs
+    from wholepool.report.runs import mixed
     from wholepool.report.terminal import first_gains, losses, summary
 
     accuracy = Path(args.results) / "tables" / "accuracy.csv"
@@ -104,5 +105,7 @@ def show(args: Arguments) -> None:
         raise UserError(f"{accuracy} is missing: run snakemake --cores all all_tables first")
     table = read_accuracy(accuracy)
     print(summary(table), first_gains(table) + "\n" + losses(table), sep="\n\n", end="\n\n")
+    if difference := mixed(read_runs(accuracy.with_name("runs.csv"))):
+        print(difference, end="\n\n")
     for folder in (Path(args.results) / "tables", Path(args.results) / "figures"):
         print(f"{folder}: {', '.join(sorted(path.name for path in folder.glob('*')))}")

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from wholepool.grid import versions
 from wholepool.grid.sections import own_of, word_of
 from wholepool.job.errors import AGAIN, UserError
 from wholepool.job.log import logger
@@ -22,7 +23,7 @@ from wholepool.stages.options import (
 
 
 @stage(
-    option("name", "pool", "info", "oracle", "test-images", "test-labels"),
+    option("name", "pool", "info", "made", "oracle", "test-images", "test-labels"),
     SETTINGS,
     output="test_labels",
 )
@@ -34,7 +35,7 @@ def data(args: Arguments) -> None:
     from wholepool.data.indexsets import write_index_set
     from wholepool.data.pool import write_pool
     from wholepool.data.subsets import subset, without_copies
-    from wholepool.job.files import write_array
+    from wholepool.job.files import write_array, write_json
     from wholepool.job.randomness import generator
 
     require("--settings", args.settings, "source", "pool")
@@ -56,6 +57,7 @@ def data(args: Arguments) -> None:
     known = np.arange(pool.n if labels is not None else 0)
     hidden = {"index": known, "label": known if labels is None else labels[keep]}
     write_index_set(args.oracle, "oracle", hidden, pool)
+    write_json(args.made, {"settings": args.settings, "version": versions.of_data(args.settings)})
     write_array(args.test_images, images.test)
     truth = np.empty(0) if images.test_labels is None else images.test_labels
     write_array(args.test_labels, truth.astype(np.int32))
@@ -84,7 +86,8 @@ def initial(args: Arguments) -> None:
     rng = generator(pool.source, "initial", args.seed)
     indices = initial_set(answers, pool.classes, args.size, rng)
     labeled = {"index": indices, "label": answers[indices], "cycle": np.zeros(len(indices))}
-    write_index_set(args.out, "labeled", labeled, pool, args.seed, 0)
+    more = {"size": str(args.size)}
+    write_index_set(args.out, "labeled", labeled, pool, args.seed, 0, more)
 
 
 @stage(option("pool", "info", "oracle", "out"), SETTINGS)
@@ -172,6 +175,7 @@ def evaluate(args: Arguments) -> None:
         "pseudo_label_accuracy": None,
         "pseudo_label_accuracy_weighted": None,
         "fingerprint": pool.fingerprint,
+        "version": versions.version("evaluate"),
     }
     if args.pseudo_labels:
         pseudo = read_index_set(args.pseudo_labels, "pseudo_labels", pool, args.cell.seed)
@@ -228,5 +232,6 @@ def diagnose(args: Arguments) -> None:
         "epoch": epochs,
         "nmi": [normalized_mutual_information(row, hidden) if known else None for row in clusters],
         "nmi_previous": [None, *agreement][: len(clusters)],
+        "version": versions.version("diagnose"),
     }
     write_json(args.out, result)
