@@ -15,7 +15,7 @@ GATHERING = ("runs", "pretraining", "tables", "figures")
 
 def recorded(dag, job):
     """Whether Snakemake's record of each file of a job is of the file that is there."""
-    for path in map(str, job.output):
+    for path in job.output:
         record = dag.workflow.persistence.metadata(path)
         if record is None or (os.path.exists(path) and os.path.getmtime(path) != record.endtime):
             return False

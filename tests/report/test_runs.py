@@ -249,7 +249,8 @@ def test_a_failure_leaves_the_old_table(results, tmp_path):
         ({"pool": {"seed": 1}}, "pool.seed is 0 in {0}/datasets/digits/source.json and 1 more, 1"),
         (
             {"threads": 2},
-            "threads is None in {0}/datasets/mnist/pretrain/deepcluster/history.parquet and 45 more",
+            "threads is None in {0}/datasets/mnist/pretrain/"
+            "deepcluster/history.parquet and 48 more",
         ),
     ],
 )

@@ -16,7 +16,7 @@ from wholepool.grid.sections import table_of
 from wholepool.job import registry
 from wholepool.job.errors import UserError
 
-#: keys that say where and how jobs run, and change no result
+#: keys that say where and how jobs run, and change no result (but `threads`: slices.computed)
 TOP_KEYS = ("results_dir", "data_dir", "device", "pool_memory_mb", "checkpoint_seconds", "threads")
 EXPERIMENT_KEYS = (
     *("initial", "cycles", "seeds", "seed_moves", "pre_drawn", "methods"),
