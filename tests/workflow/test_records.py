@@ -55,6 +55,13 @@ def test_a_changed_key_redoes_a_copy_as_it_redoes_the_grid(run, moved, varied, c
     assert without - {"results/tables/pretraining.csv"} == with_records
 
 
+def test_a_job_has_the_threads_of_the_config_whatever_the_cores(run, varied):
+    jobs = planned(run, "--cores", "1", "all", config=varied(threads=4))
+    trainings = [job.shell for job in jobs if job.rule == "train"]
+    assert len(trainings) == 14
+    assert all("--threads 4 " in shell and '"threads":4}' in shell for shell in trainings)
+
+
 def test_tables_without_records_follow_the_grid(moved, varied):
     """A strategy less, or another column of the tables: nothing is trained, but they are made."""
     jobs = planned(moved, "all", config=varied(tables={"ablation_strategies": ["random"]}))
