@@ -50,7 +50,7 @@ ACQUIRE = {
     "random": "{}",
     "uncertainty": "{}",
     "coreset": "{}",
-    "ceal": '{"ceal":{"threshold":0.9,"decay":0.00033,"join":true}}',
+    "ceal": '{"ceal":{"threshold":0.9,"decay":0.00033}}',
     "jlp": (
         '{"propagation":{"k":10,"search":"auto","recall":0.99,"gamma":3,"clip":true,"alpha":0.99,'
         '"tolerance":1e-06,"max_iterations":100},"jlp":{"graph":"union"}}'

@@ -131,9 +131,9 @@ def test_times_are_of_this_attempt_and_seconds_of_all():
 
 def test_a_training_says_all_that_a_repetition_would_find_again():
     found = provenance.of_training(
-        {"sup": {"lr": 1}}, "abc", "cpu", 2, "float32", "2.15", seed=4, draw_seed=7
+        {"sup": {"lr": 1}}, "train 1", "abc", "cpu", 2, "float32", "2.15", seed=4, draw_seed=7
     )
-    assert set(found) == {*provenance.REPEATED, "seed"}
+    assert set(found) == {*provenance.REPEATED, "seed", "version"}
     assert all(isinstance(value, str) for value in found.values())
     assert (found["seed"], found["draw_seed"], found["fingerprint"]) == ("4", "7", "abc")
     assert found["settings"] == '{"sup": {"lr": 1}}'

@@ -309,5 +309,5 @@ def test_runs_that_a_changed_config_would_not_make_again_are_refused(run, varied
     )
     assert process.returncode != 0
     path = "results/runs/tiny/baseline/jlp/seed0/cycle0/queries.parquet"
-    assert f"propagation.k is 10 in {path} and 7 more, 12 in the config" in process.stdout
+    assert f"propagation.k is 10 in {path} and 13 more, 12 in the config" in process.stdout
     assert not (run / "results/tables/runs.csv").exists()

@@ -34,13 +34,13 @@ def test_what_the_rules_give_to_the_shell_is_quoted_or_known_to_be_harmless():
         "params.command",  # made by `command`, which quotes
         "params.files",  # made by `files_of`, which quotes
         "MACHINE",  # see below
-        "{threads}",  # an integer
         "{log:q}",
     }
     assert set(re.findall(r"\{(\{[^}]*\}|[^}]*)\}", block)) == words
     (machine,) = re.findall(r"^MACHINE = \(\n(.*?)^\)", text, flags=re.MULTILINE | re.DOTALL)
     assert re.findall(r"\{([^}]*)\}", machine) == [
         "DEVICE",  # one of the schema's words
+        "THREADS",  # a number
         "POOL_MEMORY",  # a number or auto
         "SETTINGS['checkpoint_seconds']",  # a number
         "shlex.quote(SETTINGS['data_dir'])",

@@ -66,6 +66,7 @@ def of_train(config: Config, job: plan.Job) -> tuple[str, Told]:
         "settings": slices.train(dataset, experiment, words, config["threads"]),
         "draw_seed": str(slices.draw_seed(experiment, job.cell.seed)),
         "pre": plan.pre_of(experiment, words, job.cell.seed),
+        "joined": str("pseudo_labels" in job.inputs),
         "version": versions.of_train(dataset, words["semi"]),
     }
 

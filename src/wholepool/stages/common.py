@@ -214,7 +214,7 @@ def write_history(
         **seeds,
     )
     if args.stage == "train":
-        made["pre"] = args.pre
+        made |= {"pre": args.pre, "joined": str(bool(args.pseudo_labels))}
     made |= provenance.times(keep.began, keep.spent, keep.resumed)
     names = list(dict.fromkeys(name for row in history for name in row))
     columns = {name: [row.get(name) for row in history] for name in names or ["loss"]}

@@ -156,7 +156,7 @@ INFOS = option("info", nargs="+", type=name_and_path, help="NAME=FILE, a data se
 
 MEMORY = "copy a pool to the device up to this size; else half of what is free there"
 OFTEN = "a checkpoint this often, in a folder next to --out; default: 300"
-#: of all stages: where and how a job computes. Only threads are in the settings that decide a result
+#: of all stages: where and how a job computes. Of these only threads decide a result
 MACHINE = (
     option("device", choices=("auto", "cpu", "cuda"), default="auto"),
     option("threads", type=positive, default=1, help="CPU threads"),

@@ -7,6 +7,7 @@ from wholepool.strategies import Acquisition, Query, uncertainty
 
 TITLE = "CEAL"
 NEEDS = ("probabilities",)
+READS = ("ceal.threshold", "ceal.decay")  # `join` is of the training that follows
 GIVES_PSEUDO_LABELS = True
 
 

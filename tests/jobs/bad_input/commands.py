@@ -73,7 +73,8 @@ PAPER = {"paper": "paper.csv", "paper-grid": "grid.yaml"}
 COMMANDS: dict[str, dict[str, Any]] = {
     "data": {
         **{"name": "digits", "data-dir": "data", "settings": with_settings()},
-        **{"pool": ">pool.npy", "info": ">pool.json", "oracle": ">oracle.parquet"},
+        **{"pool": ">pool.npy", "info": ">pool.json", "made": ">source.json"},
+        "oracle": ">oracle.parquet",
         **{"test-images": ">test_images.npy", "test-labels": ">test_labels.npy"},
     },
     "initial": {**POOL, **ASKED, "seed": 0, "size": 20, "out": ">labeled.parquet"},
