@@ -143,8 +143,18 @@ def cell_of(wildcards):
 
 
 def inputs(function):
-    """Input function of a rule of a cell, from the plan's."""
-    return unpack(per_job(lambda wildcards: below_results(function(SETTINGS, cell_of(wildcards)))))
+    """Input function of a rule of a cell, from the plan's.
+
+    A path may name a cell that the grid has not: say so.
+    """
+
+    def found(wildcards):
+        cell = cell_of(wildcards)
+        if fault := plan.no_cell(SETTINGS, cell):
+            raise WorkflowError(f"{RESULTS}/{cell.path} is no cell of this grid: {fault}")
+        return below_results(function(SETTINGS, cell))
+
+    return unpack(per_job(found))
 
 
 def outputs(rule, folder):

@@ -2,6 +2,7 @@
 # Snakemake's own lock outlives a killed Snakemake, so profiles/default turns it off: this one is the
 # kernel's, which lets go of it. After a crash the same command goes on, with nothing to unlock.
 import os
+import shutil
 import signal
 import time
 
@@ -32,6 +33,15 @@ if not workflow.is_main_process:
         await forced(dag, *arguments, **options)
 
     DAG.update_needrun = update_needrun
+
+
+def require_slurm(plugin):
+    """Say at once that there is no SLURM; its plugin would wait for it, and not say for what."""
+    if plugin is not None and plugin.name == "slurm" and shutil.which("sbatch") is None:
+        raise WorkflowError(
+            "the executor is slurm, but this machine has no sbatch: start Snakemake where jobs can "
+            "be submitted, or leave --profile profiles/slurm out to run here"
+        )
 
 
 def remove_before_submission(executor):

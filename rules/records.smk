@@ -65,6 +65,7 @@ if workflow.is_main_process:
     async def update_needrun_of_all(dag, *arguments, **options):
         if dag.workflow is workflow and dag not in asked:
             asked.append(dag)
+            require_slurm(dag.workflow.executor_plugin)
             force(dag)
         await unforced(dag, *arguments, **options)
 

@@ -66,7 +66,7 @@ def test_a_whole_class_may_be_taken_but_no_more():
 
 
 def test_a_class_without_images_is_refused_by_name():
-    with pytest.raises(UserError, match="class 1, but the oracle knows 0"):
+    with pytest.raises(UserError, match="the oracle knows none of class 1, but"):
         draw(np.array([0, 0, 2, 2]), 3, 3)
 
 
@@ -167,3 +167,8 @@ def test_labels_that_the_oracle_does_not_know_are_nobodys_fault_but_others_are()
     require_answers("set", labeled, np.array([-1, -1, -1]))
     with pytest.raises(UserError, match="set: image 7 has label 0, but the oracle's answer is 1"):
         require_answers("set", labeled, np.array([1, 1, 2]))
+
+
+def test_a_class_that_the_pool_has_not_is_answered_with_what_helps():
+    with pytest.raises(UserError, match=r"none of class 2, .* make pool\.size larger, give pool"):
+        draw(np.array([0, 1, 0, 1, 1]), 3, 3)

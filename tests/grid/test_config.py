@@ -6,6 +6,7 @@ import pytest
 import yaml
 from configs import BASELINE, ROOT, changed, minimal, refusal
 
+from wholepool.__main__ import parser
 from wholepool.grid import sections
 from wholepool.grid.cells import sup_of
 from wholepool.grid.config import resolve
@@ -205,3 +206,54 @@ def test_whole_numbers_written_with_a_point_are_integers_or_refused(path, value)
     assert isinstance(demo["cycles"], int)
     assert isinstance(demo["budget"], int)
     assert isinstance(demo["initial"], int)
+
+
+@pytest.mark.parametrize(
+    "spelling", ["rel", "rel/", "./rel", "a/../rel", "{here}/rel", "{here}/a/../rel", "$HERE/rel"]
+)
+def test_one_folder_has_one_spelling(tmp_path, monkeypatch, spelling):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HERE", str(tmp_path))
+    config = minimal() | {"results_dir": spelling.format(here=tmp_path)}
+    assert resolve(config)["results_dir"] == "rel"
+
+
+def test_a_folder_elsewhere_is_absolute_and_a_link_is_followed(tmp_path, monkeypatch):
+    here, there = tmp_path / "here", tmp_path / "there"
+    for folder in (here, there, there / "with space"):
+        folder.mkdir()
+    (here / "link").symlink_to(there)
+    (here / "odd").symlink_to(there / "with space")
+    monkeypatch.chdir(here)
+    found = [
+        resolve(minimal() | {"results_dir": given})["results_dir"]
+        for given in ("link/r", "../there/r", str(there / "r"), "odd", ".")
+    ]
+    assert found == [*[str(there / "r")] * 3, "odd", "."]
+
+
+def test_home_and_variables_are_expanded_for_all_readers(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("MINE", "shelf")
+    config = minimal() | {"data_dir": "~/data/${MINE}", "results_dir": "~/r/$MINE"}
+    resolved = resolve(config)
+    assert resolved["data_dir"] == f"{tmp_path}/data/shelf"
+    assert resolved["results_dir"] == f"{tmp_path}/r/shelf"
+    args = parser("").parse_args(["show", "--results", "r", "--data-dir", "~/data"])
+    assert args.data_dir == f"{tmp_path}/data"
+
+
+@pytest.mark.parametrize("key", ["data_dir", "results_dir"])
+def test_a_variable_that_is_not_set_is_named(monkeypatch, key):
+    monkeypatch.delenv("SCRATCHH", raising=False)
+    monkeypatch.setenv("SCRATCH", "/x")
+    said = refusal(minimal() | {key: "$SCRATCHH/it"})
+    assert f"{key} is '$SCRATCHH/it', but the variable SCRATCHH is not set" in said
+    assert "SCRATCH" in said.split("not set")[1]
+
+
+@pytest.mark.parametrize("folder", ["my results", "résultats"])
+def test_what_a_path_may_hold_is_said_in_words(folder):
+    said = refusal(minimal() | {"results_dir": folder})
+    assert f"results_dir is '{folder}', but may hold only letters without accents" in said
+    assert "^" not in said

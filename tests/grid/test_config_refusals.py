@@ -12,7 +12,7 @@ from wholepool.job.errors import UserError
 BAD = [
     # key, value, what the message must name (regular expressions)
     ("experiments/demo/budget", 0, ["budget", "0", "minimum of 1"]),
-    ("experiments/demo/budget", "10", ["budget", "'10'", "integer"]),
+    ("experiments/demo/budget", "ten", ["budget", "'ten'", "integer"]),
     ("experiments/demo/budget", 400, ["cycles", "2000 labels", "budget 400", "1297 images"]),
     ("initial", 9, ["initial is 9", "10 classes"]),
     ("initial", 0, ["initial is 0", "minimum of 1"]),
@@ -43,7 +43,7 @@ BAD = [
     ("network/width", 0, [r"network\.width is 0", "greater|minimum"]),
     ("network/width", 100, [r"network\.width is 100", "maximum of 8"]),
     ("network/logit_scale", -1, [r"network\.logit_scale is -1", "minimum"]),
-    ("network/weight_norm", "yes", [r"network\.weight_norm is 'yes'", "boolean"]),
+    ("network/weight_norm", "perhaps", [r"network\.weight_norm is 'perhaps'", "boolean"]),
     ("augment/translate", 16, [r"augment\.translate is 16", "16 pixels"]),
     ("augment/translate", -1, [r"augment\.translate is -1", "minimum of 0"]),
     ("augment/embedding_view", "augment", ["embedding_view", "did you mean augmented"]),

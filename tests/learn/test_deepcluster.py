@@ -140,6 +140,15 @@ def test_more_clusters_than_images_are_cut(spied):
     assert spied.arguments[0][0] == 12
 
 
+def test_a_cut_of_the_clusters_is_said(caplog):
+    with caplog.at_level("WARNING", "wholepool"):
+        run(n=20, clusters_per_class=30)
+    assert "120 clusters of 20 images are 20" in caplog.text
+    caplog.clear()
+    run(n=20, clusters_per_class=2)
+    assert "clusters of" not in caplog.text
+
+
 def test_options_reach_kmeans(spied):
     run(epochs=1, clusters_per_class=3, kmeans_iterations=7, empty_clusters="keep")
     assert spied.arguments == [(12, 7, "keep")]

@@ -1,4 +1,5 @@
 import copy
+from types import SimpleNamespace
 
 import pytest
 from grids_of_results import (
@@ -16,6 +17,7 @@ from grids_of_results import (
 from wholepool.report import names
 from wholepool.report.accuracy import accuracy_table
 from wholepool.report.pages.table1 import table1
+from wholepool.report.pages.table2 import make as table2_page
 from wholepool.report.pages.table2 import table2
 from wholepool.report.pages.table3 import full_supervision_phrase, table3
 from wholepool.report.render import best_cells, to_csv
@@ -158,3 +160,14 @@ def test_full_supervision_stands_in_captions_and_not_among_the_cycles(grid):
     phrase = full_supervision_phrase(accuracy, grid)
     assert phrase == " Full supervision of Digits, b = 10: 97.50±0.71."
     assert "Full supervision (all labels): 97.50±0.71" in summary(accuracy)
+
+
+def test_table2_of_full_supervision_alone_says_that_there_is_nothing_to_compare(grid, tmp_path):
+    runs = with_full(grid, [90.0, 91.0]).query("method == 'full'")
+    for experiment in grid["experiments"].values():
+        experiment["methods"] = {"full": grid["experiments"]["digits"]["methods"]["full"]}
+    results = SimpleNamespace(accuracy=accuracy_table(runs, grid), grid=grid, folder=tmp_path)
+    (tmp_path / "tables").mkdir()
+    table2_page(results)
+    text = (tmp_path / "tables/table2.md").read_text()
+    assert "No method of this grid asks for labels" in text and "nothing was run" not in text

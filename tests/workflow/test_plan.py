@@ -1,12 +1,15 @@
 """The plan of jobs, without running any: counts, sharing, and the wall around hidden labels."""
 
 import collections
+import os
 import re
 import resource
+import shutil
+import subprocess
 
 import pytest
 import yaml
-from running import ROOT, TINY, planned, snakemake
+from running import ROOT, TINY, command, planned, snakemake
 
 from wholepool.grid import plan
 from wholepool.grid.config import resolve
@@ -180,3 +183,24 @@ def test_the_comparison_with_the_paper_is_one_more_job_and_reads_what_is_checked
     assert {"results/tables/runs.csv", "results/tables/settings.json"} <= set(job.inputs)
     assert str(ROOT / "evidence/paper.csv") in job.inputs
     assert "results/tables/compare_with_paper.md" in job.outputs
+
+
+def test_a_path_that_is_no_cell_of_the_grid_is_told_so(tmp_path):
+    path = "results/runs/tiny/full/jlp/seed0/cycle0/metrics.json"
+    told = snakemake(tmp_path, "--dry-run", path, check=False).stdout
+    cell = "results/runs/tiny/full/jlp/seed0/cycle0"
+    assert f"{cell} is no cell of this grid: full has all in the place of a strategy" in told
+    assert "KeyError" not in told
+
+
+def test_without_slurm_its_profile_says_so_at_once(tmp_path):
+    """The plugin would wait for ever. On this path are only the programs that Snakemake wants."""
+    for name in ("bash", "sh", "which"):
+        (tmp_path / name).symlink_to(shutil.which(name))
+    line = command(tmp_path, "--executor", "slurm", "--jobs", "1", "all")
+    process = subprocess.run(
+        [*line],
+        env=os.environ | {"PATH": str(tmp_path)},
+        **{"text": True, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "timeout": 60},
+    )
+    assert process.returncode != 0 and "this machine has no sbatch" in process.stdout

@@ -12,7 +12,9 @@ from typing import Any
 from wholepool.grid import sections
 from wholepool.grid.explain import listing, shape_faults, validate
 from wholepool.grid.faults import dataset_faults, experiment_faults, old_keys, strategy_faults
+from wholepool.grid.paths import expanded, spelled
 from wholepool.grid.sections import table_of
+from wholepool.grid.typed import typed
 from wholepool.job import registry
 from wholepool.job.errors import UserError
 
@@ -37,13 +39,22 @@ def resolve(config: Config) -> Config:
     table.
     Raises UserError, listing every fault with its key, value and remedy.
     """
+    if faults := shape_faults(config):
+        raise UserError(listing(faults))
+    schema = sections.schema()
+    properties, definitions = schema["properties"], schema["$defs"]
+    config = of_plugins(typed(config, schema, definitions), definitions)
+    for key in ("results_dir", "data_dir"):
+        if isinstance(config, dict) and isinstance(config.get(key), str):
+            config[key] = expanded(config[key], key)
     # in this order: each look takes for granted what the one before has found
     for look in (shape_faults, old_keys, schema_faults):
         if faults := look(config):
             raise UserError(listing(list(dict.fromkeys(faults))))
-    schema = sections.schema()
-    properties, definitions = schema["properties"], schema["$defs"]
     top = {key: config.get(key, properties[key]["default"]) for key in TOP_KEYS}
+    one = spelled(top["results_dir"])
+    if not validate(one, properties["results_dir"]):  # a link may lead to a name that is not taken
+        top["results_dir"] = one
     top["tables"] = fill(config.get("tables", {}), properties["tables"])
     experiments = {
         name: resolved_experiment(own, config, definitions)
@@ -92,6 +103,24 @@ def schema_faults(config: Config) -> list[str]:
                 faults += validate(table_of(above), keys, (kind,))
             faults += validate(table_of(mine), keys, ("datasets", name, kind))
     return faults
+
+
+def of_plugins(config: Any, definitions: Config) -> Any:
+    """`config` with the text in the tables of plug-ins that are named there converted: `typed`.
+
+    Their schemas follow from their names, which the schema itself does not know.
+    """
+    tables = config.get("datasets") if isinstance(config, dict) else None
+    places = [("", config), *(tables.items() if isinstance(tables, dict) else ())]
+    for dataset, own in places:
+        for kind in sections.INLINE if isinstance(own, dict) else ():
+            mine, above = own.get(kind), config.get(kind, {})
+            if isinstance(mine, dict) and isinstance(above, str | dict):
+                word = named(kind, dataset, mine, above).get("name")
+                if isinstance(word, str) and word in registry.plugins(kind):
+                    keys = sections.inline(registry.get(kind, word))
+                    own[kind] = typed(mine, keys, definitions)
+    return config
 
 
 def named(kind: str, dataset: str, own: Any, above: Any) -> Config:

@@ -90,6 +90,8 @@ def explain(error: jsonschema.ValidationError, above: tuple[str, ...] = ()) -> s
         words = [str(word) for word in error.validator_value]
         near = suggestion(error.instance, words)
         text = f"{where} is {value}, but must be one of {', '.join(words)}{near}"
+    if error.validator == "pattern" and "$comment" in error.schema:
+        text = f"{where} is {value}, but may hold only {error.schema['$comment']}"
     description = error.schema.get("description", description)
     return f"{text} ({' '.join(description.split())})" if description else text
 

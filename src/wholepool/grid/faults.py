@@ -122,20 +122,23 @@ def experiment_faults(name: str, experiment: Config, datasets: Config) -> list[s
                 f"network {network} eats {eats}: choose another of the two"
             )
     known = registry.get("source", word_of(dataset["source"]))["KNOWN"]
-    if "classes" in known and experiment["initial"] < known["classes"]:
+    initial, budget = experiment["initial"], experiment["budget"]
+    own = f"initial is {initial}"
+    if initial == budget:  # most likely not given
+        own = f"initial is {initial}, which is the budget where it is not given"
+    if "classes" in known and initial < known["classes"]:
         faults.append(
-            f"{where}: initial is {experiment['initial']}, but needs at least one label for each "
-            f"of {known['classes']} classes"
+            f"{where}: {own}, but needs at least one label for each of {known['classes']} classes: "
+            f"give initial: {known['classes']}"
         )
     if "n" not in known:
         return faults
     n = min(dataset["pool"]["size"] or known["n"], known["n"])
-    labels = experiment["initial"] + experiment["budget"] * (experiment["cycles"] - 1)
+    labels = initial + budget * (experiment["cycles"] - 1)
     if labels > n:
         faults.append(
-            f"{where}: {experiment['cycles']} cycles need {labels} labels (initial "
-            f"{experiment['initial']}, budget {experiment['budget']}), but the pool has {n} "
-            "images: make budget or cycles smaller"
+            f"{where}: {experiment['cycles']} cycles need {labels} labels (initial {initial}, "
+            f"budget {budget}), but the pool has {n} images: make budget or cycles smaller"
         )
     if experiment["propagation"]["k"] >= n:
         faults.append(

@@ -142,6 +142,19 @@ def words_of(config: Config, cell: Cell) -> Mapping[str, Any]:
     return config["experiments"][cell.experiment]["methods"][cell.method]
 
 
+def no_cell(config: Config, cell: Cell) -> str:
+    """Why a cell is none of the grid's, or "". Any seed is one."""
+    experiment = config["experiments"][cell.experiment]
+    words = experiment["methods"].get(cell.method)
+    if words is None:
+        return f"{cell.experiment} has the methods {', '.join(experiment['methods'])}"
+    may = [ALL] if is_full(words) else [INITIAL, *words["strategies"]]
+    if cell.strategy not in may:
+        return f"{cell.method} has {', '.join(may)} in the place of a strategy"
+    cycles = 1 if cell.strategy in (ALL, INITIAL) else experiment["cycles"]
+    return "" if cell.cycle < cycles else f"{cell.strategy} has {cycles} cycles, counted from 0"
+
+
 def dataset_of(config: Config, cell: Cell) -> str:
     """The name of a cell's data set."""
     return config["experiments"][cell.experiment]["dataset"]

@@ -8,6 +8,7 @@ A file's option has the name that the file has in the rule.
 
 import argparse
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -154,6 +155,7 @@ SETTINGS = option("settings", type=from_json, help="the slice of the config, as 
 GRID = option("grid", type=from_json, help="the plan, as JSON")
 INFOS = option("info", nargs="+", type=name_and_path, help="NAME=FILE, a data set's pool.json")
 
+DATA = "where torchvision's data sets are"
 MEMORY = "copy a pool to the device up to this size; else half of what is free there"
 OFTEN = "a checkpoint this often, in a folder next to --out; default: 300"
 #: of all stages: where and how a job computes. Of these only threads decide a result
@@ -162,6 +164,6 @@ MACHINE = (
     option("threads", type=positive, default=1, help="CPU threads"),
     option("pool-memory-mb", type=megabytes, default=None, metavar="MIB", help=MEMORY),
     option("checkpoint-seconds", type=seconds, default=300, help=OFTEN),
-    option("data-dir", default="data", help="where torchvision's data sets are"),
+    option("data-dir", type=os.path.expanduser, default="data", help=DATA),
     option("log", default=None, help="file for the whole log"),
 )

@@ -62,6 +62,12 @@ def initial_set(
     chosen = []
     for label, count in enumerate(each):
         members = np.flatnonzero(labels == label)
+        if count and not len(members):
+            raise UserError(
+                f"initial: of the pool's {len(labels)} images the oracle knows none of class "
+                f"{label}, but the initial labels need one of each class: make pool.size larger, "
+                "give pool.sampling: stratified, or take the class out of the source"
+            )
         if len(members) < count:
             raise UserError(
                 f"initial: {size} labels need {count} images of class {label}, but the oracle "

@@ -13,6 +13,7 @@ from wholepool.graph.kmeans import kmeans
 from wholepool.job.checkpoints import Checkpoints
 from wholepool.job.errors import UserError
 from wholepool.job.hardware import available_memory
+from wholepool.job.log import logger
 from wholepool.learn.embedding import BATCH, embed
 from wholepool.learn.loop import Busy, Phase, Report, cut, fit
 from wholepool.learn.networks import TorchNetwork
@@ -81,7 +82,14 @@ class DeepCluster(Phase):
     ) -> None:
         self.network, self.views, self.settings, self.rng = network, views, settings, rng
         self.epochs = settings["epochs"]
-        self.k = min(settings["clusters_per_class"] * classes, len(views))
+        wanted = settings["clusters_per_class"] * classes
+        self.k = min(wanted, len(views))
+        if self.k < wanted:
+            logger.warning(
+                "%d clusters of %d images are %d: make deepcluster.clusters_per_class (%d, of %d "
+                "classes) smaller, or the pool larger",
+                *(wanted, len(views), self.k, settings["clusters_per_class"], classes),
+            )
         self.optimizer = optimizer_of(network.trunk, settings)
         self.head, self.head_optimizer = new_head(network, self.k, settings)
         self.start_seed = int(rng.integers(2**63)) if settings["kmeans_start"] == "same" else None
