@@ -9,8 +9,9 @@ import time
 from snakemake.dag import DAG
 
 from wholepool.job.files import explained
+from wholepool.job.hardware import SLOW_BFLOAT16, lacks_bfloat16
 from wholepool.job.locks import announce, claim_results, release_results, superseded
-from wholepool.job.log import start_logging
+from wholepool.job import log
 
 PARSED = time.time()
 announce()
@@ -67,9 +68,17 @@ def remove_before_submission(executor):
     executor.run_job_pre = run_job_pre
 
 
+def warn_of_bfloat16():
+    """Say before a long run what each of its jobs would say. On a cluster other processors compute."""
+    precisions = {own["network"].get("precision") for own in DATASETS.values()}
+    if workflow.local_exec and not GPU and "bfloat16" in precisions and lacks_bfloat16():
+        log.logger.warning(SLOW_BFLOAT16)
+
+
 onstart:
     global CLAIM
-    start_logging("wholepool", None)
+    log.start_logging("wholepool", None)
+    warn_of_bfloat16()
     try:
         # the SLURM plugin names all jobs of a run alike
         CLAIM = claim_results(RESULTS, getattr(workflow.scheduler._executor, "run_uuid", ""))

@@ -138,3 +138,21 @@ class Given:
 
     def parse_args(self, arguments):
         return self.args
+
+
+@pytest.mark.parametrize(
+    ("lines", "lacks"),
+    [
+        ("flags\t\t: fpu avx2 avx512f\n", True),
+        ("processor\t: 0\nflags\t\t: fpu avx512f avx512_bf16 amx_bf16\n", False),
+        ("flags\t\t: fpu amx_bf16\n", False),
+        ("Features\t: fp asimd bf16\n", False),
+        ("Features\t: fp asimd\n", True),
+        ("processor\t: 0\n", False),  # nothing is known
+    ],
+)
+def test_a_processor_without_bfloat16_is_known(tmp_path, lines, lacks):
+    path = tmp_path / "cpuinfo"
+    path.write_text(lines)
+    assert hardware.lacks_bfloat16(path) is lacks
+    assert not hardware.lacks_bfloat16(tmp_path / "nowhere")

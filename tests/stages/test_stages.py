@@ -1,13 +1,16 @@
 """A chain of stages by hand: what each leaves, and what it imports."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from by_hand import CLASSES, N, chain, python
+from toys import toy_pool
 
 from wholepool import __main__ as cli
+from wholepool.stages import common
 
 pytestmark = pytest.mark.usefixtures("clean_process")
 
@@ -117,3 +120,24 @@ def test_metrics_of_the_evaluate_stage(light_stages):
     assert metrics["accuracy"] == pytest.approx(100 * (probabilities.argmax(1) == truth).mean())
     assert (metrics["n_labels"], metrics["pseudo_labels"]) == (20, N - 20)
     assert (metrics["seed"], metrics["cycle"], metrics["final_loss"]) == (3, 0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("precision", "lacks", "warned"),
+    [
+        ("bfloat16", True, True),
+        ("bfloat16", False, False),
+        ("float32", True, False),
+    ],
+)
+def test_slow_bfloat16_is_warned_of(monkeypatch, caplog, precision, lacks, warned):
+    monkeypatch.setattr(common, "lacks_bfloat16", lambda: lacks)
+    network = {"name": "conv13", "width": 0.0625, "precision": precision}
+    augment = {"translate": 1, "flip": False, "embedding_view": "plain"}
+    args = SimpleNamespace(
+        **{"device": "cpu", "threads": 1, "pool_memory_mb": None},
+        settings={"network": network, "augment": augment},
+    )
+    with caplog.at_level("WARNING", "wholepool"):
+        common.prepared(args, toy_pool(20, 12)[0], ("key",))
+    assert ("has no instructions for it" in caplog.text) is warned

@@ -11,6 +11,7 @@ from wholepool.grid.sections import own_of, reads, word_of
 from wholepool.grid.versions import VERSIONS, version
 from wholepool.job import registry
 from wholepool.job.errors import AGAIN, UserError
+from wholepool.job.hardware import SLOW_BFLOAT16, lacks_bfloat16
 from wholepool.job.log import logger
 from wholepool.job.registry import Plugin
 from wholepool.stages.options import Arguments, require
@@ -124,6 +125,8 @@ def prepared(
     named = args.settings["network"]
     plugin = registry.get("network", word_of(named), "network.name")
     network = plugin.load().build(pool.images.shape[1:], pool.classes, own_of(named))
+    if network.precision == "bfloat16" and device.type == "cpu" and lacks_bfloat16():
+        logger.warning("%s", SLOW_BFLOAT16)
     return network.to(device), views, generator(*key)
 
 
