@@ -226,6 +226,7 @@ def propagate(args: Arguments) -> None:
     option("strategy", "pool", "info", "labeled", "out"),
     optional("embeddings", "probabilities", "pseudo-labels"),
     option("budget", type=positive),
+    option("later", type=int, default=0, help="how often the cell's strategy asks after this"),
     *(SETTINGS, CELL, DRAW_SEED),
 )
 def acquire(args: Arguments) -> None:
@@ -253,6 +254,11 @@ def acquire(args: Arguments) -> None:
         raise UserError(
             f"--budget is {args.budget}, but only {left} images of {pool.dataset} are unlabeled: "
             "ask for fewer"
+        )
+    if args.budget * (args.later + 1) > left:
+        raise UserError(
+            f"budget is {args.budget} and {args.later + 1} cycles are to ask for as many, but only "
+            f"{left} images of {pool.dataset} are unlabeled: make budget or cycles smaller"
         )
     arrays: dict[str, Any] = {}
     if args.embeddings:
