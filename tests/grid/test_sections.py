@@ -1,7 +1,7 @@
 """The sections that plug-ins bring: beside the core's, and refused where two names meet."""
 
 import pytest
-from configs import minimal
+from configs import minimal, refusal
 
 from wholepool.grid import sections, slices
 from wholepool.grid.config import resolve
@@ -163,3 +163,10 @@ def test_a_plug_in_may_read_the_section_of_one_that_is_not_run(plugin):
     }
     experiment = resolve(config)["experiments"]["one"]
     assert slices.acquire(experiment, "reader")["ceal"]["threshold"] == 0.1
+
+
+def test_a_key_that_a_strategy_cannot_read_is_told_when_the_config_is(plugin):
+    code = 'READS = ("propagation.kk",)\n\n\ndef acquire(query): ...\n'
+    found = plugin("strategy", "own", code)
+    config = minimal() | {"methods": {"a": {"strategies": ["own"]}}}
+    assert f"{found.path}: READS has 'propagation.kk', but propagation has only" in refusal(config)

@@ -81,3 +81,76 @@ def test_the_first_acquisition_tells_that_the_last_will_lack_images(light_stages
     assert said in capsys.readouterr().err and not (folder / "none.parquet").exists()
     assert cli.main([*command, "--later", str(left // 7 - 1)]) == 0
     (folder / "none.parquet").unlink()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("np.arange(60) % 2", "np.eye(2, dtype=int)[np.arange(60) % 2]", "as if one-hot"),
+        ("np.arange(60) % 2", '["a", "b"] * 30', "the label 'a', of type str"),
+        ("(60, 16", "(0, 16", "gives no image to train on"),
+        ("(60, 16, 12, 1)", "(60, 1, 16, 16)", "channels must come last"),
+    ],
+)
+def test_odd_forms_leave_no_file_behind(tmp_path, plugin, capsys, old, new, words):
+    """Written into an oracle they would be damage that no second run mends."""
+    assert old in PHOTOS
+    found = plugin("source", "photos", PHOTOS.replace(old, new))
+    assert cli.main(data_command(tmp_path, ALL, "photos")) == 2
+    shown = capsys.readouterr().err
+    assert f"{found.path}: source 'photos' gives" in shown
+    assert words in shown and "Traceback" not in shown
+    assert {path.suffix for path in tmp_path.iterdir() if path.is_file()} <= {".lock"}
+
+
+def test_gray_images_without_an_axis_lists_and_whole_names_make_the_same_pool(tmp_path, plugin):
+    pools = {}
+    odd = (
+        PHOTOS.replace("Images(train,", "Images(list(train[..., 0]),")
+        .replace("np.arange(60) % 2", "list(np.arange(60) % 2)")
+        .replace("None, None,", "[], [],")
+        .replace('["a", "b"]', "np.array([7, 9])")
+    )
+    for name, code in (("plain", PHOTOS.replace('["a", "b"]', '["7", "9"]')), ("odd", odd)):
+        plugin("source", "photos", code)
+        (folder := tmp_path / name).mkdir()
+        assert cli.main(data_command(folder, ALL, "photos")) == 0
+        pools[name] = {path.name: path.read_bytes() for path in sorted(folder.glob("*.[njp]*"))}
+    assert pools["odd"] == pools["plain"] and len(pools["odd"]) == 6
+
+
+STRATEGY = """
+import numpy as np
+
+from wholepool.strategies import Acquisition
+
+NEEDS = ()
+
+
+def acquire(query):
+    picks = query.unlabeled[: query.budget]
+    return Acquisition(picks, np.zeros(len(picks)))
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("return Acquisition(", "return tuple([", "returned a tuple, no Acquisition"),
+        ("np.zeros(len(picks))", "[0.0]", "gave (1,) scores"),
+        ("    return", "    query.rng.random()\n    return", "does not declare it: add STOCHASTIC"),
+    ],
+)
+def test_a_strategy_s_odd_answer_names_its_file(light_stages, plugin, capsys, old, new, words):
+    folder = light_stages[0]
+    code = STRATEGY.replace(old, new)
+    if "tuple" in new:
+        code = code.replace("len(picks)))", "len(picks))])")
+    found = plugin("strategy", "own", code)
+    command = next(one for one in chain(folder) if one[0] == "acquire")
+    for name, value in (("strategy", "own"), ("settings", "{}"), ("out", str(folder / "none"))):
+        command[command.index(f"--{name}") + 1] = value
+    assert cli.main(command) == 2
+    shown = capsys.readouterr().err
+    assert str(found.path) in shown and words in shown and "Traceback" not in shown
+    assert not (folder / "none").exists()

@@ -42,12 +42,11 @@ def meant(given: Any, where: str) -> Images:
         )
     names = names_of(given.class_names, where)
     train = images_of(given.train, "to train on", where)
-    if given.test is None or np.size(np.asarray(given.test, dtype=object)) == 0:
+    if empty(given.test):
         test, test_labels = train[:0], None
-        if given.test_labels is not None and np.size(np.asarray(given.test_labels, object)):
+        if not empty(given.test_labels):
             raise UserError(
-                f"{where} gives 0 images to test on and {len(given.test_labels)} labels: it must "
-                "give one label each, or None for both"
+                f"{where} gives no image to test on, but labels: give both, or None for both"
             )
     else:
         test = images_of(given.test, "to test on", where)
@@ -59,6 +58,11 @@ def meant(given: Any, where: str) -> Images:
         test_labels = labels_of(given.test_labels, len(test), names, where)
     return Images(train, labels_of(given.train_labels, len(train), names, where), test,
                   test_labels, names)  # fmt: skip
+
+
+def empty(given: Any) -> bool:
+    """Whether it is None, or holds nothing."""
+    return given is None or (hasattr(given, "__len__") and len(given) == 0)
 
 
 def names_of(given: Any, where: str) -> list[str]:
@@ -89,8 +93,12 @@ def images_of(given: Any, what: str, where: str) -> np.ndarray:
         array = np.asarray(given)
     except ValueError:  # rows of several lengths
         array = np.empty(0, dtype=object)
-    mixed = array.dtype == object and given is not None
-    if mixed:
+    if empty(given) or (array.size == 0 and array.dtype != object):
+        raise UserError(
+            f"{where} gives no image {what}, but {'None' if given is None else array.shape}: look "
+            "for them where its function read does, and whether data_dir is the right folder"
+        )
+    if array.dtype == object:
         raise UserError(
             f"{where} gives images of mixed sizes {what}: scale or crop all to one size, "
             "(n, height, width, channels)"
@@ -99,11 +107,6 @@ def images_of(given: Any, what: str, where: str) -> np.ndarray:
         raise UserError(
             f"{where} gives images {array.shape} {what}: they must be (n, height, width, channels)"
             ", or (n, height, width) if they are gray"
-        )
-    if array.size == 0:
-        raise UserError(
-            f"{where} gives no image {what}, but an array {array.shape}: look for them where its "
-            "function read does, and whether data_dir is the right folder"
         )
     if array.dtype != np.uint8:
         raise UserError(f"{where} gives images of {array.dtype}: convert them to uint8, 0 to 255")

@@ -280,7 +280,14 @@ def acquire(args: Arguments) -> None:
         **arrays,
     )
     gives = plugin["GIVES_PSEUDO_LABELS"]
-    result = checked(plugin.load().acquire(query), query, args.strategy, gives)
+    began = str(query.rng.bit_generator.state)
+    answer = plugin.load().acquire(query)
+    if not plugin["STOCHASTIC"] and str(query.rng.bit_generator.state) != began:
+        raise UserError(
+            f"{plugin.path}: strategy {args.strategy} draws from query.rng, but does not declare "
+            "it: add STOCHASTIC = True"
+        )
+    result = checked(answer, query, args.strategy, plugin.path, gives)
     where = args.cell.seed, args.cell.cycle
     if args.pseudo_labels:
         write_index_set(args.pseudo_labels, "pseudo_labels", result.pseudo_labels, pool, *where)
