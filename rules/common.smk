@@ -332,6 +332,6 @@ def page_versions(folder):
     """The version of a stage that makes pages: its own, and each page's."""
     parts = [
         versions.version(folder),
-        *(f"{page.name} {page['VERSION']}" for page in build.pages(folder)),
+        *(page.version for page in build.pages(folder)),
     ]
     return ", ".join(parts)

@@ -203,3 +203,29 @@ def test_an_entry_point_names_a_module_alone(plugin, tmp_path):
     registry.plugins.cache_clear()
     with pytest.raises(UserError, match="leave out :acquire"):
         registry.plugins("strategy")
+
+
+def test_an_edit_of_somebody_s_own_plug_in_is_a_new_version_of_it(plugin):
+    for kind in registry.KINDS:
+        found = plugin(kind, "own", "VERSION = 3\n")
+        first = found.version
+        assert first.startswith("own 3 ") and first == plugin(kind, "own", "VERSION = 3\n").version
+        found.path.write_text("VERSION = 3\n# an edit\n")
+        assert found.version != first and found.version.startswith("own 3 ")
+
+
+def test_of_the_package_s_own_version_alone_counts():
+    """Else a comment would redo what it does not change."""
+    for kind, names in registry.OURS.items():
+        for name in names:
+            found = registry.get(kind, name)
+            assert found.version == f"{name} {found['VERSION']}"
+    assert set(registry.OURS) == set(registry.KINDS)
+
+
+def test_one_that_was_put_into_the_package_s_folders_is_somebody_s_own(tmp_path):
+    path = registry.ROOT / "strategies" / "margin.py"
+    found = registry.Plugin("strategy", "margin", "wholepool.strategies.margin", path)
+    assert not found.is_ours
+    other = registry.Plugin("strategy", "random", "lab.random", tmp_path / "random.py")
+    assert not other.is_ours

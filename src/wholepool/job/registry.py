@@ -10,6 +10,7 @@ one, is described by a .yaml file of the same name next to it: JSON Schema for i
 import ast
 import contextlib
 import functools
+import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
@@ -79,6 +80,18 @@ KINDS = {
     "page": Kind("report/pages", ("make",), {"VERSION": 1, "FILES": ()}),
 }
 
+#: those that come with this package. Of any other, also one that is put into its folders, an edit
+#: is a new version
+OURS = {
+    "source": ("cifar10", "cifar100", "digits", "fashion_mnist", "mnist", "svhn"),
+    "oracle": ("hidden",),
+    "network": ("conv13",),
+    "pretrain": ("deepcluster",),
+    "semi": ("label_propagation",),
+    "strategy": ("ceal", "coreset", "jlp", "random", "uncertainty"),
+    "page": ("figure1", "figure2", "figure3", "figure4", "table1", "table2", "table3"),
+}
+
 
 @dataclass(frozen=True)
 class Plugin:
@@ -96,6 +109,21 @@ class Plugin:
     def section(self) -> dict[str, Any] | None:
         """JSON Schema of its section of the config: {"description", "properties"}; or None."""
         return section(self)
+
+    @property
+    def version(self) -> str:
+        """Its name and VERSION; and, if it did not come with this package, what its file holds.
+
+        So an edit of somebody's own plug-in is noticed without a VERSION that is raised, also a
+        comment. Ours say by VERSION alone when their results change.
+        """
+        said = f"{self.name} {self['VERSION']}"
+        return said if self.is_ours else f"{said} {content(self.path)}"
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it came with this package."""
+        return self.name in OURS[self.kind] and ROOT in self.path.parents
 
     @property
     def title(self) -> str:
@@ -160,6 +188,11 @@ def plugins(kind: str) -> dict[str, Plugin]:
             raise UserError(f"{where}: there is no such module: install its package again")
         found[entry.name] = Plugin(kind, entry.name, entry.value, Path(spec.origin))
     return found
+
+
+def content(path: Path) -> str:
+    """The start of the SHA-256 of a plug-in's file, in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
 
 
 def get(kind: str, name: str, where: str = "") -> Plugin:

@@ -114,7 +114,8 @@ def features(args: Arguments) -> None:
 def train(args: Arguments) -> None:
     """Train one cycle's network: SUP on the labeled set, then SEMI where the method has it."""
     from wholepool.data.indexsets import read_index_set
-    from wholepool.job.checkpoints import digest, digest_of
+    from wholepool.job.checkpoints import digest
+    from wholepool.job.files import digest_of
     from wholepool.learn import training, weights
 
     require("--settings", args.settings, "network", "augment", "optimizer", "sup")

@@ -26,7 +26,7 @@ from wholepool.stages.options import (
 
 
 @stage(
-    option("name", "pool", "info", "made", "oracle", "test-images", "test-labels"),
+    option("name", "pool", "info", "made", "files", "oracle", "test-images", "test-labels"),
     SETTINGS,
     option("asked", type=from_json, default=None, help="what the grid asks of the pool, as JSON"),
     output="test_labels",
@@ -38,7 +38,7 @@ def data(args: Arguments) -> None:
     """
     import numpy as np
 
-    from wholepool.data import sources
+    from wholepool.data import behind, sources
     from wholepool.data.indexsets import write_index_set
     from wholepool.data.pool import write_pool
     from wholepool.data.subsets import subset, without_copies
@@ -48,7 +48,10 @@ def data(args: Arguments) -> None:
     require("--settings", args.settings, "source", "pool")
     source, wanted = word_of(args.settings["source"]), args.settings["pool"]
     logger.info("reading %s", source)
-    images = sources.load(source, own_of(args.settings["source"]), Path(args.data_dir))
+    own, folder = own_of(args.settings["source"]), Path(args.data_dir)
+    reads = sources.files_behind(source, own, folder)
+    before = behind.prints(reads, folder)  # a file that changes while it is read differs from it
+    images = sources.load(source, own, folder)
     if images.train.shape[3] == 1:
         images = sources.with_channels(images, wanted["grey_channels"])
     assert images.test is not None
@@ -69,6 +72,8 @@ def data(args: Arguments) -> None:
     hidden = {"index": truth, "label": truth if labels is None else labels[keep]}
     write_index_set(args.oracle, "oracle", hidden, pool)
     write_json(args.made, {"settings": args.settings, "version": versions.of_data(args.settings)})
+    files = behind.prints(reads, folder, before)
+    write_json(args.files, {"listed": reads, "files": files})
     write_array(args.test_images, images.test)
     tested = np.empty(0) if images.test_labels is None else images.test_labels
     write_array(args.test_labels, tested.astype(np.int32))

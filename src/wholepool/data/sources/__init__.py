@@ -4,9 +4,12 @@
 
     def read(settings, data_dir) -> Images: ...
 
+    def files(settings, data_dir) -> list[Path]: ...    it may define: which it reads
+
 KNOWN is what is known before the images are there, if anything is: from it the grid is checked, and
 its cost told, before any job runs; it is compared with what is given. n and n_test count images,
-size is the height and the width in pixels. `settings` are the source's own section.
+size is the height and the width in pixels. `settings` are the source's own section. When one of
+its files changes, or comes into one of its folders, the pool is made again.
 """
 
 from collections.abc import Mapping
@@ -16,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from wholepool.data.behind import listed
 from wholepool.data.images import Images as Images
 from wholepool.data.images import meant
 from wholepool.job import registry
@@ -39,6 +43,12 @@ def load(name: str, settings: Mapping[str, Any], data_dir: Path) -> Images:
                 "mend what is wrong of the two"
             )
     return images
+
+
+def files_behind(name: str, settings: Mapping[str, Any], data_dir: Path) -> list[str]:
+    """The files and folders that a source says it reads; see data/behind.py."""
+    plugin = registry.get("source", name)
+    return listed(plugin.load(), settings, data_dir, f"{plugin.path}: source {name!r}")
 
 
 def facts(images: Images) -> dict[str, Any]:
