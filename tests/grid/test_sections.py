@@ -1,5 +1,7 @@
 """The sections that plug-ins bring: beside the core's, and refused where two names meet."""
 
+import hashlib
+
 import pytest
 from configs import minimal, refusal
 
@@ -130,10 +132,11 @@ def test_a_name_and_a_table_of_it_are_the_same():
 
 
 def test_a_version_names_the_stage_and_the_plug_ins_that_it_runs(plugin):
-    plugin("semi", "twins", "VERSION = 4\n" + BODIES["semi"])
+    own = plugin("semi", "twins", "VERSION = 4\n" + BODIES["semi"])
     assert version("embed") == f"embed {VERSIONS['embed']}"
     both = version("train", network="conv13", semi="twins")
-    assert both == f"train {VERSIONS['train']}, conv13 1, twins 4"
+    content = hashlib.sha256(own.path.read_bytes()).hexdigest()[:12]
+    assert both == f"train {VERSIONS['train']}, conv13 1, twins 4 {content}"
     assert version("train", network="conv13", semi="none") == f"train {VERSIONS['train']}, conv13 1"
     with pytest.raises(UserError, match="semi is 'twinz', which is unknown; did you mean twins"):
         version("train", semi="twinz")

@@ -116,6 +116,7 @@ def test_gray_images_without_an_axis_lists_and_whole_names_make_the_same_pool(tm
         (folder := tmp_path / name).mkdir()
         assert cli.main(data_command(folder, ALL, "photos")) == 0
         pools[name] = {path.name: path.read_bytes() for path in sorted(folder.glob("*.[njp]*"))}
+        assert b'"photos"' in pools[name].pop("source.json")  # it knows the source's version
     assert pools["odd"] == pools["plain"] and len(pools["odd"]) == 6
 
 
