@@ -9,7 +9,7 @@ from pathlib import Path
 from snakemake.common import overwrite_function_params
 from snakemake.exceptions import WorkflowError
 
-from wholepool.grid import made, plan, slices, versions
+from wholepool.grid import fits, made, plan, slices, versions
 from wholepool.grid.cells import ALL, INITIAL, Cell, cells, summary
 from wholepool.grid.config import resolve
 from wholepool.job import registry
@@ -26,6 +26,7 @@ gc.set_threshold(100_000, 50, 100)
 try:
     for path in workflow.configfiles:  # Snakemake's own reading lets a key stand twice
         read_yaml(path)
+    registry.check_all()
     SETTINGS = resolve(config)
     if Path(SETTINGS["results_dir"]).is_file():
         raise UserError(
@@ -87,6 +88,22 @@ def files_of(wildcards, input, output):
         for name, path in files.items()
         if path
     )
+
+
+def files_and(**options):
+    """As `files_of`, and options that do not decide the result: a change of theirs redoes nothing.
+
+    Snakemake keeps no parameter that is made of a job's files.
+    """
+
+    def line(wildcards, input, output):
+        told = [
+            f"--{name} {shlex.quote(slices.as_json(value(wildcards)))}"
+            for name, value in options.items()
+        ]
+        return " ".join([files_of(wildcards, input, output), *told])
+
+    return per_job(line)
 
 
 def command(stage, **options):
@@ -315,6 +332,6 @@ def page_versions(folder):
     """The version of a stage that makes pages: its own, and each page's."""
     parts = [
         versions.version(folder),
-        *(f"{page.name} {page['VERSION']}" for page in build.pages(folder)),
+        *(page.version for page in build.pages(folder)),
     ]
     return ", ".join(parts)

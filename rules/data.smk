@@ -28,6 +28,8 @@ use rule stage as data with:
             settings=lambda wildcards: slices.data(DATASETS[wildcards.dataset]),
         ),
         version=per_job(lambda wildcards: versions.of_data(DATASETS[wildcards.dataset])),
+        # what the grid asks of the pool: told here at the latest, and no reason to make it again
+        files=files_and(asked=lambda wildcards: fits.asked_of(SETTINGS, wildcards.dataset)),
 
 
 use rule stage as initial with:

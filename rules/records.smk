@@ -10,6 +10,8 @@ from snakemake.io import is_flagged
 from snakemake.logging import logger as snakemake_log
 from snakemake.settings.types import RerunTrigger
 
+from wholepool.data import behind
+
 GATHERING = ("runs", "pretraining", "tables", "figures")
 
 
@@ -43,6 +45,15 @@ def of_other_settings(dag):
                 yield job, ("the grid", "another", "this one")
 
 
+def of_other_files(dag):
+    """The jobs, each with a file, whose source would read another one today."""
+    for job in dag.jobs:
+        if job.rule.name == "data":
+            file = behind.changed(Path(job.output["files"]), Path(SETTINGS["data_dir"]))
+            if file:
+                yield job, file
+
+
 def force(dag):
     """Have the jobs run that Snakemake would leave out for want of a record or of a file."""
     for job in dag.jobs:
@@ -50,6 +61,9 @@ def force(dag):
             dag.forcefiles.update(job.output)
     if RerunTrigger.PARAMS not in workflow.rerun_triggers:
         return  # asked not to compare: the stage runs will refuse what differs
+    for job, file in of_other_files(dag):
+        dag.forcefiles.update(job.output)
+        snakemake_log.warning(f"made again, for {file} has changed: {job.output[0]}")
     forced = {}
     for job, (key, then, now) in of_other_settings(dag):
         dag.forcefiles.update(job.output)

@@ -109,6 +109,8 @@ def test_hidden_labels_that_nobody_has_are_unknown(tmp_path):
 HALF = """
 import numpy as np
 
+KNOWS = "some"
+
 
 def answer(queries, hidden, settings):
     return np.where(queries % settings["of"] == 0, hidden[queries], -1)
@@ -156,7 +158,7 @@ def test_answers_that_are_no_classes_are_refused_with_the_file(plugin, answers):
 
 
 def test_the_largest_class_and_not_known_are_answers(plugin):
-    code = "def answer(queries, hidden, settings):\n    return [-1, 2]\n"
+    code = 'KNOWS = "some"\n\n\ndef answer(queries, hidden, settings):\n    return [-1, 2]\n'
     plugin("oracle", "edges", code)
     assert oracle("edges", np.zeros(5, int), {}, 3)(np.array([0, 1])).tolist() == [-1, 2]
 

@@ -164,7 +164,7 @@ def test_known_that_is_not_what_is_given_is_refused_with_both(lab, key):
 
 
 def test_known_that_is_no_key_is_refused(lab):
-    with pytest.raises(UserError, match=r"gives nn = None, but .* says 6"):
+    with pytest.raises(UserError, match=r"line 6: KNOWN has 'nn', but may hold only n, n_test"):
         lab('{"n": 6,', '{"nn": 6,')
 
 

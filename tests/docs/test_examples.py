@@ -130,13 +130,16 @@ embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
 probabilities = rng.dirichlet(np.ones(3), 50).astype(np.float32)
 for name, own in (("margin", {}), ("farthest", {"farthest": {"candidates": 10}})):
     query = Query(50, np.arange(5), 7, 1, rng, own, embeddings, probabilities)
-    found = checked(registry.get("strategy", name).load().acquire(query), query, name)
+    plugin = registry.get("strategy", name)
+    found = checked(plugin.load().acquire(query), query, name, plugin.path)
     if name == "margin":
         top = np.sort(probabilities[5:], axis=1)
         gaps = top[:, 2] - top[:, 1]
         assert list(found.indices) == list(np.argsort(gaps)[:7] + 5)
 images = sources.load("my_images", {}, Path(sys.argv[2]))
 assert len(images.train) == 48 and len(images.test) == 12
+reads = sources.files_behind("my_images", {}, Path(sys.argv[2]))
+assert reads == ["images.npy", "labels.npy"]
 features = registry.get("pretrain", "coarse").load().features(images.train, {}, "cpu")
 assert features.shape == (48, 16) and features.dtype == np.float32 and features.max() <= 1
 answers = registry.get("oracle", "noise").load().answer(np.array([6, 7]), np.arange(60) % 3, {})

@@ -1,7 +1,9 @@
 """The sections that plug-ins bring: beside the core's, and refused where two names meet."""
 
+import hashlib
+
 import pytest
-from configs import minimal
+from configs import minimal, refusal
 
 from wholepool.grid import sections, slices
 from wholepool.grid.config import resolve
@@ -130,10 +132,11 @@ def test_a_name_and_a_table_of_it_are_the_same():
 
 
 def test_a_version_names_the_stage_and_the_plug_ins_that_it_runs(plugin):
-    plugin("semi", "twins", "VERSION = 4\n" + BODIES["semi"])
+    own = plugin("semi", "twins", "VERSION = 4\n" + BODIES["semi"])
     assert version("embed") == f"embed {VERSIONS['embed']}"
     both = version("train", network="conv13", semi="twins")
-    assert both == f"train {VERSIONS['train']}, conv13 1, twins 4"
+    content = hashlib.sha256(own.path.read_bytes()).hexdigest()[:12]
+    assert both == f"train {VERSIONS['train']}, conv13 1, twins 4 {content}"
     assert version("train", network="conv13", semi="none") == f"train {VERSIONS['train']}, conv13 1"
     with pytest.raises(UserError, match="semi is 'twinz', which is unknown; did you mean twins"):
         version("train", semi="twinz")
@@ -163,3 +166,10 @@ def test_a_plug_in_may_read_the_section_of_one_that_is_not_run(plugin):
     }
     experiment = resolve(config)["experiments"]["one"]
     assert slices.acquire(experiment, "reader")["ceal"]["threshold"] == 0.1
+
+
+def test_a_key_that_a_strategy_cannot_read_is_told_when_the_config_is(plugin):
+    code = 'READS = ("propagation.kk",)\n\n\ndef acquire(query): ...\n'
+    found = plugin("strategy", "own", code)
+    config = minimal() | {"methods": {"a": {"strategies": ["own"]}}}
+    assert f"{found.path}: READS has 'propagation.kk', but propagation has only" in refusal(config)

@@ -78,6 +78,8 @@ def test_to_describe_all_plug_ins_takes_no_torch():
         ("NEEDS = 'graph'\ndef acquire(query): ...\n", "literal of type tuple"),
         ("NEEDS = tuple(['graph'])\ndef acquire(query): ...\n", "literal of type tuple"),
         ("STOCHASTIC = 1\ndef acquire(query): ...\n", "literal of type bool"),
+        ("READS = ('semi', 3)\ndef acquire(query): ...\n", "has 3, which is no text"),
+        ("NEEDS = {[]: 1}\ndef acquire(query): ...\n", "literal of type tuple"),
     ],
 )
 def test_a_wrong_declaration_names_file_line_and_remedy(plugin, code, words):
@@ -85,6 +87,57 @@ def test_a_wrong_declaration_names_file_line_and_remedy(plugin, code, words):
     with pytest.raises(UserError, match=words) as error:
         registry.declarations(found)
     assert f"{found.path}, line 1" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "words"),
+    [
+        ("source", "KNOWN = {'nn': 3}\n", "KNOWN has 'nn', but may hold only n, n_test, size"),
+        ("source", "KNOWN = {'n': 3.5}\n", "KNOWN has 3.5, which is no whole number"),
+        ("source", "KNOWN = {'n': True}\n", "KNOWN has True, which is no whole number"),
+        ("source", "KNOWN = {'n': -3}\n", "KNOWN has -3, but .* at least 0"),
+        ("network", "LEAST = (12,)\n", "LEAST has 1 numbers, not 2"),
+        ("network", "LEAST = ('a', 'b')\n", "LEAST has 'a', which is no whole number"),
+    ],
+)
+def test_a_declaration_s_numbers_are_looked_at(plugin, kind, code, words):
+    found = plugin(kind, "odd", code)
+    with pytest.raises(UserError, match=f"line 1: {words}"):
+        registry.declarations(found)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("NEEDS = ('graph',)\n\n\ndef acquire(query): ...\n", "line 1: NEEDS has 'graph', but may"),
+        ("def ask(query): ...\n", "must define the function acquire, which it does not"),
+        ("def acquire(query) ...\n", "line 1: the strategy odd is no Python .*: mend it"),
+        ("def acquire(query): ...\n\0", "the strategy odd is no Python"),
+        ("\nwörter = '\udce4'\n", "the strategy odd is no Python"),
+    ],
+)
+def test_all_plug_ins_are_looked_at_before_anything_runs(plugin, code, words):
+    found = plugin("strategy", "odd", "def acquire(query): ...\n")
+    registry.check_all()
+    found.path.write_bytes(code.encode("utf-8", "surrogateescape"))
+    registry.declarations.cache_clear()
+    with pytest.raises(UserError, match=f"strategy_odd.py.*{words}"):
+        registry.check_all()
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from lab import acquire\n",
+        "import x as acquire\n",
+        "acquire = print\n",
+        "if True:\n    def acquire(query): ...\n",
+        "from lab.other import *\n",
+    ],
+)
+def test_a_function_may_come_from_elsewhere(plugin, code):
+    plugin("strategy", "odd", code)
+    registry.check_all()
 
 
 def test_a_module_without_its_function_is_refused(plugin):
@@ -150,3 +203,29 @@ def test_an_entry_point_names_a_module_alone(plugin, tmp_path):
     registry.plugins.cache_clear()
     with pytest.raises(UserError, match="leave out :acquire"):
         registry.plugins("strategy")
+
+
+def test_an_edit_of_somebody_s_own_plug_in_is_a_new_version_of_it(plugin):
+    for kind in registry.KINDS:
+        found = plugin(kind, "own", "VERSION = 3\n")
+        first = found.version
+        assert first.startswith("own 3 ") and first == plugin(kind, "own", "VERSION = 3\n").version
+        found.path.write_text("VERSION = 3\n# an edit\n")
+        assert found.version != first and found.version.startswith("own 3 ")
+
+
+def test_of_the_package_s_own_version_alone_counts():
+    """Else a comment would redo what it does not change."""
+    for kind, names in registry.OURS.items():
+        for name in names:
+            found = registry.get(kind, name)
+            assert found.version == f"{name} {found['VERSION']}"
+    assert set(registry.OURS) == set(registry.KINDS)
+
+
+def test_one_that_was_put_into_the_package_s_folders_is_somebody_s_own(tmp_path):
+    path = registry.ROOT / "strategies" / "margin.py"
+    found = registry.Plugin("strategy", "margin", "wholepool.strategies.margin", path)
+    assert not found.is_ours
+    other = registry.Plugin("strategy", "random", "lab.random", tmp_path / "random.py")
+    assert not other.is_ours

@@ -89,7 +89,7 @@ def stages(tmp_path_factory, start):
     for argv in (
         [
             *("data", "--name", "digits", "--data-dir", "none", "--settings", settings, *pool),
-            *("--made", f"{data}/source.json"),
+            *("--made", f"{data}/source.json", "--files", f"{data}/files.json"),
             *(*oracle, "--test-images", f"{data}/test_images.npy"),
             *("--test-labels", f"{data}/test_labels.npy"),
         ],

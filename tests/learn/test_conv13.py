@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from wholepool.job.errors import UserError
 from wholepool.learn.device import device_for
 from wholepool.learn.networks import conv13 as module
 from wholepool.learn.networks.conv13 import Network, embedding_dim
@@ -109,6 +110,22 @@ def test_sizes_and_channels(size, channels):
     batch = images(3, channels, size)
     assert network(batch).shape == (3, 7)
     assert network.embed(batch).shape == (3, 8)
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 1), (11, 32, 3), (32, 11, 3)])
+def test_images_that_are_too_small_are_refused_when_it_is_built(shape):
+    with pytest.raises(UserError, match="at least 12 pixels, but these are .*: enlarge them"):
+        module.build(shape, 10, {"width": NARROW})
+
+
+@pytest.mark.parametrize("size", [12, 15])
+def test_one_small_image_is_no_batch_to_train_on(size):
+    network = build()
+    with pytest.raises(UserError, match="a batch is one image of"):
+        network.train()(images(1, size=size))
+    assert network.train()(images(2, size=size)).shape == (2, 10)
+    assert network.train()(images(1, size=16)).shape == (1, 10)
+    assert network.eval()(images(1, size=size)).shape == (1, 10)
 
 
 @pytest.mark.parametrize("mode", [True, False])

@@ -35,7 +35,7 @@ def data_command(folder, pool=None, source="digits"):
         *("--name", "digits", "--data-dir", str(folder / "nowhere")),
         *("--settings", json.dumps({"source": source, "pool": POOL | (pool or {})})),
         *("--pool", str(folder / "pool.npy"), "--info", str(folder / "pool.json")),
-        *("--made", str(folder / "source.json")),
+        *("--made", str(folder / "source.json"), "--files", str(folder / "files.json")),
         *("--oracle", str(folder / "oracle.parquet")),
         *("--test-images", str(folder / "test_images.npy")),
         *("--test-labels", str(folder / "test_labels.npy")),

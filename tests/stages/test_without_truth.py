@@ -16,6 +16,8 @@ pytestmark = pytest.mark.usefixtures("clean_process")
 HALF = """
 import numpy as np
 
+KNOWS = "some"
+
 
 def answer(queries, hidden, settings):
     return np.where(queries % settings["of"] == 0, hidden[queries], -1)
@@ -147,7 +149,7 @@ def test_the_initial_labels_are_of_what_the_oracle_knows(folder, plugin, capsys)
     found = pq.read_table(folder / "labeled.parquet").to_pydict()
     assert len(found["index"]) == 10 and not any(index % 2 for index in found["index"])
     assert cli.main(command_of(folder, "initial", settings=asking(59), size=10)) == 2
-    assert "but the oracle knows 0: make initial smaller" in capsys.readouterr().err
+    assert "the oracle knows none of class 0" in capsys.readouterr().err
 
 
 def test_an_oracle_that_answers_no_class_is_named_and_nothing_is_written(folder, plugin, capsys):
@@ -157,6 +159,13 @@ def test_an_oracle_that_answers_no_class_is_named_and_nothing_is_written(folder,
     shown = capsys.readouterr().err
     assert f"{found.path}: oracle half must answer" in shown and "Traceback" not in shown
     assert not (folder / "next.parquet").exists()
+
+
+def test_an_oracle_that_is_to_know_all_must_answer_all(folder, plugin, capsys):
+    found = plugin("oracle", "half", HALF.replace('"some"', '"all"'), SECTION)
+    assert cli.main(command_of(folder, "label_all", settings=asking(2))) == 2
+    said = f"{found.path}: oracle half gave no answer (-1) for image 1, which has a label"
+    assert said in (shown := capsys.readouterr().err) and 'declare KNOWS = "some"' in shown
 
 
 def test_images_without_labels_make_a_pool_whose_oracle_knows_nothing(tmp_path, plugin, capsys):

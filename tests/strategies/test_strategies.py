@@ -206,28 +206,58 @@ def test_a_query_has_no_place_for_labels(name):
         assert found.pseudo_labels == {}
 
 
+class Odd:
+    """Something that is no array."""
+
+
+def good(*indices, scores=None, pseudo_labels=None):
+    scores = np.zeros(len(indices)) if scores is None else scores
+    return Acquisition(np.array(indices), scores, pseudo_labels or {})
+
+
 @pytest.mark.parametrize(
     ("returned", "words"),
     [
-        (Acquisition(np.array([1]), np.zeros(1)), "returned an array"),
-        (Acquisition(np.array([1.0, 2.0]), np.zeros(2)), "returned an array .* of float64"),
-        (Acquisition(np.array([1, 2]), np.zeros(3)), r"gave \(3,\) scores for 2 images"),
-        (Acquisition(np.array([1, 1]), np.zeros(2)), "asks for an image twice"),
-        (Acquisition(np.array([0, 2]), np.zeros(2)), "not unlabeled, such as 0"),
-        (Acquisition(np.array([1, 5]), np.zeros(2)), "not unlabeled, such as 5"),
+        (None, "returned a NoneType, no Acquisition"),
+        ([1, 2], "returned a list, no Acquisition"),
+        ((np.array([1, 2]), np.zeros(2)), "returned a tuple, no Acquisition"),
+        (np.array([1, 2]), "returned a ndarray, no Acquisition"),
+        (good(1), "returned an array"),
+        (good(1.0, 2.0), "returned an array .* of float64"),
+        (good(True, False), "returned an array .* of bool"),
+        (good("1", "2"), "returned an array .* of <U1"),
+        (Acquisition([[1], [2, 3]], [0, 0]), "returned an array .* of object"),
+        (Acquisition(np.array([[1], [2]]), np.zeros(2)), r"returned an array \(2, 1\)"),
+        (Acquisition(Odd(), np.zeros(2)), r"returned an array \(\) of object"),
+        (Acquisition({1, 2}, np.zeros(2)), r"returned an array \(\) of object"),
+        (good(1, 2, scores=np.zeros(3)), r"gave \(3,\) scores of float64 for 2 images"),
+        (good(1, 2, scores=0.0), r"gave \(\) scores"),
+        (good(1, 2, scores=np.zeros((2, 1))), r"gave \(2, 1\) scores"),
+        (good(1, 2, scores=["a", "b"]), "gave .* scores of <U1"),
+        (good(1, 2, scores=[None, 1]), "gave .* scores of object"),
+        (good(1, 2, scores=[[1], [1, 2]]), "gave .* scores of object"),
+        (good(1, 2, scores=np.zeros(2, complex)), "gave .* scores of complex128"),
+        (good(1, 2, scores=[0, np.nan]), "gave 1 scores that are NaN"),
+        (good(1, 1), "asks for an image twice"),
+        (good(0, 2), "not unlabeled, such as 0"),
+        (good(1, 5), "not unlabeled, such as 5"),
+        (good(-1, 1), "not unlabeled, such as -1"),
+        (good(1, 2, pseudo_labels={"index": []}), "does not declare GIVES_PSEUDO_LABELS = True"),
     ],
 )
-def test_a_broken_contract_is_told(returned, words):
+def test_a_broken_contract_is_told_with_the_strategy_s_file(returned, words):
     query = Query(n=5, labeled=np.array([0]), budget=2, cycle=0, rng=np.random.default_rng(0))
-    with pytest.raises(UserError, match=f"strategy margin broke its contract.*{words}"):
-        checked(returned, query, "margin")
+    with pytest.raises(UserError, match=f"^margin.py: strategy margin broke its .*{words}"):
+        checked(returned, query, "margin", "margin.py")
 
 
 def test_lists_and_small_integers_are_taken_as_they_are_meant():
     query = Query(n=5, labeled=np.array([0]), budget=2, cycle=0, rng=np.random.default_rng(0))
-    found = checked(Acquisition([4, 2], [1, 0]), query, "margin")
-    assert found.indices.tolist() == [4, 2] and found.indices.dtype == np.int64
-    assert found.scores.tolist() == [1.0, 0.0] and found.scores.dtype == np.float64
+    small = np.array([4, 2], np.uint8), np.array([1, 0], np.float32)
+    for indices, scores in (([4, 2], [1, 0]), ((4, 2), (1.0, 0.0)), small):
+        found = checked(Acquisition(indices, scores), query, "margin", "margin.py")
+        assert found.indices.tolist() == [4, 2] and found.indices.dtype == np.int64
+        assert found.scores.tolist() == [1.0, 0.0] and found.scores.dtype == np.float64
 
 
 # random
@@ -486,15 +516,33 @@ def test_jlp_scores_are_joint_not_single():
     ("given", "words"),
     [
         ({}, "lack index, label, weight"),
+        ([3], "lack index, label, weight"),
         ({"index": [0], "label": [1], "weight": [1]}, "gives image 0, which is labeled or asked"),
         ({"index": [2], "label": [1], "weight": [1]}, "gives image 2, which is labeled or asked"),
         ({"index": [3], "label": [1], "weight": [0.5]}, "weights other than 1"),
+        ({"index": [3], "label": [1], "weight": [np.nan]}, "weights other than 1"),
+        ({"index": [3], "label": [1], "weight": ["a"]}, "weights other than 1"),
+        ({"index": [3], "label": [3], "weight": [1]}, "the pseudo-label 3, which is no class"),
+        ({"index": [3], "label": [-1], "weight": [1]}, "the pseudo-label -1, which is no class"),
+        ({"index": [3], "label": [0.5], "weight": [1]}, "label of float64, no whole numbers"),
+        ({"index": [3.0], "label": [1], "weight": [1]}, "index of float64, no whole numbers"),
+        ({"index": [3, 3], "label": [1, 1], "weight": [1, 1]}, "an image two pseudo-labels"),
+        ({"index": [3], "label": [1, 1], "weight": [1]}, r"are \(1,\), \(2,\) and \(1,\) long"),
+        ({"index": 3, "label": 1, "weight": 1}, r"are \(\), \(\) and \(\) long"),
     ],
 )
 def test_pseudo_labels_that_training_cannot_take_are_refused(given, words):
-    query = Query(n=5, labeled=np.array([0]), budget=2, cycle=0, rng=np.random.default_rng(0))
+    rng, shares = np.random.default_rng(0), np.full((5, 3), 1 / 3, np.float32)
+    query = Query(5, np.array([0]), 2, 0, rng, probabilities=shares)
     found = Acquisition(np.array([1, 2]), np.zeros(2), given)
     with pytest.raises(UserError, match=words):
-        checked(found, query, "own", gives_pseudo_labels=True)
-    good = {"index": [3], "label": [1], "weight": [1.0]}
-    assert checked(Acquisition(found.indices, found.scores, good), query, "own", True)
+        checked(found, query, "own", "own.py", gives_pseudo_labels=True)
+
+
+def test_pseudo_labels_may_be_lists_and_none_at_all():
+    rng = np.random.default_rng(0)
+    query = Query(n=5, labeled=np.array([0]), budget=2, cycle=0, rng=rng)
+    for given in ({"index": [3], "label": [1], "weight": [1.0]},
+                  {"index": [], "label": [], "weight": []}):  # fmt: skip
+        found = checked(Acquisition([1, 2], [0, 0], given), query, "own", "own.py", True)
+        assert all(isinstance(column, np.ndarray) for column in found.pseudo_labels.values())

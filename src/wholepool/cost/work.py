@@ -123,6 +123,7 @@ BYTES: Mapping[str, Callable[[Job, Pool], float]] = {
     "test_probabilities.npy": lambda job, pool: array(pool.n_test, pool.classes),
     "model.safetensors": lambda job, pool: pool.network["bytes"] + 6000,  # with its header
     "source.json": lambda job, pool: 400,
+    "files.json": lambda job, pool: 100,
     # index sets and histories in Parquet, as they come out
     "oracle.parquet": lambda job, pool: 1600 + 6.5 * pool.n,
     "all_labels.parquet": lambda job, pool: 1600 + 6.5 * pool.n,

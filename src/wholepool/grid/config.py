@@ -160,7 +160,11 @@ def resolved_experiment(own: Config, config: Config, definitions: Config) -> Con
     }
     semis = [words["semi"] for words in full["methods"].values()]
     used = used_sections("experiment", {"strategy": strategies_of(full), "semi": semis})
-    return full | filled((*sections.CORE["experiment"], *used), own, config, definitions)
+    full |= filled((*sections.CORE["experiment"], *used), own, config, definitions)
+    for name in strategies_of(full):
+        if name in registry.plugins("strategy"):  # else told by experiment_faults
+            sections.given_to(registry.get("strategy", name), full)
+    return full
 
 
 def filled(names: Iterable[str], own: Config, config: Config, definitions: Config) -> Config:

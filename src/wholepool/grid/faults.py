@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from wholepool.grid import fits
 from wholepool.grid.cells import is_full, sup_of
 from wholepool.grid.plan import gives_features
 from wholepool.grid.sections import INLINE, word_of
@@ -60,30 +61,7 @@ def dataset_faults(name: str, dataset: Config) -> list[str]:
     where, source = f"datasets.{name}", word_of(dataset["source"])
     if unknown := unknown_kinds(dataset):
         return [f"{where}: {kind} {unknown_word(kind, word_of(dataset[kind]))}" for kind in unknown]
-    faults = []
-    known = registry.get("source", source)["KNOWN"]
-    wanted, shift = dataset["pool"]["size"], dataset["augment"]["translate"]
-    if wanted is not None and wanted > known.get("n", wanted):
-        faults.append(
-            f"{where}: pool.size is {wanted}, but {source} has only {known['n']} training "
-            "images: make it smaller, or null for all of them"
-        )
-    if shift >= known.get("size", shift + 1):
-        faults.append(
-            f"{where}: augment.translate is {shift}, but must be below the {known['size']} pixels "
-            "that images are wide"
-        )
-    if "channels" not in known:
-        return faults
-    channels = known["channels"] if known["channels"] > 1 else dataset["pool"]["grey_channels"]
-    for key in ("mean", "std"):
-        value = dataset["pool"][key]
-        if value is not None and len(value) != channels:
-            faults.append(
-                f"{where}: pool.{key} has {len(value)} values, but {source} has "
-                f"{channels} channel(s): give one each, or null for the pool's own"
-            )
-    return faults
+    return fits.dataset_faults(where, dataset, registry.get("source", source)["KNOWN"])
 
 
 def experiment_faults(name: str, experiment: Config, datasets: Config) -> list[str]:
@@ -122,30 +100,9 @@ def experiment_faults(name: str, experiment: Config, datasets: Config) -> list[s
                 f"network {network} eats {eats}: choose another of the two"
             )
     known = registry.get("source", word_of(dataset["source"]))["KNOWN"]
-    initial, budget = experiment["initial"], experiment["budget"]
-    own = f"initial is {initial}"
-    if initial == budget:  # most likely not given
-        own = f"initial is {initial}, which is the budget where it is not given"
-    if "classes" in known and initial < known["classes"]:
-        faults.append(
-            f"{where}: {own}, but needs at least one label for each of {known['classes']} classes: "
-            f"give initial: {known['classes']}"
-        )
-    if "n" not in known:
-        return faults
-    n = min(dataset["pool"]["size"] or known["n"], known["n"])
-    labels = initial + budget * (experiment["cycles"] - 1)
-    if labels > n:
-        faults.append(
-            f"{where}: {experiment['cycles']} cycles need {labels} labels (initial {initial}, "
-            f"budget {budget}), but the pool has {n} images: make budget or cycles smaller"
-        )
-    if experiment["propagation"]["k"] >= n:
-        faults.append(
-            f"{where}: propagation.k is {experiment['propagation']['k']}, but must be below the "
-            f"pool's {n} images"
-        )
-    return faults
+    if "n" in known:
+        known = {**known, "n": min(dataset["pool"]["size"] or known["n"], known["n"])}
+    return faults + fits.experiment_faults(where, fits.wish(experiment), network, known)
 
 
 def method_faults(where: str, words: Config) -> list[str]:

@@ -136,9 +136,7 @@ def gathered(config: Config) -> Told:
         "datasets": {name: config["datasets"][name] for name in used},
         "experiments": config["experiments"],
         "tables": config["tables"],
-        "version": ", ".join(
-            [*map(versions.version, stages), *(f"{page.name} {page['VERSION']}" for page in pages)]
-        ),
+        "version": ", ".join([*map(versions.version, stages), *(page.version for page in pages)]),
     }
 
 

@@ -21,6 +21,7 @@ OUTPUTS: dict[str, Files] = {
         "pool": "pool.npy",
         "info": "pool.json",
         "made": "source.json",
+        "files": "files.json",
         "oracle": "oracle.parquet",
         "test_images": "test_images.npy",
         "test_labels": "test_labels.npy",

@@ -2,8 +2,9 @@
 
 Snakemake passes it to the stage's job as a parameter, so that a raised version makes the jobs of
 that stage, and what depends on them, run again. Edits that change no result leave it. A plug-in has
-a version of its own, in its module. (A job that needs an embedding which was temporary has it
-made again, and then whatever else reads it runs again too.)
+a version of its own, in its module; one that did not come with the package has its content as well.
+(A job that needs an embedding which was temporary has it made again, and then whatever else reads
+it runs again too.)
 """
 
 from collections.abc import Mapping
@@ -40,7 +41,7 @@ def version(stage: str, **plugins: str) -> str:
     parts = [f"{stage} {VERSIONS[stage]}"]
     for kind, name in plugins.items():
         if name != "none":
-            parts.append(f"{name} {registry.get(kind, name)['VERSION']}")
+            parts.append(registry.get(kind, name).version)
     return ", ".join(parts)
 
 

@@ -178,14 +178,6 @@ def set_aside(path: Path, reason: str) -> None:
         logger.warning("%s is not used: %s. It could not be renamed (%s)", path, reason, error)
 
 
-def digest_of(path: str | Path | None) -> str:
-    """SHA-256, in hexadecimal, of a file, which may be larger than memory; "none" of no file."""
-    if path is None:
-        return "none"
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def digest(*parts: bytes | np.ndarray | str) -> str:
     """SHA-256, in hexadecimal, of parts in their order, each with its length."""
     total = hashlib.sha256()

@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import glob
+import hashlib
 import json
 import os
 import tempfile
@@ -81,6 +82,14 @@ def explained(error: OSError, output: str | Path = "") -> str:
     else:
         remedy = "see to it, then"
     return f"{path}: {error.strerror or error}: {remedy} run the same command again"
+
+
+def digest_of(path: str | Path | None) -> str:
+    """SHA-256, in hexadecimal, of a file, which may be larger than memory; "none" of no file."""
+    if path is None:
+        return "none"
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_json(path: str | Path) -> Any:

@@ -10,6 +10,7 @@ one, is described by a .yaml file of the same name next to it: JSON Schema for i
 import ast
 import contextlib
 import functools
+import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
@@ -29,8 +30,8 @@ WORD = re.compile(r"[a-z][a-z0-9_]*")
 class Kind:
     """A kind of plug-in: its folder, what a module must define one of, what it may declare.
 
-    `declares` has the default of each declaration, `allowed` the values that it may hold, `taken`
-    the words that mean something else where a plug-in's name stands.
+    `declares` has the default of each declaration, `allowed` the values (of a table: the keys) that
+    it may hold, `taken` the words that mean something else where a plug-in's name stands.
     """
 
     folder: str
@@ -42,14 +43,18 @@ class Kind:
 
 KINDS = {
     # KNOWN: n, n_test, size, channels, classes, as far as they are known before the data are there
-    "source": Kind("data/sources", ("read",), {"VERSION": 1, "TITLE": "", "KNOWN": {}}),
+    "source": Kind(
+        *("data/sources", ("read",), {"VERSION": 1, "TITLE": "", "KNOWN": {}}),
+        {"KNOWN": ("n", "n_test", "size", "channels", "classes")},
+    ),
     # KNOWS: all labels, or some of them so far
     "oracle": Kind(
         "data/oracles", ("answer",), {"VERSION": 1, "KNOWS": "all"}, {"KNOWS": ("all", "some")}
     ),
+    # LEAST: pixels that images must be high and wide, and must be where a batch may be one image
     "network": Kind(
         *("learn/networks", ("build",)),
-        {"VERSION": 1, "EATS": "images"},
+        {"VERSION": 1, "EATS": "images", "LEAST": (1, 1)},
         {"EATS": ("images", "features")},
     ),
     "pretrain": Kind(
@@ -75,6 +80,18 @@ KINDS = {
     "page": Kind("report/pages", ("make",), {"VERSION": 1, "FILES": ()}),
 }
 
+#: those that come with this package. Of any other, also one that is put into its folders, an edit
+#: is a new version
+OURS = {
+    "source": ("cifar10", "cifar100", "digits", "fashion_mnist", "mnist", "svhn"),
+    "oracle": ("hidden",),
+    "network": ("conv13",),
+    "pretrain": ("deepcluster",),
+    "semi": ("label_propagation",),
+    "strategy": ("ceal", "coreset", "jlp", "random", "uncertainty"),
+    "page": ("figure1", "figure2", "figure3", "figure4", "table1", "table2", "table3"),
+}
+
 
 @dataclass(frozen=True)
 class Plugin:
@@ -94,6 +111,21 @@ class Plugin:
         return section(self)
 
     @property
+    def version(self) -> str:
+        """Its name and VERSION; and, if it did not come with this package, what its file holds.
+
+        So an edit of somebody's own plug-in is noticed without a VERSION that is raised, also a
+        comment. Ours say by VERSION alone when their results change.
+        """
+        said = f"{self.name} {self['VERSION']}"
+        return said if self.is_ours else f"{said} {content(self.path)}"
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it came with this package."""
+        return self.name in OURS[self.kind] and ROOT in self.path.parents
+
+    @property
     def title(self) -> str:
         """How tables and figures print it."""
         return self["TITLE"] or self.name
@@ -103,10 +135,7 @@ class Plugin:
         module = importlib.import_module(self.module)
         defines = KINDS[self.kind].defines
         if not any(callable(getattr(module, name, None)) for name in defines):
-            raise UserError(
-                f"{self.path}: a {self.kind} must define the function {' or '.join(defines)}, "
-                "which it does not: add it"
-            )
+            raise UserError(lacks(self))
         self.check_gift(module)
         return module
 
@@ -161,6 +190,11 @@ def plugins(kind: str) -> dict[str, Plugin]:
     return found
 
 
+def content(path: Path) -> str:
+    """The start of the SHA-256 of a plug-in's file, in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+
+
 def get(kind: str, name: str, where: str = "") -> Plugin:
     """The plug-in of a name; UserError, with what was perhaps meant, if there is none."""
     known = plugins(kind)
@@ -174,7 +208,7 @@ def declarations(plugin: Plugin) -> dict[str, Any]:
     """What a plug-in declares, or its kind's defaults. UserError if that is not allowed."""
     kind = KINDS[plugin.kind]
     found = dict(kind.declares)
-    for node in ast.parse(plugin.path.read_text(encoding="utf-8")).body:
+    for node in parsed(plugin):
         if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
             continue
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
@@ -185,20 +219,78 @@ def declarations(plugin: Plugin) -> dict[str, Any]:
         name = names.pop()
         if names or len(targets) > 1 or not isinstance(targets[0], ast.Name):
             raise UserError(f"{plugin.path}, line {node.lineno}: write {name} = ... on its own")
-        wanted = type(kind.declares[name])
         try:
             value = ast.literal_eval(node.value)
-        except ValueError:
+        except (ValueError, TypeError):
             value = None
         where = f"{plugin.path}, line {node.lineno}: {name}"
-        if type(value) is not wanted:
-            raise UserError(f"{where} must be a literal of type {wanted.__name__}: write it so")
-        allowed = kind.allowed.get(name, ())
-        words = value if wanted is tuple else [value]
-        if wrong := [word for word in words if allowed and word not in allowed]:
-            raise UserError(f"{where} has {wrong[0]!r}, but may hold only {', '.join(allowed)}")
+        if fault := wrong_value(value, kind.declares[name], kind.allowed.get(name, ())):
+            raise UserError(f"{where} {fault}")
         found[name] = value
     return found
+
+
+def wrong_value(value: Any, default: Any, allowed: tuple[str, ...]) -> str:
+    """What is wrong with a declaration's value, or "": it must be of its default's type."""
+    wanted = type(default)
+    if type(value) is not wanted:
+        return f"must be a literal of type {wanted.__name__}: write it so"
+    words = list(value) if wanted in (tuple, dict) else [value]
+    if wrong := [word for word in words if allowed and word not in allowed]:
+        return f"has {wrong[0]!r}, but may hold only {', '.join(allowed)}: take one of these"
+    inside = list(value.values()) if wanted is dict else words
+    of = int if wanted is dict or (wanted is tuple and default) else str
+    if wanted in (tuple, dict) and (odd := [one for one in inside if type(one) is not of]):
+        return f"has {odd[0]!r}, which is no {'whole number' if of is int else 'text'}: write it so"
+    if of is int and wanted in (tuple, dict) and (low := [one for one in inside if one < 0]):
+        return f"has {low[0]}, but numbers of it are at least 0: write how many there are"
+    if wanted is tuple and default and len(value) != len(default):
+        return f"has {len(value)} numbers, not {len(default)}: write it so"
+    return ""
+
+
+def parsed(plugin: Plugin) -> list[ast.stmt]:
+    """A plug-in's module as statements, not run. UserError where it is no Python."""
+    try:
+        return ast.parse(plugin.path.read_bytes()).body
+    except (SyntaxError, ValueError) as error:  # ValueError: null bytes
+        line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
+        raise UserError(
+            f"{plugin.path}{line}: the {plugin.kind} {plugin.name} is no Python that can be read "
+            f"({getattr(error, 'msg', error)}): mend it"
+        ) from None
+
+
+def check_all() -> None:
+    """Raise UserError if a plug-in that is there cannot be used, without running any of them.
+
+    Planning asks all of them what they declare; here each says so before anything else is done.
+    """
+    for kind in KINDS:
+        for plugin in plugins(kind).values():
+            declarations(plugin)
+            bound = set().union(*map(bound_by, parsed(plugin)))
+            if not {"*", *KINDS[kind].defines} & bound:
+                raise UserError(lacks(plugin))
+
+
+def lacks(plugin: Plugin) -> str:
+    """That a plug-in does not define what its kind must."""
+    return (
+        f"{plugin.path}: a {plugin.kind} must define the function "
+        f"{' or '.join(KINDS[plugin.kind].defines)}, which it does not: add it"
+    )
+
+
+def bound_by(node: ast.stmt) -> set[str]:
+    """The names that a statement of a module defines; "*" if that can be any."""
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return {node.name}
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return {alias.asname or alias.name for alias in node.names}
+    if isinstance(node, ast.Assign | ast.AnnAssign):
+        return {leaf.id for leaf in ast.walk(node) if isinstance(leaf, ast.Name)}
+    return {"*"} if isinstance(node, ast.If | ast.Try | ast.With | ast.For) else set()
 
 
 @functools.cache

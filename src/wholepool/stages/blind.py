@@ -114,7 +114,8 @@ def features(args: Arguments) -> None:
 def train(args: Arguments) -> None:
     """Train one cycle's network: SUP on the labeled set, then SEMI where the method has it."""
     from wholepool.data.indexsets import read_index_set
-    from wholepool.job.checkpoints import digest, digest_of
+    from wholepool.job.checkpoints import digest
+    from wholepool.job.files import digest_of
     from wholepool.learn import training, weights
 
     require("--settings", args.settings, "network", "augment", "optimizer", "sup")
@@ -226,6 +227,7 @@ def propagate(args: Arguments) -> None:
     option("strategy", "pool", "info", "labeled", "out"),
     optional("embeddings", "probabilities", "pseudo-labels"),
     option("budget", type=positive),
+    option("later", type=int, default=0, help="how often the cell's strategy asks after this"),
     *(SETTINGS, CELL, DRAW_SEED),
 )
 def acquire(args: Arguments) -> None:
@@ -254,6 +256,11 @@ def acquire(args: Arguments) -> None:
             f"--budget is {args.budget}, but only {left} images of {pool.dataset} are unlabeled: "
             "ask for fewer"
         )
+    if args.budget * (args.later + 1) > left:
+        raise UserError(
+            f"budget is {args.budget} and {args.later + 1} cycles are to ask for as many, but only "
+            f"{left} images of {pool.dataset} are unlabeled: make budget or cycles smaller"
+        )
     arrays: dict[str, Any] = {}
     if args.embeddings:
         arrays["embeddings"] = read_embeddings(args.embeddings, pool)
@@ -274,7 +281,14 @@ def acquire(args: Arguments) -> None:
         **arrays,
     )
     gives = plugin["GIVES_PSEUDO_LABELS"]
-    result = checked(plugin.load().acquire(query), query, args.strategy, gives)
+    began = str(query.rng.bit_generator.state)
+    answer = plugin.load().acquire(query)
+    if not plugin["STOCHASTIC"] and str(query.rng.bit_generator.state) != began:
+        raise UserError(
+            f"{plugin.path}: strategy {args.strategy} draws from query.rng, but does not declare "
+            "it: add STOCHASTIC = True"
+        )
+    result = checked(answer, query, args.strategy, plugin.path, gives)
     where = args.cell.seed, args.cell.cycle
     if args.pseudo_labels:
         write_index_set(args.pseudo_labels, "pseudo_labels", result.pseudo_labels, pool, *where)

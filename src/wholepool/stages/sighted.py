@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from wholepool.grid import versions
+from wholepool.grid.explain import listing
+from wholepool.grid.fits import pool_faults
 from wholepool.grid.sections import own_of, word_of
 from wholepool.job.errors import AGAIN, UserError
 from wholepool.job.log import logger
@@ -14,6 +16,7 @@ from wholepool.stages.options import (
     CELL,
     SETTINGS,
     Arguments,
+    from_json,
     option,
     optional,
     positive,
@@ -23,15 +26,19 @@ from wholepool.stages.options import (
 
 
 @stage(
-    option("name", "pool", "info", "made", "oracle", "test-images", "test-labels"),
+    option("name", "pool", "info", "made", "files", "oracle", "test-images", "test-labels"),
     SETTINGS,
+    option("asked", type=from_json, default=None, help="what the grid asks of the pool, as JSON"),
     output="test_labels",
 )
 def data(args: Arguments) -> None:
-    """Make the pool, its hidden labels and the test set from a data set's source."""
+    """Make the pool, its hidden labels and the test set from a data set's source.
+
+    What the grid asks of the pool is compared with it, as the config's check does with KNOWN.
+    """
     import numpy as np
 
-    from wholepool.data import sources
+    from wholepool.data import behind, sources
     from wholepool.data.indexsets import write_index_set
     from wholepool.data.pool import write_pool
     from wholepool.data.subsets import subset, without_copies
@@ -41,7 +48,10 @@ def data(args: Arguments) -> None:
     require("--settings", args.settings, "source", "pool")
     source, wanted = word_of(args.settings["source"]), args.settings["pool"]
     logger.info("reading %s", source)
-    images = sources.load(source, own_of(args.settings["source"]), Path(args.data_dir))
+    own, folder = own_of(args.settings["source"]), Path(args.data_dir)
+    reads = sources.files_behind(source, own, folder)
+    before = behind.prints(reads, folder)  # a file that changes while it is read differs from it
+    images = sources.load(source, own, folder)
     if images.train.shape[3] == 1:
         images = sources.with_channels(images, wanted["grey_channels"])
     assert images.test is not None
@@ -50,17 +60,23 @@ def data(args: Arguments) -> None:
     rows = np.arange(len(images.train))
     if wanted["copies"] == "merge":
         rows = without_copies(images.train, labels)
-    known = None if labels is None else labels[rows]
-    keep = rows[subset(len(rows), known, wanted["size"], wanted["sampling"], rng)]
+    of_rows = None if labels is None else labels[rows]
+    keep = rows[subset(len(rows), of_rows, wanted["size"], wanted["sampling"], rng)]
+    if args.asked:
+        known = sources.facts(images) | {"n": len(keep), "size": min(images.train.shape[1:3])}
+        if faults := pool_faults(args.name, args.settings, args.asked, known):
+            raise UserError(listing(faults))
     what = (args.name, images.class_names, len(images.test), wanted["mean"], wanted["std"])
     pool = write_pool(args.pool, args.info, images.train[keep], *what, source=source)
-    known = np.arange(pool.n if labels is not None else 0)
-    hidden = {"index": known, "label": known if labels is None else labels[keep]}
+    truth = np.arange(pool.n if labels is not None else 0)
+    hidden = {"index": truth, "label": truth if labels is None else labels[keep]}
     write_index_set(args.oracle, "oracle", hidden, pool)
     write_json(args.made, {"settings": args.settings, "version": versions.of_data(args.settings)})
+    files = behind.prints(reads, folder, before)
+    write_json(args.files, {"listed": reads, "files": files})
     write_array(args.test_images, images.test)
-    truth = np.empty(0) if images.test_labels is None else images.test_labels
-    write_array(args.test_labels, truth.astype(np.int32))
+    tested = np.empty(0) if images.test_labels is None else images.test_labels
+    write_array(args.test_labels, tested.astype(np.int32))
     logger.info("%s: a pool of %d images and %d to test on", args.name, pool.n, len(images.test))
 
 

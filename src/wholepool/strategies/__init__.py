@@ -14,12 +14,16 @@ again. TITLE is how tables and figures print it.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from wholepool.data.indexsets import Columns, unlabeled
 from wholepool.job.errors import UserError
+
+#: kinds of NumPy's types that are numbers: whole, unsigned, with a point, and truth
+NUMBERS = "iufb"
 
 
 @dataclass(frozen=True)
@@ -50,10 +54,10 @@ class Query:
 
 @dataclass(frozen=True)
 class Acquisition:
-    """S: `indices` int64 (b,), first query first, and their `scores` float64 (b,).
+    """S: `indices` int64 (b,), first query first, and their `scores` float64 (b,), none NaN.
 
-    A strategy that also gives pseudo-labels (CEAL) returns them as an index set's columns: index
-    int64, label int32 and weight float32, each (m,).
+    Lists may stand for arrays. A strategy that also gives pseudo-labels (CEAL) returns them as an
+    index set's columns: index int64, label int32 and weight float32, each (m,).
     """
 
     indices: np.ndarray
@@ -62,40 +66,77 @@ class Acquisition:
 
 
 def checked(
-    result: Acquisition, query: Query, name: str, gives_pseudo_labels: bool = False
+    result: Any, query: Query, name: str, path: Path | str, gives_pseudo_labels: bool = False
 ) -> Acquisition:
-    """What a strategy returned. Raises UserError unless it is b distinct unlabeled images.
+    """What a strategy, whose file is `path`, returned: its lists as arrays.
 
-    Pseudo-labels, if it gives them, must be of other images of U, each with weight 1: in (2) they
-    count as labels.
+    Raises UserError unless it is b distinct unlabeled images with a score each. Pseudo-labels, if
+    it declares them, must be of other images of U, each with weight 1: in (2) they count as labels.
     """
-    indices, scores = np.asarray(result.indices), np.asarray(result.scores, dtype=np.float64)
-    wrong = ""
-    if not np.issubdtype(indices.dtype, np.integer) or indices.shape != (query.budget,):
-        wrong = f"returned an array {indices.shape} of {indices.dtype}"
-    elif scores.shape != indices.shape:
-        wrong = f"gave {scores.shape} scores for {len(indices)} images"
-    elif len(np.unique(indices)) < len(indices):
-        wrong = "asks for an image twice"
-    elif len(other := np.setdiff1d(indices, query.unlabeled)):
-        wrong = f"asks for {len(other)} images that are not unlabeled, such as {other[0]}"
-    elif gives_pseudo_labels:
-        wrong = wrong_pseudo_labels(result.pseudo_labels, np.setdiff1d(query.unlabeled, indices))
-    if wrong:
+    if wrong := wrong_answer(result, query, gives_pseudo_labels):
         raise UserError(
-            f"strategy {name} broke its contract: it must return exactly {query.budget} unlabeled "
-            f"images, each once, with a score each, but {wrong}: mend it"
+            f"{path}: strategy {name} broke its contract: it must return exactly {query.budget} "
+            f"unlabeled images, each once, with a score each, but {wrong}: mend it"
         )
-    return Acquisition(indices.astype(np.int64), scores, result.pseudo_labels)
+    given = {key: array_of(column) for key, column in result.pseudo_labels.items()}
+    indices, scores = array_of(result.indices), array_of(result.scores)
+    return Acquisition(indices.astype(np.int64), scores.astype(np.float64), given)
 
 
-def wrong_pseudo_labels(given: Columns, may: np.ndarray) -> str:
-    """What is wrong with a strategy's pseudo-labels, which may be of the images `may`, or ""."""
-    missing = [name for name in ("index", "label", "weight") if name not in given]
-    if missing:
+def wrong_answer(result: Any, query: Query, gives_pseudo_labels: bool) -> str:
+    """What is wrong with a strategy's answer, or ""."""
+    if not isinstance(result, Acquisition):
+        return f"returned a {type(result).__name__}, no Acquisition(indices, scores)"
+    indices, scores = array_of(result.indices), array_of(result.scores)
+    if not np.issubdtype(indices.dtype, np.integer) or indices.shape != (query.budget,):
+        return f"returned an array {indices.shape} of {indices.dtype}"
+    if scores.shape != indices.shape or scores.dtype.kind not in NUMBERS:
+        return f"gave {scores.shape} scores of {scores.dtype} for {len(indices)} images"
+    if bad := int(np.isnan(scores).sum()):
+        return f"gave {bad} scores that are NaN"
+    if len(np.unique(indices)) < len(indices):
+        return "asks for an image twice"
+    if len(other := np.setdiff1d(indices, query.unlabeled)):
+        return f"asks for {len(other)} images that are not unlabeled, such as {other[0]}"
+    if gives_pseudo_labels:
+        rest = np.setdiff1d(query.unlabeled, indices)
+        return wrong_pseudo_labels(result.pseudo_labels, rest, query.probabilities.shape[1])
+    if result.pseudo_labels:
+        return "gives pseudo-labels and does not declare GIVES_PSEUDO_LABELS = True"
+    return ""
+
+
+def array_of(given: Any) -> np.ndarray:
+    """An array, a list or whatever else was returned, as an array; of objects if it is ragged."""
+    try:
+        return np.asarray(given)
+    except ValueError:
+        return np.asarray(given, dtype=object)
+
+
+def wrong_pseudo_labels(given: Any, may: np.ndarray, classes: int) -> str:
+    """What is wrong with a strategy's pseudo-labels, which may be of the images `may`, or "".
+
+    `classes` is 0 where the strategy was given no probabilities, and so their number is not known.
+    """
+    columns = ("index", "label", "weight")
+    if not isinstance(given, Mapping) or not set(columns) <= set(given):
+        missing = [name for name in columns if not isinstance(given, Mapping) or name not in given]
         return f"its pseudo-labels lack {', '.join(missing)}"
-    if len(other := np.setdiff1d(given["index"], may)):
+    index, label, weight = (array_of(given[name]) for name in columns)
+    if index.ndim != 1 or {index.shape} != {label.shape, weight.shape}:
+        return f"its pseudo-labels are {index.shape}, {label.shape} and {weight.shape} long"
+    if index.size == 0:
+        return ""
+    for name, column in (("index", index), ("label", label)):
+        if not np.issubdtype(column.dtype, np.integer):
+            return f"its pseudo-labels have {name} of {column.dtype}, no whole numbers"
+    if len(np.unique(index)) < len(index):
+        return "it gives an image two pseudo-labels"
+    if len(other := np.setdiff1d(index, may)):
         return f"it gives image {other[0]}, which is labeled or asked for, a pseudo-label"
-    if (np.asarray(given["weight"]) != 1).any():
+    if len(bad := label[(label < 0) | (label >= (classes or np.inf))]):
+        return f"it gives the pseudo-label {bad[0]}, which is no class"
+    if weight.dtype.kind not in NUMBERS or (weight != 1).any():
         return "its pseudo-labels have weights other than 1, which training does not take"
     return ""

@@ -74,6 +74,7 @@ COMMANDS: dict[str, dict[str, Any]] = {
     "data": {
         **{"name": "digits", "data-dir": "data", "settings": with_settings()},
         **{"pool": ">pool.npy", "info": ">pool.json", "made": ">source.json"},
+        "files": ">files.json",
         "oracle": ">oracle.parquet",
         **{"test-images": ">test_images.npy", "test-labels": ">test_labels.npy"},
     },

@@ -26,7 +26,7 @@ def oracle(
 ) -> Callable[[np.ndarray], np.ndarray]:
     """The oracle of a name: queries int64 (b,) to answers int32 (b,), -1 where it knows none.
 
-    Raises UserError for answers that are no classes.
+    Raises UserError for answers that are no classes, or that are missing from one that KNOWS all.
     """
     plugin = registry.get("oracle", name)
     module = plugin.load()
@@ -38,6 +38,13 @@ def oracle(
             raise UserError(
                 f"{plugin.path}: oracle {name} must answer {len(queries)} queries by as many whole "
                 f"numbers from -1 (not known yet) to {classes - 1}, which it did not: mend it"
+            )
+        silent = (answers < 0) & (hidden[queries] >= 0)
+        if plugin["KNOWS"] == "all" and silent.any():
+            raise UserError(
+                f"{plugin.path}: oracle {name} gave no answer (-1) for image "
+                f"{queries[silent][0]}, which has a label, though it is to know all: declare "
+                'KNOWS = "some"'
             )
         return answers.astype(np.int32)
 

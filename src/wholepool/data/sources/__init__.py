@@ -4,84 +4,64 @@
 
     def read(settings, data_dir) -> Images: ...
 
+    def files(settings, data_dir) -> list[Path]: ...    it may define: which it reads
+
 KNOWN is what is known before the images are there, if anything is: from it the grid is checked, and
-its cost told, before any job runs. `settings` are the source's own section.
+its cost told, before any job runs; it is compared with what is given. n and n_test count images,
+size is the height and the width in pixels. `settings` are the source's own section. When one of
+its files changes, or comes into one of its folders, the pool is made again.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from wholepool.data.behind import listed
+from wholepool.data.images import Images as Images
+from wholepool.data.images import meant
 from wholepool.job import registry
 from wholepool.job.errors import UserError
 
 
-@dataclass(frozen=True)
-class Images:
-    """What a source gives: images uint8 (n, H, W, C) to train on and to test on, and their labels.
-
-    Labels are int (n,), 0 to c - 1, in the order of `class_names`; None where there is no truth.
-    `test` is None where there is no test set.
-    """
-
-    train: np.ndarray
-    train_labels: np.ndarray | None
-    test: np.ndarray | None
-    test_labels: np.ndarray | None
-    class_names: list[str]
-
-
 def load(name: str, settings: Mapping[str, Any], data_dir: Path) -> Images:
-    """The images of a source, checked; `test` is empty, (0, H, W, C), where there are none.
+    """The images of a source as arrays; `test` is empty, (0, H, W, C), where there are none.
 
-    Raises UserError if no pool can be made of them: not all of one size, not one label each, or
-    not what the source says of itself.
+    Raises UserError if no pool can be made of them (see `meant`), or if they are not what the
+    source says of itself.
     """
     plugin = registry.get("source", name)
     where = f"source {name!r}"
-    images: Images = plugin.load().read(settings, data_dir)
-    if images.test is None:
-        images = replace(images, test=images.train[:0], test_labels=None)
-    assert images.test is not None
-    shapes = {part.shape[1:] for part in (images.train, images.test)}
-    if images.train.ndim != 4 or images.test.ndim != 4 or len(shapes) > 1:
-        raise UserError(
-            f"{where} gives images of mixed sizes, {images.train.shape} to train on and "
-            f"{images.test.shape} to test on: scale or crop all to one size, (n, height, width, "
-            "channels)"
-        )
-    classes = len(images.class_names)
-    for part, labels in ((images.train, images.train_labels), (images.test, images.test_labels)):
-        if part.dtype != np.uint8:
-            raise UserError(
-                f"{where} gives images of {part.dtype}: convert them to uint8, 0 to 255"
-            )
-        if labels is None:
-            continue
-        if len(part) != len(labels):
-            raise UserError(
-                f"{where} gives {len(part)} images and {len(labels)} labels: it must give one "
-                "label each"
-            )
-        bad = labels[(labels < 0) | (labels >= classes)]
-        if len(bad):
-            raise UserError(
-                f"{where} gives label {bad[0]}, but has {classes} classes: labels must be 0 "
-                f"to {classes - 1}"
-            )
-    n, size, _, channels = images.train.shape
-    given = {"n": n, "n_test": len(images.test), "size": size, "channels": channels}
-    given["classes"] = classes
+    images = meant(plugin.load().read(settings, data_dir), f"{plugin.path}: {where}")
     for key, known in plugin["KNOWN"].items():
-        if given.get(key) != known:
+        given = facts(images)[key]
+        if given != known:
             raise UserError(
-                f"{where} gives {key} = {given.get(key)}, but {plugin.path} says {known} (KNOWN): "
+                f"{where} gives {key} = {given}, but {plugin.path} says {known} (KNOWN): "
                 "mend what is wrong of the two"
             )
     return images
+
+
+def files_behind(name: str, settings: Mapping[str, Any], data_dir: Path) -> list[str]:
+    """The files and folders that a source says it reads; see data/behind.py."""
+    plugin = registry.get("source", name)
+    return listed(plugin.load(), settings, data_dir, f"{plugin.path}: source {name!r}")
+
+
+def facts(images: Images) -> dict[str, Any]:
+    """Of images what a source may know of itself, by KNOWN's keys."""
+    assert images.test is not None
+    n, height, width, channels = images.train.shape
+    return {
+        "n": n,
+        "n_test": len(images.test),
+        "size": height if height == width else f"{height} x {width}",
+        "channels": channels,
+        "classes": len(images.class_names),
+    }
 
 
 def with_channels(images: Images, channels: int) -> Images:

@@ -13,7 +13,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import weight_norm
 
+from wholepool.job.errors import UserError
+
 EATS = "images"
+# twice halved, the last 3x3 convolution still needs 3 pixels; of 12 to 15 it leaves one, and batch
+# normalization takes no variance of one number
+LEAST = (12, 16)
 
 #: (output channels at width 1, kernel size, padding) of the convolutions, by stage. Max-pooling
 #: and dropout stand between the stages.
@@ -26,7 +31,12 @@ LEAKY_SLOPE = 0.1
 
 
 def build(shape: tuple[int, ...], classes: int, settings: Mapping[str, Any]) -> "Network":
-    """The network of images of `shape`, (H, W, C)."""
+    """The network of images of `shape`, (H, W, C). UserError if they are too small for it."""
+    if min(shape[:2]) < LEAST[0]:
+        raise UserError(
+            f"network conv13 takes images of at least {LEAST[0]} pixels, but these are {shape[0]} "
+            f"high and {shape[1]} wide: enlarge them in their source"
+        )
     return Network(shape[2], classes, **settings)
 
 
@@ -88,7 +98,16 @@ class Network(nn.Module):
         self.head = normalized(nn.Linear(channels, classes), weight_norm)
 
     def embed(self, images: Tensor) -> Tensor:
-        """Embeddings (B, d), l2-normalized, of normalized float images (B, C, H, W)."""
+        """Embeddings (B, d), l2-normalized, of normalized float images (B, C, H, W).
+
+        Raises UserError where batch normalization can take no variance.
+        """
+        if self.training and len(images) == 1 and max(images.shape[2:]) < LEAST[1]:
+            raise UserError(
+                f"a batch is one image of {images.shape[2]} x {images.shape[3]} pixels, of which "
+                "network conv13 leaves one number to normalize over: enlarge images to "
+                f"{LEAST[1]} pixels in their source, take another batch_size, or drop_last: true"
+            )
         reduced = self.precision == "bfloat16"
         with torch.autocast(images.device.type, torch.bfloat16, enabled=reduced):
             features = self.trunk(images)
