@@ -222,7 +222,7 @@ def strategy_rates(job: Job, facts: Facts, device: torch.device) -> Facts:
 
     def ask(budget: int) -> None:
         given = n, np.arange(classes), budget, 0, np.random.default_rng(0), job.options
-        acquire(Query(*given, **arrays, device=device.type))
+        acquire(Query(*given, **arrays, device=device.type, classes=classes))
 
     first, picks = repeated(lambda: ask(1)), min(PICKS, n - classes)
     more = max(repeated(lambda: ask(picks)) - first, 0.0) / max(picks - 1, 1)

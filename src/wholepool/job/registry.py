@@ -67,7 +67,7 @@ KINDS = {
         "strategies",
         ("acquire",),
         {"VERSION": 1, "TITLE": "", "NEEDS": (), "READS": ()}
-        | {"STOCHASTIC": False, "GIVES_PSEUDO_LABELS": False, "GPU": False},
+        | {"STOCHASTIC": False, "GIVES_PSEUDO_LABELS": False, "GPU": False, "COLD": False},
         {"NEEDS": ("embeddings", "probabilities")},
         ("initial", "all"),  # parts of paths: see grid/cells.py
     ),

@@ -266,6 +266,7 @@ def acquire(args: Arguments) -> None:
         rng=generator(*acquisition_draws(args, pool)),
         options=args.settings,
         device=graph_device(args.device) if plugin["GPU"] else "cpu",
+        classes=pool.classes,
         **arrays,
     )
     gives = plugin["GIVES_PSEUDO_LABELS"]

@@ -8,7 +8,8 @@ NEEDS names the arrays that it reads, of embeddings and probabilities: only thes
 given. READS names the sections of the config that it reads, or single keys of them ("section.key"),
 besides its own. GPU says that it computes on a GPU where there is one.
 STOCHASTIC says that it draws from the query's generator, GIVES_PSEUDO_LABELS that it gives
-pseudo-labels too. Raise VERSION when an edit changes what it picks: its results are then made
+pseudo-labels too, COLD that it can choose the first images, when nothing is labeled and no network
+is trained. Raise VERSION when an edit changes what it picks: its results are then made
 again. TITLE is how tables and figures print it.
 """
 
@@ -30,6 +31,7 @@ class Query:
     trained, a random generator, the declared sections of the config as `options`, and exactly the
     arrays that were declared: `embeddings` float32 (n, d), l2-normalized; `probabilities` float32
     (n, c). Those that were not declared are empty. `device` "cuda" says that a GPU may be used.
+    `classes` is c; 0: unknown. Raises UserError where an array holds a value that is not finite.
     """
 
     n: int
@@ -41,6 +43,16 @@ class Query:
     embeddings: np.ndarray = field(default_factory=lambda: np.empty((0, 0), np.float32))
     probabilities: np.ndarray = field(default_factory=lambda: np.empty((0, 0), np.float32))
     device: str = "cpu"
+    classes: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("embeddings", "probabilities"):
+            finite = np.isfinite(getattr(self, name)).all(axis=1)
+            if not finite.all():
+                raise UserError(
+                    f"the {name} of image {finite.argmin()} (and {(~finite).sum() - 1} more) are "
+                    "not finite: training has diverged; try a smaller learning rate"
+                )
 
     @property
     def unlabeled(self) -> np.ndarray:
@@ -75,6 +87,8 @@ def checked(
         wrong = f"returned an array {indices.shape} of {indices.dtype}"
     elif scores.shape != indices.shape:
         wrong = f"gave {scores.shape} scores for {len(indices)} images"
+    elif np.isnan(scores).any():
+        wrong = f"the score of image {indices[np.isnan(scores).argmax()]} is no number"
     elif len(np.unique(indices)) < len(indices):
         wrong = "asks for an image twice"
     elif len(other := np.setdiff1d(indices, query.unlabeled)):

@@ -1,0 +1,138 @@
+"""k-means for strategies: seeded by squared distances, then Lloyd's iterations, all in NumPy.
+
+graph/kmeans.py is DeepCluster's: it starts from random points, and needs torch, whose import takes
+longer than most acquisitions. Here centers that do not move may stand beside those that do.
+"""
+
+import numpy as np
+
+#: squared distances of unit rows, as float32 products give them, are rounding below it: copies
+RESOLUTION = 2e-6
+ITERATIONS = 20  # at most: later ones moved no more than 1 % of 50,000 images
+TILE = 2**22  # distances held at once
+
+
+def kmeans(
+    points: np.ndarray, k: int, rng: np.random.Generator, beside: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Clusters of unit rows, float32 (n, d): assignment int64 (n,) and centers float32 (k, d).
+
+    The centers start at points that are drawn one by one, with probability proportional to the
+    squared distance to the nearest center so far (Arthur and Vassilvitskii 2007). There are fewer
+    than k where there are fewer different points. `beside`, float64 (n,), are squared distances to
+    centers that stay where they are: a point as near or nearer to those has no cluster, -1. Equal
+    distances go to the lower cluster. A cluster that loses all its points stays where it is, empty.
+    """
+    squares = np.einsum("nd,nd->n", points, points)
+    nearest = np.full(len(points), np.inf) if beside is None else beside.copy()
+    chosen: list[int] = []
+    while len(chosen) < min(k, len(points)):
+        weights = np.ones(len(points)) if np.isinf(nearest).all() else nearest
+        if not weights.any():
+            break
+        chosen.append(draw(weights, rng))
+        np.minimum(nearest, to_center(points, points[chosen[-1]], squares), out=nearest)
+    centers = points[chosen].copy()
+    assignment = assign(points, centers, squares, beside)
+    for _ in range(ITERATIONS if chosen else 0):
+        moved, sizes = sums(points, assignment, len(centers))
+        filled = sizes > 0
+        centers[filled] = moved[filled] / sizes[filled, None]
+        before, assignment = assignment, assign(points, centers, squares, beside)
+        if np.array_equal(before, assignment):
+            break
+    return assignment, centers
+
+
+def draw(weights: np.ndarray, rng: np.random.Generator) -> int:
+    """An index, with probability proportional to its weight, float64 (n,), not all 0."""
+    steps = np.cumsum(weights)
+    found = int(np.searchsorted(steps, rng.random() * steps[-1], side="right"))
+    return min(found, int(np.flatnonzero(weights)[-1]))  # rounding may fall off the end
+
+
+def snapped(squares: np.ndarray) -> np.ndarray:
+    """Squared distances, float64, of which those below the resolution are 0."""
+    squares = squares.astype(np.float64)
+    squares[squares < RESOLUTION] = 0
+    return squares
+
+
+def to_center(points: np.ndarray, center: np.ndarray, squares: np.ndarray) -> np.ndarray:
+    """Squared distances, float64 (n,), of all points, whose squared norms are known, to one."""
+    return snapped(squares + center @ center - 2 * (points @ center))
+
+
+def to_nearest(points: np.ndarray, centers: np.ndarray) -> np.ndarray:
+    """Squared distances, float64 (n,), of points to the nearest of some centers; inf if none."""
+    nearest = np.full(len(points), np.inf)
+    squares = np.einsum("nd,nd->n", points, points)
+    step = max(1, TILE // max(1, len(points)))
+    for start in range(0, len(centers), step):
+        block = centers[start : start + step]
+        norms = np.einsum("kd,kd->k", block, block)
+        found = (norms[:, None] - 2 * (block @ points.T)).min(axis=0) + squares
+        np.minimum(nearest, found, out=nearest)
+    return snapped(nearest)
+
+
+def assign(
+    points: np.ndarray, centers: np.ndarray, squares: np.ndarray, beside: np.ndarray | None
+) -> np.ndarray:
+    """The nearest center of each point, int64 (n,); -1 where `beside` is as near or nearer."""
+    nearest = np.full(len(points), -1)
+    if len(centers) == 0:
+        return nearest
+    norms = np.einsum("kd,kd->k", centers, centers)
+    step = max(1, TILE // len(centers))
+    for start in range(0, len(points), step):
+        rows = slice(start, start + step)
+        found = points[rows] @ centers.T
+        found *= -2
+        found += norms
+        nearest[rows] = found.argmin(axis=1)
+        if beside is not None:
+            least = found.min(axis=1) + squares[rows]
+            nearest[rows][beside[rows] <= least] = -1
+    return nearest
+
+
+def sums(points: np.ndarray, assignment: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """The sum of each cluster's points, float32 (k, d), and their number, int64 (k,)."""
+    order = np.argsort(assignment, kind="stable")
+    order = order[np.searchsorted(assignment[order], 0) :]  # those of no cluster come first
+    sizes = np.bincount(assignment[order], minlength=k)
+    total = np.zeros((k, points.shape[1]), dtype=points.dtype)
+    filled = np.flatnonzero(sizes)
+    starts = (np.cumsum(sizes) - sizes)[filled]
+    if len(filled):
+        total[filled] = np.add.reduceat(points[order], starts, axis=0)
+    return total, sizes
+
+
+def representatives(
+    points: np.ndarray, open_: np.ndarray, centers: np.ndarray, sizes: np.ndarray, budget: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """`budget` of the images `open_`: to each center the nearest, largest cluster first.
+
+    Returns indices int64 (b,) and their clusters' sizes, float64 (b,). Each image is taken once, so
+    that the second of two centers that have the same nearest image gets its next nearest. Equal
+    sizes go to the lower cluster, equal distances to the lower index. Where there are fewer centers
+    than `budget`, the rest are the lowest indices, of size 0: no other points are different.
+    """
+    left = np.ones(len(open_), dtype=bool)
+    rows = points[open_]
+    picks: list[int] = []
+    for cluster in np.argsort(-sizes, kind="stable")[:budget].tolist():
+        near = rows @ centers[cluster]
+        near *= -2
+        near += np.einsum("nd,nd->n", rows, rows)
+        near[~left] = np.inf
+        # the first that rounding cannot tell from the nearest: the two images of a cluster of two
+        # are as far from its center
+        picks.append(int(np.argmax(near <= near.min() + RESOLUTION)))
+        left[picks[-1]] = False
+    scores = np.zeros(budget)
+    scores[: len(picks)] = np.sort(sizes)[::-1][: len(picks)]
+    rest = np.flatnonzero(left)[: budget - len(picks)]
+    return open_[np.concatenate([np.array(picks, dtype=np.int64), rest])], scores
