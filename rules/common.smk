@@ -258,6 +258,10 @@ def embed_settings(wildcards):
     return slices.embed(dataset_of(wildcards))
 
 
+def read_head_settings(wildcards):
+    return slices.read_head(dataset_of(wildcards))
+
+
 def propagate_settings(wildcards):
     return slices.propagate(experiment_of(wildcards))
 
@@ -266,9 +270,13 @@ def acquire_settings(wildcards):
     return slices.acquire(experiment_of(wildcards), wildcards.strategy)
 
 
-def embed_version(wildcards):
-    """Raised with the stage's or the network's."""
-    return version("embed", network=sections.word_of(dataset_of(wildcards)["network"]))
+def with_network(stage):
+    """Version function: raised with the stage's or the network's."""
+
+    def found(wildcards):
+        return version(stage, network=sections.word_of(dataset_of(wildcards)["network"]))
+
+    return per_job(found)
 
 
 def pretrain_version(wildcards):

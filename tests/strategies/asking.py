@@ -7,7 +7,7 @@ from wholepool.grid.sections import reads
 from wholepool.job import registry
 from wholepool.strategies import Query
 
-ARRAYS = ("embeddings", "probabilities")
+ARRAYS = ("embeddings", "probabilities", "head", "answers")
 OPTIONS = {
     "propagation": {
         **{"k": 4, "search": "exact", "recall": 1, "gamma": 3, "clip": True},
@@ -39,6 +39,8 @@ def make_pool(seed, n=30, labeled=5, classes=4):
         "labeled": rng.choice(n, labeled, replace=False),
         "embeddings": embeddings.astype(np.float32),
         "probabilities": rng.dirichlet(np.full(classes, 0.4), size=n).astype(np.float32),
+        "head": (3 * rng.normal(size=(classes, 7))).astype(np.float32),
+        "answers": (rng.permutation(labeled) % classes).astype(np.int32),
     }
 
 

@@ -110,7 +110,8 @@ def test_equivariant_to_a_permutation_of_the_pool(name, seed):
 def test_the_order_of_the_labeled_set_is_of_no_account(name):
     pool = make_pool(6)
     first = acquire(name, pool, 9)
-    second = acquire(name, {**pool, "labeled": pool["labeled"][::-1].copy()}, 9)
+    turned = {key: pool[key][::-1].copy() for key in ("labeled", "answers")}
+    second = acquire(name, {**pool, **turned}, 9)
     np.testing.assert_array_equal(first.indices, second.indices)
 
 
@@ -133,10 +134,10 @@ def test_inputs_are_not_mutated(name):
     pool = make_pool(8)
     options = copy.deepcopy(OPTIONS)
     kept = copy.deepcopy(pool)
-    for array in ("labeled", "embeddings", "probabilities"):
+    for array in ("labeled", *ARRAYS):
         pool[array].setflags(write=False)  # as memory-mapped files are
     acquire(name, pool, 9, cycle=2)
-    for array in ("labeled", "embeddings", "probabilities"):
+    for array in ("labeled", *ARRAYS):
         np.testing.assert_array_equal(pool[array], kept[array])
     assert options == OPTIONS
 

@@ -56,6 +56,11 @@ def embed(dataset: Settings) -> Settings:
     return sections(dataset, "network", "augment")
 
 
+def read_head(dataset: Settings) -> Settings:
+    """Of the stage read_head."""
+    return sections(dataset, "network")
+
+
 def propagate(experiment: Settings) -> Settings:
     """Of the stage propagate."""
     return sections(experiment, "propagation")

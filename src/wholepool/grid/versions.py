@@ -17,6 +17,7 @@ VERSIONS = {
     "diagnose": 1,
     "train": 1,
     "embed": 1,
+    "read_head": 1,
     "propagate": 1,
     "evaluate": 1,
     "acquire": 1,

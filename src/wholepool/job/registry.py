@@ -49,7 +49,7 @@ KINDS = {
     ),
     "network": Kind(
         *("learn/networks", ("build",)),
-        {"VERSION": 1, "EATS": "images"},
+        {"VERSION": 1, "EATS": "images", "LINEAR": False},
         {"EATS": ("images", "features")},
     ),
     "pretrain": Kind(
@@ -68,7 +68,7 @@ KINDS = {
         ("acquire",),
         {"VERSION": 1, "TITLE": "", "NEEDS": (), "READS": ()}
         | {"STOCHASTIC": False, "GIVES_PSEUDO_LABELS": False, "GPU": False, "COLD": False},
-        {"NEEDS": ("embeddings", "probabilities")},
+        {"NEEDS": ("embeddings", "probabilities", "head", "answers")},
         ("initial", "all"),  # parts of paths: see grid/cells.py
     ),
     # FILES: what the page makes, below the results

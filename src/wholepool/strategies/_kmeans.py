@@ -6,6 +6,8 @@ longer than most acquisitions. Here centers that do not move may stand beside th
 
 import numpy as np
 
+from wholepool.strategies import Acquisition, Query
+
 #: squared distances of unit rows, as float32 products give them, are rounding below it: copies
 RESOLUTION = 2e-6
 ITERATIONS = 20  # at most: later ones moved no more than 1 % of 50,000 images
@@ -136,3 +138,20 @@ def representatives(
     scores[: len(picks)] = np.sort(sizes)[::-1][: len(picks)]
     rest = np.flatnonzero(left)[: budget - len(picks)]
     return open_[np.concatenate([np.array(picks, dtype=np.int64), rest])], scores
+
+
+def spread(query: Query, candidates: np.ndarray) -> Acquisition:
+    """Of some unlabeled images those nearest to the centers of b clusters of theirs.
+
+    The score is the cluster's size. Where there are fewer than b of them, all are taken, and others
+    are drawn at random, whose score is 0.
+    """
+    rows, count = query.embeddings[candidates], min(query.budget, len(candidates))
+    assignment, centers = kmeans(rows, count, query.rng)
+    sizes = np.bincount(assignment, minlength=len(centers))
+    found, scores = representatives(rows, np.arange(len(rows)), centers, sizes, count)
+    picks = candidates[found]
+    rest = np.setdiff1d(query.unlabeled, candidates)
+    drawn = query.rng.choice(rest, query.budget - count, replace=False)
+    zeros = np.zeros(len(drawn))
+    return Acquisition(np.concatenate([picks, drawn]), np.concatenate([scores, zeros]))

@@ -14,6 +14,7 @@ from torch.nn import functional
 from torch.nn.utils.parametrizations import weight_norm
 
 EATS = "images"
+LINEAR = True
 
 #: (output channels at width 1, kernel size, padding) of the convolutions, by stage. Max-pooling
 #: and dropout stand between the stages.
