@@ -37,9 +37,14 @@ def test_power_bald_is_bald_s_power_and_noise(monkeypatch, seed, beta):
 
 
 @pytest.mark.parametrize("name", ["bald", "power_bald"])
-def test_where_all_networks_agree_there_is_no_information_and_no_nan(name):
-    """All weights are 0: rounding makes H(mean p) - mean H(p) negative for some."""
-    pool = make_pool(0, classes=7)
+@pytest.mark.parametrize("classes", [2, 3, 7])
+@pytest.mark.parametrize("passes", [3, 5, 7, 20])
+def test_where_all_networks_agree_there_is_no_information_and_no_nan(
+    monkeypatch, name, classes, passes
+):
+    """All weights are 0: rounding makes H(mean p) - mean H(p) negative for some of these."""
+    monkeypatch.setitem(OPTIONS, name, {**OPTIONS[name], "passes": passes})
+    pool = make_pool(0, classes=classes)
     pool["head"][:, :-1] = 0
     found = acquire(name, pool, 25)
     assert np.isfinite(found.scores).all()

@@ -69,11 +69,14 @@ def test_badge_draws_in_proportion_to_squared_distances():
 def test_badge_takes_copies_only_when_nothing_else_is_left():
     pool = make_pool(2, labeled=1)
     pool["labeled"] = np.array([0])
+    pool["embeddings"] = np.random.default_rng(2).normal(size=(30, 128)).astype(np.float32)
     for array in ("embeddings", "probabilities"):
         pool[array][10:] = pool[array][np.arange(10, 30) % 3 + 1]  # copies of 1, 2 and 3
     for seed in range(20):
-        first = acquire("badge", pool, 29, seed).indices[:9]
-        assert len({i if i < 10 else i % 3 + 1 for i in first.tolist()}) == 9
+        found = acquire("badge", pool, 29, seed)
+        first = found.indices[:9].tolist()
+        assert len({i if i < 10 else i % 3 + 1 for i in first}) == 9
+        assert (found.scores[9:] == 0).all()
 
 
 def test_badge_of_predictions_that_are_certain_draws_all_alike():

@@ -56,7 +56,6 @@ def clusters(query: Query, size: int) -> np.ndarray:
         if count > 1:
             rows = query.embeddings[part].astype(np.float64)
             apart = (1 - rows @ rows.T)[np.triu_indices(len(part), 1)]
-            apart[apart < 1e-7] = 0  # copies, but for rounding
             own = fcluster(linkage(apart, "average"), count, "maxclust").astype(np.int64) - 1
         found[part] = made + own
         made += int(own.max()) + 1
