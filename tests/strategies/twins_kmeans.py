@@ -36,12 +36,19 @@ def kmeans(points, k, rng, fixed=(), iterations=20):
     centers = []
     while len(centers) < k:
         weights = [nearest(p, [*fixed, *centers])[1] for p in points]
-        if math.inf in weights:
-            weights = [1.0] * len(points)
         weights = [0.0 if w < 1e-10 else w for w in weights]
         if sum(weights) == 0:
             break
-        centers.append([float(x) for x in points[drawn(weights, rng)]])
+        if math.inf in weights:
+            found = [int(rng.integers(len(points)))]
+        else:
+            found = [drawn(weights, rng) for _ in range(2 + int(math.log(k)))]
+        sums = [
+            sum(min(w, square(p, points[i])) for p, w in zip(points, weights, strict=True))
+            for i in found
+        ]
+        best = found[sums.index(min(sums))]
+        centers.append([float(x) for x in points[best]])
 
     def assigned():
         found = []

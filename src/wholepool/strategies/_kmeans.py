@@ -10,7 +10,7 @@ from wholepool.strategies import Acquisition, Query
 
 #: squared distances of unit rows, as float32 products give them, are rounding below it: copies
 RESOLUTION = 2e-6
-ITERATIONS = 20  # at most: later ones moved no more than 1 % of 50,000 images
+ITERATIONS = 20  # at most: the 21st moved .5 % of Fashion-MNIST's images or fewer
 TILE = 2**22  # distances held at once
 
 
@@ -20,8 +20,9 @@ def kmeans(
     """Clusters of unit rows, float32 (n, d): assignment int64 (n,) and centers float32 (k, d).
 
     The centers start at points that are drawn one by one, with probability proportional to the
-    squared distance to the nearest center so far (Arthur and Vassilvitskii 2007). There are fewer
-    than k where there are fewer different points. `beside`, float64 (n,), are squared distances to
+    squared distance to the nearest center so far: of 2 + log k drawn, the one that lowers the sum
+    of these distances most (Arthur and Vassilvitskii 2007; as scikit-learn's). There are fewer than
+    k where there are fewer different points. `beside`, float64 (n,), are squared distances to
     centers that stay where they are: a point as near or nearer to those has no cluster, -1. Equal
     distances go to the lower cluster. A cluster that loses all its points stays where it is, empty.
     """
@@ -29,11 +30,17 @@ def kmeans(
     nearest = np.full(len(points), np.inf) if beside is None else beside.copy()
     chosen: list[int] = []
     while len(chosen) < min(k, len(points)):
-        weights = np.ones(len(points)) if np.isinf(nearest).all() else nearest
-        if not weights.any():
+        if np.isinf(nearest).all():
+            drawn = [int(rng.integers(len(points)))]
+        elif nearest.any():
+            drawn = [draw(nearest, rng) for _ in range(2 + int(np.log(k)))]
+        else:
             break
-        chosen.append(draw(weights, rng))
-        np.minimum(nearest, to_center(points, points[chosen[-1]], squares), out=nearest)
+        apart = snapped(squares[drawn, None] + squares - 2 * (points[drawn] @ points.T))
+        np.minimum(apart, nearest, out=apart)
+        best = int(apart.sum(axis=1).argmin())
+        chosen.append(drawn[best])
+        nearest = apart[best]
     centers = points[chosen].copy()
     assignment = assign(points, centers, squares, beside)
     for _ in range(ITERATIONS if chosen else 0):
@@ -58,11 +65,6 @@ def snapped(squares: np.ndarray) -> np.ndarray:
     squares = squares.astype(np.float64)
     squares[squares < RESOLUTION] = 0
     return squares
-
-
-def to_center(points: np.ndarray, center: np.ndarray, squares: np.ndarray) -> np.ndarray:
-    """Squared distances, float64 (n,), of all points, whose squared norms are known, to one."""
-    return snapped(squares + center @ center - 2 * (points @ center))
 
 
 def to_nearest(points: np.ndarray, centers: np.ndarray) -> np.ndarray:

@@ -56,6 +56,7 @@ def clusters(query: Query, size: int) -> np.ndarray:
         if count > 1:
             rows = query.embeddings[part].astype(np.float64)
             apart = (1 - rows @ rows.T)[np.triu_indices(len(part), 1)]
+            np.maximum(apart, 0, out=apart)  # of copies, by rounding: SciPy takes no negative one
             own = fcluster(linkage(apart, "average"), count, "maxclust").astype(np.int64) - 1
         found[part] = made + own
         made += int(own.max()) + 1
