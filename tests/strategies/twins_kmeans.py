@@ -42,7 +42,7 @@ def kmeans(points, k, rng, fixed=(), iterations=20):
         if math.inf in weights:
             found = [int(rng.integers(len(points)))]
         else:
-            found = [drawn(weights, rng) for _ in range(2 + int(math.log(k)))]
+            found = [drawn(weights, rng) for _ in range(3)]
         sums = [
             sum(min(w, square(p, points[i])) for p, w in zip(points, weights, strict=True))
             for i in found
