@@ -130,6 +130,7 @@ def test_the_classifier_is_read_only_where_a_strategy_reads_it():
     assert {job.inputs["head"] for job in asking} == set(heads)
     for path, job in heads.items():
         assert job.inputs["model"] == path.replace("head.npy", "model.safetensors")
+        assert not {"oracle", "test_labels", "labeled"} & job.inputs.keys()
     # of cycle 0 one for all; the embeddings' jobs are those of a grid without these strategies
     assert len([path for path in heads if "/initial/" in path]) == 2
     plain = list(plan.jobs(grid(methods={"m": {"strategies": ["coreset"]}})))
