@@ -11,6 +11,7 @@ pool too, or on the largest of some smaller ones that it ends on within the limi
 
 import argparse
 import datetime
+import importlib.util
 import json
 import os
 import resource
@@ -60,6 +61,9 @@ def main() -> None:
         return
     from wholepool.job import registry
 
+    beside = importlib.util.find_spec("skactiveml") is not None
+    if not beside:
+        print("scikit-activeml is not installed: ours are measured alone")
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         make_pool(Path(folder), options)
@@ -67,7 +71,7 @@ def main() -> None:
             ours = in_a_process("ours", name, folder, options.n, options)
             theirs = None
             for n in (options.n, *(n for n in SMALLER if n < options.n)):
-                if name in THEIRS and not theirs:
+                if beside and name in THEIRS and not theirs:
                     theirs = in_a_process("theirs", name, folder, n, options)
             rows.append((name, ours, theirs))
             print(name, ours, theirs, flush=True)
