@@ -44,13 +44,18 @@ def kmeans(
         nearest = apart[best]
     centers = points[chosen].copy()
     assignment = assign(points, centers, squares, beside)
+    total, sizes = sums(points, assignment, len(centers))
     for _ in range(ITERATIONS if chosen else 0):
-        moved, sizes = sums(points, assignment, len(centers))
         filled = sizes > 0
-        centers[filled] = moved[filled] / sizes[filled, None]
+        centers[filled] = total[filled] / sizes[filled, None]
         before, assignment = assignment, assign(points, centers, squares, beside)
-        if np.array_equal(before, assignment):
+        moved = np.flatnonzero(before != assignment)  # soon few: only they change the sums
+        if len(moved) == 0:
             break
+        for sign, of in ((-1, before), (1, assignment)):
+            part, count = sums(points[moved], of[moved], len(centers))
+            total += sign * part
+            sizes += sign * count
     return assignment, centers
 
 
@@ -103,11 +108,11 @@ def assign(
 
 
 def sums(points: np.ndarray, assignment: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """The sum of each cluster's points, float32 (k, d), and their number, int64 (k,)."""
+    """The sum of each cluster's points, float64 (k, d), and their number, int64 (k,)."""
     order = np.argsort(assignment, kind="stable")
     order = order[np.searchsorted(assignment[order], 0) :]  # those of no cluster come first
     sizes = np.bincount(assignment[order], minlength=k)
-    total = np.zeros((k, points.shape[1]), dtype=points.dtype)
+    total = np.zeros((k, points.shape[1]))
     filled = np.flatnonzero(sizes)
     starts = (np.cumsum(sizes) - sizes)[filled]
     if len(filled):
