@@ -291,6 +291,10 @@ def embed_settings(wildcards):
     return slices.embed(dataset_of(wildcards), THREADS)
 
 
+def read_head_settings(wildcards):
+    return slices.read_head(dataset_of(wildcards))
+
+
 def propagate_settings(wildcards):
     return slices.propagate(experiment_of(wildcards), THREADS)
 

@@ -65,6 +65,26 @@ use rule embed as predict with:
         f"{BENCHMARKS}/predict/{CELL}.tsv"
 
 
+# The classifier of the network, where a strategy reads it. It is a job of its own, and not of embed,
+# so that a strategy that is added next month leaves the embeddings of cycle 0 as they are.
+use rule stage as read_head with:
+    input:
+        inputs(plan.read_head_inputs),
+    output:
+        **outputs("read_head", RUN),
+    log:
+        f"{LOGS}/read_head/{CELL}.log",
+    benchmark:
+        f"{BENCHMARKS}/read_head/{CELL}.tsv"
+    group:
+        one_cycle
+    resources:
+        **needs(mem_mb=2000, hours=1 / 6),
+    params:
+        command=cell_command("read_head", settings=read_head_settings),
+        version=per_job(lambda wildcards: versions.of_embed(dataset_of(wildcards), "read_head")),
+
+
 use rule stage as propagate with:
     input:
         inputs(plan.propagate_inputs),

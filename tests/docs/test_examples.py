@@ -16,7 +16,7 @@ import yaml
 from pages import ROOT, blocks
 
 KINDS = {
-    **{"margin": "strategy", "farthest": "strategy", "least_likely": "semi", "noisy": "semi"},
+    **{"ratio": "strategy", "farthest": "strategy", "least_likely": "semi", "noisy": "semi"},
     **{"as_it_is": "pretrain", "coarse": "pretrain", "linear": "network", "my_images": "source"},
     **{"noise": "oracle", "best": "page"},
 }
@@ -31,15 +31,15 @@ GRID = {
         "frozen": {
             "dataset": "features",
             "budget": 6,
-            "methods": {"coarse": {"pre": "coarse", "semi": "none", "strategies": ["margin"]}},
+            "methods": {"coarse": {"pre": "coarse", "semi": "none", "strategies": ["ratio"]}},
         },
     },
     "cycles": 2,
     "seeds": 1,
     "methods": {
-        "baseline": {"pre": "none", "semi": "none", "strategies": ["margin", "farthest"]},
-        "likely": {"pre": "as_it_is", "semi": "least_likely", "strategies": ["margin"]},
-        "noisy": {"pre": "none", "semi": "noisy", "strategies": ["margin"]},
+        "baseline": {"pre": "none", "semi": "none", "strategies": ["ratio", "farthest"]},
+        "likely": {"pre": "as_it_is", "semi": "least_likely", "strategies": ["ratio"]},
+        "noisy": {"pre": "none", "semi": "noisy", "strategies": ["ratio"]},
     },
     **{"augment": {"translate": 1}, "farthest": {"candidates": 20}},
     **{"sup": {"epochs": 2, "lr": 0.05}, "semi": {"epochs": 1, "labeled_size": 3, "lr": 0.05}},
@@ -128,14 +128,14 @@ rng = np.random.default_rng(0)
 embeddings = rng.normal(size=(50, 4)).astype(np.float32)
 embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
 probabilities = rng.dirichlet(np.ones(3), 50).astype(np.float32)
-for name, own in (("margin", {}), ("farthest", {"farthest": {"candidates": 10}})):
+for name, own in (("ratio", {}), ("farthest", {"farthest": {"candidates": 10}})):
     query = Query(50, np.arange(5), 7, 1, rng, own, embeddings, probabilities)
     plugin = registry.get("strategy", name)
     found = checked(plugin.load().acquire(query), query, name, plugin.path)
-    if name == "margin":
+    if name == "ratio":
         top = np.sort(probabilities[5:], axis=1)
-        gaps = top[:, 2] - top[:, 1]
-        assert list(found.indices) == list(np.argsort(gaps)[:7] + 5)
+        ratios = top[:, 1] / top[:, 2]
+        assert list(found.indices) == list(np.argsort(-ratios)[:7] + 5)
 images = sources.load("my_images", {}, Path(sys.argv[2]))
 assert len(images.train) == 48 and len(images.test) == 12
 reads = sources.files_behind("my_images", {}, Path(sys.argv[2]))

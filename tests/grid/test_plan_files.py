@@ -9,6 +9,7 @@ from configs import ROOT
 from wholepool.grid import made, plan
 from wholepool.grid.cells import Cell, cells
 from wholepool.grid.config import resolve
+from wholepool.job.errors import UserError
 
 TINY = ROOT / "tests" / "workflow" / "tiny.yaml"
 RULES = "\n".join(path.read_text("utf-8") for path in sorted((ROOT / "rules").glob("*.smk")))
@@ -63,7 +64,7 @@ def test_what_is_temporary_is_made_and_needed_by_a_strategy_alone():
         for name in names:
             assert plan.OUTPUTS[rule][name] == plan.ARRAYS[name]
     arrays = set(plan.ARRAYS.items())
-    assert arrays <= set((plan.OUTPUTS["embed"] | plan.OUTPUTS["propagate"]).items())
+    assert arrays == set((plan.OUTPUTS["embed"] | plan.OUTPUTS["read_head"]).items())
 
 
 def test_every_file_is_made_once_and_before_it_is_read(config):
@@ -118,6 +119,41 @@ def test_features_stand_for_the_images(plugin):
             assert tested == (None if job.rule == "train" else f"{folder}/test_features.npy")
         elif job.rule != "features":
             assert not [path for path in job.inputs.values() if folder in path], job
+
+
+def test_the_classifier_is_read_only_where_a_strategy_reads_it():
+    config = grid(methods={"m": {"strategies": ["random", "bald", "alfamix"]}})
+    jobs = list(plan.jobs(config))
+    heads = {job.outputs["head"]: job for job in jobs if job.rule == "read_head"}
+    asking = [job for job in jobs if job.rule == "acquire" and "head" in job.inputs]
+    assert {job.cell.strategy for job in asking} == {"bald", "alfamix"}
+    assert {job.inputs["head"] for job in asking} == set(heads)
+    for path, job in heads.items():
+        assert job.inputs["model"] == path.replace("head.npy", "model.safetensors")
+        assert not {"oracle", "test_labels", "labeled"} & job.inputs.keys()
+    # of cycle 0 one for all; the embeddings' jobs are those of a grid without these strategies
+    assert len([path for path in heads if "/initial/" in path]) == 2
+    plain = list(plan.jobs(grid(methods={"m": {"strategies": ["coreset"]}})))
+    (first, *_), (other, *_) = (
+        [job for job in found if job.rule == "embed_initial"] for found in (jobs, plain)
+    )
+    assert first == other
+    assert "read_head" not in {job.rule for job in plain}
+
+
+def test_a_network_without_a_linear_classifier_is_refused_to_them(plugin):
+    plugin("network", "curved", EATS.replace("features", "images"))
+    words = {"m": {"strategies": ["random", "dropquery"]}}
+    with pytest.raises(UserError, match=r"methods\.m: strategy dropquery reads .* LINEAR = True"):
+        grid(network={"name": "curved"}, methods=words)
+    plugin("network", "straight", "LINEAR = True\n" + EATS.replace("features", "images"))
+    grid(network={"name": "straight"}, methods=words)
+
+
+def test_what_the_oracle_has_answered_embeds_no_pool(plugin):
+    plugin("strategy", "counts", 'NEEDS = ("answers",)\ndef acquire(query): ...\n')
+    jobs = list(plan.jobs(grid(methods={"m": {"strategies": ["counts"]}})))
+    assert not {"embed", "embed_initial"} & {job.rule for job in jobs}
 
 
 def test_a_semi_that_propagates_nothing_has_no_pseudo_labels_to_be_judged(plugin):

@@ -14,7 +14,10 @@ MARGIN = (
 
 
 def test_the_package_s_own_are_found():
-    assert list(registry.plugins("strategy")) == ["ceal", "coreset", "jlp", "random", "uncertainty"]
+    files = {path.stem for path in (registry.ROOT / "strategies").glob("*.py")}
+    strategies = {name for name in files if not name.startswith("_")}
+    assert list(registry.plugins("strategy")) == sorted(strategies)
+    assert strategies >= {"ceal", "coreset", "jlp", "random", "uncertainty"}
     assert list(registry.plugins("pretrain")) == ["deepcluster"]
     assert list(registry.plugins("semi")) == ["label_propagation"]
     assert list(registry.plugins("network")) == ["conv13"]
@@ -39,7 +42,7 @@ def test_declarations_are_what_the_module_holds():
 
 
 def test_another_package_s_is_found_by_its_entry_point(plugin):
-    found = plugin("strategy", "margin", MARGIN, "properties: {width: {type: number, default: 1}}")
+    found = plugin("strategy", "gap", MARGIN, "properties: {width: {type: number, default: 1}}")
     assert (found.title, found["NEEDS"], found["READS"]) == ("Margin", ("probabilities",), ())
     assert found.section["properties"]["width"]["default"] == 1
     assert found.section["additionalProperties"] is False
@@ -158,14 +161,14 @@ def test_two_plug_ins_of_one_name_are_refused(plugin):
 
 
 def test_a_section_without_keys_is_refused(plugin):
-    found = plugin("strategy", "margin", MARGIN, "description: nothing\n")
-    with pytest.raises(UserError, match=r"strategy_margin.yaml must describe the section's keys"):
+    found = plugin("strategy", "gap", MARGIN, "description: nothing\n")
+    with pytest.raises(UserError, match=r"strategy_gap.yaml must describe the section's keys"):
         registry.section(found)
 
 
 def test_an_entry_point_to_nothing_is_refused(plugin, tmp_path):
-    plugin("strategy", "margin", MARGIN)
-    (tmp_path / "lab-site" / "lab" / "strategy_margin.py").unlink()
+    plugin("strategy", "gap", MARGIN)
+    (tmp_path / "lab-site" / "lab" / "strategy_gap.py").unlink()
     registry.plugins.cache_clear()
     with pytest.raises(UserError, match=r"no such module: install its package again"):
         registry.plugins("strategy")
@@ -197,9 +200,9 @@ def test_a_semi_that_gives_pseudo_labels_must_read_how_they_are_trained_on(plugi
 
 
 def test_an_entry_point_names_a_module_alone(plugin, tmp_path):
-    plugin("strategy", "margin", MARGIN)
+    plugin("strategy", "gap", MARGIN)
     points = tmp_path / "lab-site" / "lab-1.0.dist-info" / "entry_points.txt"
-    points.write_text("[wholepool.strategy]\nmargin = lab.strategy_margin:acquire\n")
+    points.write_text("[wholepool.strategy]\ngap = lab.strategy_gap:acquire\n")
     registry.plugins.cache_clear()
     with pytest.raises(UserError, match="leave out :acquire"):
         registry.plugins("strategy")
@@ -224,8 +227,8 @@ def test_of_the_package_s_own_version_alone_counts():
 
 
 def test_one_that_was_put_into_the_package_s_folders_is_somebody_s_own(tmp_path):
-    path = registry.ROOT / "strategies" / "margin.py"
-    found = registry.Plugin("strategy", "margin", "wholepool.strategies.margin", path)
+    path = registry.ROOT / "strategies" / "ratio.py"
+    found = registry.Plugin("strategy", "ratio", "wholepool.strategies.ratio", path)
     assert not found.is_ours
     other = registry.Plugin("strategy", "random", "lab.random", tmp_path / "random.py")
     assert not other.is_ours

@@ -4,26 +4,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import twins
+from asking import ALL, ARRAYS, FIXED, OPTIONS, STRATEGIES, acquire, make_pool, outside, same
 from scipy import sparse, stats
 
-from wholepool.grid.sections import reads
-from wholepool.job import registry
 from wholepool.job.errors import UserError
 from wholepool.strategies import Acquisition, Query, checked, jlp
-
-ARRAYS = ("embeddings", "probabilities")
-OPTIONS = {
-    "propagation": {
-        **{"k": 4, "search": "exact", "recall": 1, "gamma": 3, "clip": True},
-        **{"alpha": 0.99, "tolerance": 1e-13, "max_iterations": 5000},
-    },
-    "jlp": {"graph": "union"},
-    "ceal": {"threshold": 0.6, "decay": 0.05},
-}
-#: every registered strategy; those that draw are checked as distributions where order matters
-STRATEGIES = registry.plugins("strategy")
-ALL = sorted(STRATEGIES)
-FIXED = [name for name in ALL if not STRATEGIES[name]["STOCHASTIC"]]
 
 
 def random_graph(rng, n, parts):
@@ -39,48 +24,6 @@ def random_graph(rng, n, parts):
             i, j = rng.choice(block, 2, replace=False)
             w[i, j] = w[j, i] = rng.uniform(0.1, 1)
     return twins.normalize(w)
-
-
-def make_pool(seed, n=30, labeled=5, classes=4):
-    """What a query holds, by name, without ties."""
-    rng = np.random.default_rng(seed)
-    embeddings = rng.normal(size=(n, 6))
-    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
-    return {
-        "n": n,
-        "labeled": rng.choice(n, labeled, replace=False),
-        "embeddings": embeddings.astype(np.float32),
-        "probabilities": rng.dirichlet(np.full(classes, 0.4), size=n).astype(np.float32),
-    }
-
-
-def acquire(name, pool, budget, seed=0, cycle=0, everything=False):
-    """Ask a strategy with what it declared, and no more."""
-    plugin = STRATEGIES[name]
-    arrays = ARRAYS if everything else plugin["NEEDS"]
-    sections = OPTIONS if everything else reads(plugin)
-    query = Query(
-        n=pool["n"],
-        labeled=pool["labeled"],
-        budget=budget,
-        cycle=cycle,
-        rng=np.random.default_rng(seed),
-        options={section: OPTIONS[section] for section in sections},
-        **{array: pool[array] for array in arrays},
-    )
-    return plugin.load().acquire(query)
-
-
-def same(first, second):
-    np.testing.assert_array_equal(first.indices, second.indices)
-    np.testing.assert_array_equal(first.scores, second.scores)
-    assert first.pseudo_labels.keys() == second.pseudo_labels.keys()
-    for column in first.pseudo_labels:
-        np.testing.assert_array_equal(first.pseudo_labels[column], second.pseudo_labels[column])
-
-
-def outside(pool):
-    return sorted(set(range(pool["n"])) - set(pool["labeled"].tolist()))
 
 
 # the contract of every strategy
@@ -167,7 +110,8 @@ def test_equivariant_to_a_permutation_of_the_pool(name, seed):
 def test_the_order_of_the_labeled_set_is_of_no_account(name):
     pool = make_pool(6)
     first = acquire(name, pool, 9)
-    second = acquire(name, {**pool, "labeled": pool["labeled"][::-1].copy()}, 9)
+    turned = {key: pool[key][::-1].copy() for key in ("labeled", "answers")}
+    second = acquire(name, {**pool, **turned}, 9)
     np.testing.assert_array_equal(first.indices, second.indices)
 
 
@@ -190,10 +134,10 @@ def test_inputs_are_not_mutated(name):
     pool = make_pool(8)
     options = copy.deepcopy(OPTIONS)
     kept = copy.deepcopy(pool)
-    for array in ("labeled", "embeddings", "probabilities"):
+    for array in ("labeled", *ARRAYS):
         pool[array].setflags(write=False)  # as memory-mapped files are
     acquire(name, pool, 9, cycle=2)
-    for array in ("labeled", "embeddings", "probabilities"):
+    for array in ("labeled", *ARRAYS):
         np.testing.assert_array_equal(pool[array], kept[array])
     assert options == OPTIONS
 

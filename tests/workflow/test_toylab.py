@@ -54,6 +54,17 @@ def test_a_strategy_with_a_section_asks_as_it_says(grid):
     assert len(scores) == 10 and (np.diff(scores) <= 0).all()
 
 
+def test_a_strategy_reads_the_lab_s_classifier(grid):
+    """The head that is read off it predicts what the network predicted."""
+    folder = grid / RUNS / "features/pre/initial/seed1/cycle0"
+    head, embeddings = np.load(folder / "head.npy"), np.load(folder / "embeddings.npy")
+    powers = np.exp(embeddings @ head[:, :-1].T + head[:, -1])
+    shares = powers / powers.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(shares, np.load(folder / "probabilities.npy"), atol=1e-6)
+    asked = grid / RUNS / "features/pre/alfamix/seed1/cycle0/queries.parquet"
+    assert len(pq.read_table(asked)) == 10
+
+
 def test_features_stand_for_the_images(grid):
     folder = grid / "results/datasets/digits/pretrain/blocks"
     features, test = np.load(folder / "features.npy"), np.load(folder / "test_features.npy")

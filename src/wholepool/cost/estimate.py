@@ -25,7 +25,7 @@ Scaled = dict[str, str]
 ON_DEVICE = ("pretrain", "features", "train", "embed", "embed_initial", "predict")
 #: what a job imports; the others are light
 START = {
-    **dict.fromkeys(("data", *ON_DEVICE), "torch"),
+    **dict.fromkeys(("data", "read_head", *ON_DEVICE), "torch"),
     **dict.fromkeys(("propagate", "propagate_initial"), "scipy"),
     **dict.fromkeys(("tables", "figures"), "tables"),
 }

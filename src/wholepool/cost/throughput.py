@@ -217,12 +217,16 @@ def strategy_rates(job: Job, facts: Facts, device: torch.device) -> Facts:
     acquire = plugin.load().acquire
     probabilities = np.full((n, classes), 0.1 / max(classes - 1, 1), dtype=np.float32)
     probabilities[np.arange(n), labels] = 0.9
-    made: dict[str, Any] = {"embeddings": points, "probabilities": probabilities}
+    head = np.zeros((classes, points.shape[1] + 1), dtype=np.float32)
+    for one in range(classes):
+        head[one, :-1] = 10 * points[labels == one].mean(axis=0)
+    made: dict[str, Any] = {"embeddings": points, "probabilities": probabilities, "head": head}
+    made["answers"] = np.arange(classes, dtype=np.int32)
     arrays = {name: made[name] for name in plugin["NEEDS"]}
 
     def ask(budget: int) -> None:
         given = n, np.arange(classes), budget, 0, np.random.default_rng(0), job.options
-        acquire(Query(*given, **arrays, device=device.type))
+        acquire(Query(*given, **arrays, device=device.type, classes=classes))
 
     first, picks = repeated(lambda: ask(1)), min(PICKS, n - classes)
     more = max(repeated(lambda: ask(picks)) - first, 0.0) / max(picks - 1, 1)

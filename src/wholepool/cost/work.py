@@ -120,6 +120,7 @@ BYTES: Mapping[str, Callable[[Job, Pool], float]] = {
     "clusters.npy": lambda job, pool: array(sum(c.runs for c in job.work.clusterings), pool.n),
     "embeddings.npy": lambda job, pool: array(pool.n, pool.network["dimensions"]),
     "probabilities.npy": lambda job, pool: array(pool.n, pool.classes),
+    "head.npy": lambda job, pool: array(pool.classes, pool.network["dimensions"] + 1),
     "test_probabilities.npy": lambda job, pool: array(pool.n_test, pool.classes),
     "model.safetensors": lambda job, pool: pool.network["bytes"] + 6000,  # with its header
     "source.json": lambda job, pool: 400,

@@ -57,6 +57,18 @@ def read_probabilities(path: str | Path, images: int | None, classes: int) -> np
     return probabilities
 
 
+def read_head_of(path: str | Path, pool: Pool, embeddings: np.ndarray | None) -> np.ndarray:
+    """A classifier of embeddings, float32 (c, d + 1): its weights and, last, its bias."""
+    columns = None if embeddings is None else embeddings.shape[1] + 1
+    head = read_array(path, (pool.classes, columns), np.float32)
+    if not np.isfinite(head).all():
+        raise UserError(
+            f"{path} holds values that are not finite: training has diverged, or the file is "
+            f"damaged. Make sup.lr or semi.lr smaller; or {AGAIN}"
+        )
+    return head
+
+
 def read_test_labels(path: str | Path, classes: int) -> np.ndarray:
     """The test images' labels, int32 (n_test,)."""
     labels = read_array(path, (None,), np.int32)

@@ -99,10 +99,23 @@ def experiment_faults(name: str, experiment: Config, datasets: Config) -> list[s
                 f"{where}.methods.{method}: pre {words['pre']} gives the network {gives}, but "
                 f"network {network} eats {eats}: choose another of the two"
             )
+        faults += head_faults(f"{where}.methods.{method}", words["strategies"], network)
     known = registry.get("source", word_of(dataset["source"]))["KNOWN"]
     if "n" in known:
         known = {**known, "n": min(dataset["pool"]["size"] or known["n"], known["n"])}
     return faults + fits.experiment_faults(where, fits.wish(experiment), network, known)
+
+
+def head_faults(where: str, strategies: list[str], network: str) -> list[str]:
+    """A strategy that reads the classifier, of a network that has none to be read."""
+    known = registry.plugins("strategy")
+    return [
+        f"{where}: strategy {name} reads the network's classifier, but network {network} does not "
+        "say that it is linear: choose another of the two, or declare LINEAR = True in its module"
+        for name in strategies
+        if name in known and "head" in known[name]["NEEDS"]
+        if not registry.get("network", network)["LINEAR"]
+    ]
 
 
 def method_faults(where: str, words: Config) -> list[str]:

@@ -47,6 +47,7 @@ OUTPUTS: dict[str, Files] = {
         "probabilities": "probabilities.npy",
         "test_probabilities": "test_probabilities.npy",
     },
+    "read_head": {"head": "head.npy"},
     "predict": {"test_probabilities": "predictions/test_probabilities.npy"},
     "propagate": {"out": "pseudo_labels.parquet"},
     "evaluate": {"out": "metrics.json"},
@@ -65,8 +66,9 @@ OUTPUTS["acquire_with_pseudo_labels"] = {
 #: same reason: else measuring again would mean acquiring again.)
 TEMPORARY = {"embed": ("embeddings", "probabilities")}
 
-#: where each array that a strategy may need stands, in the cell's folder
-ARRAYS = OUTPUTS["embed"]
+#: where each array that a strategy may need stands, in the cell's folder. (What the oracle has
+#: answered, which it may need too, stands in the labeled set)
+ARRAYS = OUTPUTS["embed"] | OUTPUTS["read_head"]
 
 
 class Job(NamedTuple):
@@ -233,6 +235,11 @@ def embed_inputs(config: Config, cell: Cell) -> Files:
     return cell_files(config, cell, "test_images") | {"model": model}
 
 
+def read_head_inputs(config: Config, cell: Cell) -> Files:
+    """Of rule read_head."""
+    return cell_files(config, cell) | {"model": placed(cell.path, "train")["out"]}
+
+
 def propagate_inputs(config: Config, cell: Cell) -> Files:
     """Of rules propagate and propagate_initial."""
     return of_dataset(dataset_of(config, cell), "pool", "info") | {
@@ -290,7 +297,8 @@ def embeds_pool(config: Config, cell: Cell) -> bool:
     Where nothing does (Random without SEMI, the last cycle, full supervision) only the test images
     are embedded: on a large pool that is most of the pass.
     """
-    return propagates(words_of(config, cell)) or bool(needs_of(config, cell))
+    needs = needs_of(config, cell).intersection(OUTPUTS["embed"])
+    return propagates(words_of(config, cell)) or bool(needs)
 
 
 def placed(folder: str, rule: str) -> Files:
@@ -346,7 +354,7 @@ def pre_draws(experiments: Iterable[Mapping[str, Any]]) -> list[tuple[str, int |
 
 
 def cell_jobs(config: Config, cell: Cell) -> Iterator[Job]:
-    """One cell: label, train, embed or predict, propagate, evaluate, acquire."""
+    """One cell: label, train, embed or predict, read_head, propagate, evaluate, acquire."""
     dataset = dataset_of(config, cell)
     first = "_initial" if cell.strategy == INITIAL else ""
 
@@ -358,6 +366,8 @@ def cell_jobs(config: Config, cell: Cell) -> Iterator[Job]:
     yield job("train", train_inputs(config, cell))
     rule = f"embed{first}" if embeds_pool(config, cell) else "predict"
     yield job(rule, embed_inputs(config, cell))
+    if "head" in needs_of(config, cell):
+        yield job("read_head", read_head_inputs(config, cell))
     if propagates(words_of(config, cell)):
         yield job(f"propagate{first}", propagate_inputs(config, cell))
     yield job("evaluate", evaluate_inputs(config, cell))

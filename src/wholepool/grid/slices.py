@@ -58,6 +58,11 @@ def embed(dataset: Settings, threads: int = 1) -> Settings:
     return computed(sections(dataset, "network", "augment"), threads)
 
 
+def read_head(dataset: Settings) -> Settings:
+    """Of the stage read_head."""
+    return sections(dataset, "network")
+
+
 def propagate(experiment: Settings, threads: int = 1) -> Settings:
     """Of the stage propagate."""
     return computed(sections(experiment, "propagation"), threads)

@@ -24,6 +24,7 @@ VERSIONS = {
     "diagnose": 1,
     "train": 1,
     "embed": 1,
+    "read_head": 1,
     "propagate": 1,
     "evaluate": 1,
     "acquire": 1,
@@ -70,9 +71,9 @@ def of_train(dataset: Settings, semi: str) -> str:
     return version("train", network=word_of(dataset["network"]), semi=semi)
 
 
-def of_embed(dataset: Settings) -> str:
-    """Of the stage embed."""
-    return version("embed", network=word_of(dataset["network"]))
+def of_embed(dataset: Settings, stage: str = "embed") -> str:
+    """Of a stage that runs the network, or reads its weights: embed, read_head."""
+    return version(stage, network=word_of(dataset["network"]))
 
 
 def of_acquire(strategy: str) -> str:

@@ -54,7 +54,7 @@ KINDS = {
     # LEAST: pixels that images must be high and wide, and must be where a batch may be one image
     "network": Kind(
         *("learn/networks", ("build",)),
-        {"VERSION": 1, "EATS": "images", "LEAST": (1, 1)},
+        {"VERSION": 1, "EATS": "images", "LEAST": (1, 1), "LINEAR": False},
         {"EATS": ("images", "features")},
     ),
     "pretrain": Kind(
@@ -72,8 +72,8 @@ KINDS = {
         "strategies",
         ("acquire",),
         {"VERSION": 1, "TITLE": "", "NEEDS": (), "READS": ()}
-        | {"STOCHASTIC": False, "GIVES_PSEUDO_LABELS": False, "GPU": False},
-        {"NEEDS": ("embeddings", "probabilities")},
+        | {"STOCHASTIC": False, "GIVES_PSEUDO_LABELS": False, "GPU": False, "COLD": False},
+        {"NEEDS": ("embeddings", "probabilities", "head", "answers")},
         ("initial", "all"),  # parts of paths: see grid/cells.py
     ),
     # FILES: what the page makes, below the results
@@ -88,7 +88,11 @@ OURS = {
     "network": ("conv13",),
     "pretrain": ("deepcluster",),
     "semi": ("label_propagation",),
-    "strategy": ("ceal", "coreset", "jlp", "random", "uncertainty"),
+    "strategy": (
+        *("alfamix", "badge", "bald", "ceal", "cluster_margin", "coreset", "dropquery", "jlp"),
+        *("kmedoids", "least_confidence", "margin", "maxherding", "power_bald", "probcover"),
+        *("random", "typiclust", "uherding", "uncertainty"),
+    ),
     "page": ("figure1", "figure2", "figure3", "figure4", "table1", "table2", "table3"),
 }
 

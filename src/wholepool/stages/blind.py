@@ -17,6 +17,7 @@ from wholepool.stages.common import (
     graph_device,
     labeled_set,
     made_meanwhile,
+    new_network,
     open_pool,
     prepared,
     required,
@@ -188,6 +189,28 @@ def embed(args: Arguments) -> None:
     write_array(args.test_probabilities, embedding.embed(network, plain)[1])
 
 
+@stage(
+    option("pool", "info", "model", "head"),
+    optional("features"),
+    *(SETTINGS, CELL),
+    output="head",
+)
+def read_head(args: Arguments) -> None:
+    """Write the classifier of a trained network, for the strategies that read it."""
+    from wholepool.data.arrays import read_features
+    from wholepool.job.files import write_array
+    from wholepool.learn import weights
+    from wholepool.learn.head import linear_head
+
+    require("--settings", args.settings, "network")
+    pool = open_pool(args)
+    if args.features:
+        pool = dataclasses.replace(pool, images=read_features(args.features, pool.n))
+    network = new_network(args, pool)
+    weights.load_network(network, args.model)
+    write_array(args.head, linear_head(network))
+
+
 @stage(option("pool", "info", "labeled", "embeddings", "out"), SETTINGS, CELL, gpu=True)
 def propagate(args: Arguments) -> None:
     """Build the graph of the pool's embeddings and propagate the labels over it.
@@ -225,7 +248,7 @@ def propagate(args: Arguments) -> None:
 
 @stage(
     option("strategy", "pool", "info", "labeled", "out"),
-    optional("embeddings", "probabilities", "pseudo-labels"),
+    optional("embeddings", "probabilities", "head", "pseudo-labels"),
     option("budget", type=positive),
     option("later", type=int, default=0, help="how often the cell's strategy asks after this"),
     *(SETTINGS, CELL, DRAW_SEED),
@@ -234,7 +257,7 @@ def acquire(args: Arguments) -> None:
     """Choose the next b images to be labeled."""
     import numpy as np
 
-    from wholepool.data.arrays import read_embeddings, read_probabilities
+    from wholepool.data.arrays import read_embeddings, read_head_of, read_probabilities
     from wholepool.data.indexsets import write_index_set
     from wholepool.job import provenance
     from wholepool.job.randomness import generator
@@ -243,13 +266,14 @@ def acquire(args: Arguments) -> None:
     plugin = registry.get("strategy", args.strategy, "--strategy")
     required(args, plugin)
     for name in plugin["NEEDS"]:
-        if not getattr(args, name):
+        if name != "answers" and not getattr(args, name):
             raise UserError(
                 f"--{name} is missing, but strategy {args.strategy} reads it: give the file that "
                 "the model's stages have made"
             )
     pool = open_pool(args)
-    labeled = labeled_set(args, pool)["index"]
+    known = labeled_set(args, pool)
+    labeled = known["index"]
     left = pool.n - len(labeled)
     if args.budget > left:
         raise UserError(
@@ -266,6 +290,10 @@ def acquire(args: Arguments) -> None:
         arrays["embeddings"] = read_embeddings(args.embeddings, pool)
     if args.probabilities:
         arrays["probabilities"] = read_probabilities(args.probabilities, pool.n, pool.classes)
+    if args.head:
+        arrays["head"] = read_head_of(args.head, pool, arrays.get("embeddings"))
+    if "answers" in plugin["NEEDS"]:
+        arrays["answers"] = known["label"]
     if plugin["GPU"] and args.device != "cpu":
         from wholepool.job.hardware import claim_gpu
 
@@ -278,6 +306,7 @@ def acquire(args: Arguments) -> None:
         rng=generator(*acquisition_draws(args, pool)),
         options=args.settings,
         device=graph_device(args.device) if plugin["GPU"] else "cpu",
+        classes=pool.classes,
         **arrays,
     )
     gives = plugin["GIVES_PSEUDO_LABELS"]

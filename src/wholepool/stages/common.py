@@ -122,12 +122,17 @@ def prepared(
     if views.rows is None:
         megabytes = pool.images.nbytes / 1e6
         logger.info("the pool's %.0f MB stay on disk: each batch is read from there", megabytes)
-    named = args.settings["network"]
-    plugin = registry.get("network", word_of(named), "network.name")
-    network = plugin.load().build(pool.images.shape[1:], pool.classes, own_of(named))
+    network = new_network(args, pool)
     if network.precision == "bfloat16" and device.type == "cpu" and lacks_bfloat16():
         logger.warning("%s", SLOW_BFLOAT16)
     return network.to(device), views, generator(*key)
+
+
+def new_network(args: Arguments, pool: "Pool") -> Any:
+    """The network that the settings name, for the rows of a pool."""
+    named = args.settings["network"]
+    plugin = registry.get("network", word_of(named), "network.name")
+    return plugin.load().build(pool.images.shape[1:], pool.classes, own_of(named))
 
 
 def training_device(args: Arguments) -> "torch.device":

@@ -4,12 +4,13 @@
 
     def acquire(query: Query) -> Acquisition: ...
 
-NEEDS names the arrays that it reads, of embeddings and probabilities: only these are computed and
-given. READS names the sections of the config that it reads, or single keys of them ("section.key"),
-besides its own. GPU says that it computes on a GPU where there is one.
-STOCHASTIC says that it draws from the query's generator, GIVES_PSEUDO_LABELS that it gives
-pseudo-labels too. Raise VERSION when an edit changes what it picks: its results are then made
-again. TITLE is how tables and figures print it.
+NEEDS names the arrays that it reads, of embeddings, probabilities, head and answers: only these are
+computed and given. READS names the sections of the config that it reads, or single keys of them
+("section.key"), besides its own. GPU says that it computes on a GPU where there is one. STOCHASTIC
+says that it draws from the query's generator, GIVES_PSEUDO_LABELS that it gives pseudo-labels too,
+COLD that it can choose the first images, when nothing is labeled and no network is trained. Raise
+VERSION when an edit changes what it picks: its results are then made again. TITLE is how tables and
+figures print it.
 """
 
 from collections.abc import Mapping
@@ -28,12 +29,16 @@ NUMBERS = "iufb"
 
 @dataclass(frozen=True)
 class Query:
-    """What a strategy may see. It never holds a label.
+    """What a strategy may see. It never holds a hidden label.
 
     `n` images in the pool, `labeled` int64 (|L|,), the `budget` b, the `cycle` whose model was
     trained, a random generator, the declared sections of the config as `options`, and exactly the
     arrays that were declared: `embeddings` float32 (n, d), l2-normalized; `probabilities` float32
-    (n, c). Those that were not declared are empty. `device` "cuda" says that a GPU may be used.
+    (n, c); `head` float32 (c, d + 1), the classifier's weights and, last, its bias, so that
+    probabilities are softmax(embeddings @ head[:, :-1].T + head[:, -1]); `answers` int32 (|L|,),
+    the labels of `labeled`, which the oracle has given. Those that were not declared are empty.
+    `device` "cuda" says that a GPU may be used.
+    `classes` is c; 0: unknown. Raises UserError where an array holds a value that is not finite.
     """
 
     n: int
@@ -45,6 +50,20 @@ class Query:
     embeddings: np.ndarray = field(default_factory=lambda: np.empty((0, 0), np.float32))
     probabilities: np.ndarray = field(default_factory=lambda: np.empty((0, 0), np.float32))
     device: str = "cpu"
+    classes: int = 0
+    head: np.ndarray = field(default_factory=lambda: np.empty((0, 1), np.float32))
+    answers: np.ndarray = field(default_factory=lambda: np.empty(0, np.int32))
+
+    def __post_init__(self) -> None:
+        if len(self.answers) not in (0, len(self.labeled)):
+            raise ValueError(f"{len(self.answers)} answers for {len(self.labeled)} labeled images")
+        for name in ("embeddings", "probabilities", "head"):
+            finite = np.isfinite(getattr(self, name)).all(axis=1)
+            if not finite.all():
+                raise UserError(
+                    f"{name}: row {finite.argmin()} (and {(~finite).sum() - 1} more) is not "
+                    "finite: training has diverged; try a smaller learning rate"
+                )
 
     @property
     def unlabeled(self) -> np.ndarray:

@@ -6,6 +6,7 @@ from wholepool.strategies import Acquisition, Query
 
 TITLE = "CoreSet"
 NEEDS = ("embeddings",)
+COLD = True
 
 #: squared distances below it are rounding, and count as 0: float32 embeddings resolve 1e-7
 RESOLUTION = 1e-14

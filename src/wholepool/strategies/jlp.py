@@ -24,6 +24,7 @@ READS = (
     "propagation.max_iterations",
 )
 GPU = True
+COLD = True
 
 BLOCK = 32  # likeliest next picks whose influence is solved at once
 

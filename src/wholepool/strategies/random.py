@@ -7,6 +7,7 @@ from wholepool.strategies import Acquisition, Query
 TITLE = "Random"
 VERSION = 2
 STOCHASTIC = True
+COLD = True
 
 
 def acquire(query: Query) -> Acquisition:

@@ -1,5 +1,6 @@
 """What can be wrong with weights and arrays."""
 
+import json
 import shutil
 
 import numpy as np
@@ -18,6 +19,11 @@ from spoiling import (
     with_cell,
 )
 
+#: a strategy that reads the classifier
+BALD = {
+    **{"strategy": "bald", "cell": "tiny/semi/bald/0/0", "head": "head.npy"},
+    "settings": json.dumps({"bald": {"passes": 3, "dropout": 0.5}}),
+}
 WEIGHTS = [
     case("no weights", "embed", gone("model.safetensors")).says(
         "model.safetensors", "is missing", "makes it"
@@ -91,6 +97,21 @@ ARRAYS = [
         "acquire",
         array("embeddings.npy", lambda found: np.array([None, PICKLED], dtype=object)),
     ).says("embeddings.npy", "pickle", "again"),
+    case("no weights to read", "read_head", gone("model.safetensors")).says(
+        "model.safetensors", "is missing", "makes it"
+    ),
+    case("no classifier", "acquire", nothing, **(BALD | {"head": None})).says(
+        "--head", "bald", "give"
+    ),
+    case(
+        "a classifier of other classes", "acquire", array("head.npy", lambda h: h[:9]), **BALD
+    ).says("head.npy", "(9, 9)", "again"),
+    case(
+        "a classifier of wider embeddings", "acquire", array("head.npy", lambda h: h[:, 1:]), **BALD
+    ).says("head.npy", "(10, 8)", "again"),
+    case("NaN in the classifier", "acquire", array("head.npy", with_cell(3, np.nan)), **BALD).says(
+        "head.npy", "not finite", "sup.lr or semi.lr smaller"
+    ),
     case(
         "k of all images", "propagate", nothing, settings=with_settings(propagation={"k": 60})
     ).says("propagation.k", "60", "below"),

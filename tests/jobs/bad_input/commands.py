@@ -100,6 +100,10 @@ COMMANDS: dict[str, dict[str, Any]] = {
         **{"embeddings": ">embeddings.npy", "probabilities": ">probabilities.npy"},
         "test-probabilities": ">test_probabilities.npy",
     },
+    "read_head": {
+        **{**POOL, "cell": "tiny/semi/initial/0/0", "settings": with_settings()},
+        **{"model": "model.safetensors", "head": ">head.npy"},
+    },
     "propagate": {
         **{**POOL, **LABELED, "cell": "tiny/semi/initial/0/0", "settings": with_settings()},
         **{"embeddings": "embeddings.npy", "out": ">pseudo.parquet"},
@@ -164,8 +168,9 @@ def outputs(stage: str) -> list[str]:
 
 #: the stages that are run in this order to make the files
 CHAIN = (
-    *("data", "initial", "label_all", "pretrain", "diagnose", "train", "embed", "propagate"),
-    *("acquire", "label", "evaluate", "runs", "pretraining", "tables", "figures", "show", "land"),
+    *("data", "initial", "label_all", "pretrain", "diagnose", "train", "embed", "read_head"),
+    *("propagate", "acquire", "label", "evaluate", "runs", "pretraining", "tables", "figures"),
+    *("show", "land"),
 )
 
 

@@ -4,6 +4,8 @@ A module defines, see job/registry.py:
 
     EATS = "images"    or "features": what a row is
     LEAST = (12, 16)   pixels that images must be high and wide, and where a batch may be one image
+    LINEAR = True      says that `classify` is linear in the embedding, but for a bias: then
+                       strategies may read it, see learn/head.py
     def build(shape, classes, settings) -> Network
         `shape` is that of one row, (H, W, C) of images or (d,) of features; `settings` is the
         config's section network without the name.

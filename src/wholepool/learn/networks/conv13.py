@@ -16,6 +16,7 @@ from torch.nn.utils.parametrizations import weight_norm
 from wholepool.job.errors import UserError
 
 EATS = "images"
+LINEAR = True
 # twice halved, the last 3x3 convolution still needs 3 pixels; of 12 to 15 it leaves one, and batch
 # normalization takes no variance of one number
 LEAST = (12, 16)

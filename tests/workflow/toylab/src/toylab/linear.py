@@ -4,6 +4,7 @@ from torch import nn
 from torch.nn import functional
 
 EATS = "features"
+LINEAR = True
 
 
 def build(shape, classes, settings):

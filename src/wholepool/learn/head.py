@@ -1,0 +1,41 @@
+"""The classifier of a trained network, read as one matrix: what some strategies compute with.
+
+It is read off what `classify` answers, so that a network says no more than that it is linear.
+"""
+
+import numpy as np
+import torch
+
+from wholepool.job.errors import UserError
+from wholepool.learn.networks import TorchNetwork
+
+#: how far the matrix may be from what the network answers, as a share of the largest logit
+TOLERANCE = 1e-4
+
+
+@torch.inference_mode()
+def linear_head(network: TorchNetwork) -> np.ndarray:
+    """float32 (c, d + 1): weights, `logit_scale` within, and last the bias.
+
+    The logits of embeddings e are e @ head[:, :-1].T + head[:, -1]. Raises UserError where the
+    network's are others, for then its classifier is not linear.
+    """
+    mode = network.training
+    network.eval()
+    d = network.embedding_dim
+    try:
+        answers = network.classify(torch.cat([torch.zeros(1, d), torch.eye(d)]))
+        probe = torch.nn.functional.normalize(torch.linspace(-1, 2, d)[None])
+        asked = network.classify(probe).numpy()
+    finally:
+        network.train(mode)
+    bias = answers[:1]
+    head: np.ndarray = torch.cat([(answers[1:] - bias).T, bias.T], dim=1).numpy()
+    apart = np.abs(probe.numpy() @ head[:, :-1].T + head[:, -1] - asked).max()
+    if not apart <= TOLERANCE * max(1.0, float(np.abs(head).max())):
+        raise UserError(
+            f"the network's classifier is not linear: a logit is {apart:g} away from the matrix "
+            "read off it. Take LINEAR out of the network's module, or choose strategies that read "
+            "no head"
+        )
+    return np.ascontiguousarray(head)
