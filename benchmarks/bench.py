@@ -4,12 +4,14 @@
     python benchmarks/bench.py --only acquisition --budgets 100 1000 --checked 1000
     python benchmarks/bench.py --device cuda      # on a machine with a GPU
 
-Every row is a ratio from one run: the peer's way and ours in turn, on the same input, with the
-same number of threads, and what they computed compared. Times are medians; the ratio is the median
+Every row is a ratio from one run: the peer's way and ours in turn, on the same input, on one thread
+and then on all, and what they computed compared. (SciPy's conjugate gradients and NumPy's sparse
+products have one thread whatever is given.) Times are medians; the ratio is the median
 of the pairs' ratios, with the smallest and the largest beside it.
 """
 
 import argparse
+import contextlib
 import datetime
 import importlib
 import json
@@ -17,10 +19,12 @@ import os
 import platform
 import statistics
 import sys
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+STAGES = ("early", "middle", "late")
 PARTS = ("propagation", "acquisition", "training")
 GOALS = {
     "LP solve": "5 (c = 10), 12 (c = 100)",
@@ -39,7 +43,8 @@ def main() -> None:
     """Run the parts, print the table, and put it into the file that is asked for."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="the more, beside 1")
+    parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES, help="of training")
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--n", type=int, default=50_000, help="images of the pool")
     parser.add_argument("--budgets", type=int, nargs="+", default=[100], help="of jLP")
@@ -60,12 +65,13 @@ def main() -> None:
         options.width = 1 / 8
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(options.threads)  # before NumPy is imported
-    import torch
-
-    torch.set_num_threads(options.threads)
     rows: list[dict[str, Any]] = []
-    for part in options.only:
-        rows += importlib.import_module(part).run(options)
+    for threads in dict.fromkeys((1, options.threads)):  # a peer may use one alone: both are told
+        with on_threads(threads):
+            for part in options.only:
+                if threads > 1 or part != "training":
+                    found = importlib.import_module(part).run(options)
+                    rows += [{**row, "threads": threads} for row in found]
     text = header(options) + "\n\n" + table(rows) + "\n"
     print("\n" + text)
     if options.out:
@@ -75,6 +81,19 @@ def main() -> None:
         before, rest = whole.split(MARKS[0])
         after = rest.split(MARKS[1])[1]
         options.write.write_text(f"{before}{MARKS[0]}\n{text}{MARKS[1]}{after}", encoding="utf-8")
+
+
+@contextlib.contextmanager
+def on_threads(count: int) -> Iterator[None]:
+    """torch, BLAS and OpenMP, and so faiss, on so many threads."""
+    import faiss
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    torch.set_num_threads(count)
+    faiss.omp_set_num_threads(count)
+    with threadpool_limits(count):
+        yield
 
 
 def header(options: argparse.Namespace) -> str:
@@ -99,13 +118,14 @@ def header(options: argparse.Namespace) -> str:
 def table(rows: list[dict[str, Any]]) -> str:
     """The rows as Markdown."""
     lines = [
-        "| what | size | peer's way | peer, s | ours, s | ratio (range) | goal | equality |",
-        "|---|---|---|---:|---:|---:|---:|---|",
+        "| what | size | peer's way | threads | peer, s | ours, s | ratio (range) | goal "
+        "| equality |",
+        "|---|---|---|---:|---:|---:|---:|---:|---|",
     ]
     for row in rows:
         goal = next((goal for name, goal in GOALS.items() if row["row"].startswith(name)), "")
         lines.append(
-            f"| {row['row']} | {row['size']} | {row['peer']} "
+            f"| {row['row']} | {row['size']} | {row['peer']} | {row['threads']} "
             f"| {statistics.median(row['peer_seconds']):.3g} "
             f"| {statistics.median(row['our_seconds']):.3g} "
             f"| **{row['ratio']:.1f}** ({min(row['ratios']):.1f} to {max(row['ratios']):.1f}) "

@@ -112,6 +112,25 @@ def coreset(embeddings: np.ndarray, labeled: np.ndarray, budget: int) -> list[in
     return picks
 
 
+def coreset_by_product(embeddings: np.ndarray, labeled: np.ndarray, budget: int) -> list[int]:
+    """The same, by one product a pick: |x - y|^2 = |x|^2 - 2 x y + |y|^2."""
+    rows = embeddings.astype(np.float64)
+    squares = (rows**2).sum(axis=1)
+
+    def to(image: int) -> np.ndarray:
+        return squares - 2 * (rows @ rows[image]) + squares[image]
+
+    nearest = np.min([to(image) for image in labeled], axis=0)
+    nearest[labeled] = -np.inf
+    picks = []
+    for _ in range(budget):
+        pick = int(nearest.argmax())
+        picks.append(pick)
+        nearest = np.minimum(nearest, to(pick))
+        nearest[pick] = -np.inf
+    return picks
+
+
 def kmeans(points: np.ndarray, k: int, iterations: int, seed: int) -> float:
     """faiss's k-means on all points, and a last search for the labels: the mean distance."""
     import faiss

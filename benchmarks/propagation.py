@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> list[dict[str, Any]]:
     """All rows."""
     rows = []
     for source, labels in PROBLEMS:
-        for stage in embeddings.STAGES:
+        for stage in options.stages:
             points, truth = embeddings.load(options.cache, options.data, source, stage)
             points, truth = points[: options.n], truth[: options.n]
             labeled = np.random.default_rng(0).choice(len(points), labels, replace=False)
@@ -61,7 +61,7 @@ def solve(
 ) -> dict[str, Any]:
     """The solve alone, on one graph, at the peers' cap of iterations."""
     classes = int(truth.max()) + 1
-    graph, _ = normalized_graph(points, SETTINGS | {"graph": kind}, options.device)
+    graph = normalized_graph(points, SETTINGS | {"graph": kind}, options.device).adjacency
     b = label_matrix(len(points), classes, labeled, truth[labeled], class_mean=True)
 
     def ours() -> np.ndarray:
@@ -111,9 +111,8 @@ def stages(
     def ours(search: str, recall: float) -> tuple[np.ndarray, np.ndarray]:
         from wholepool.learn.training import draw
 
-        graph, _ = normalized_graph(
-            points, SETTINGS | {"search": search, "recall": recall}, options.device
-        )
+        how = SETTINGS | {"search": search, "recall": recall}
+        graph = normalized_graph(points, how, options.device).adjacency
         result = propagate(graph, labeled, truth[labeled], classes, SETTINGS, options.device)
         rest = np.setdiff1d(np.arange(n), labeled)
         draw(result.weights[rest], len(rest) // 2, "distinct", np.random.default_rng(0))

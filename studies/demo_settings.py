@@ -51,7 +51,7 @@ def main() -> None:
 
     def report(name: str, embeddings: np.ndarray, more: str = "") -> None:
         for k in (20, 50):
-            graph, _ = normalized_graph(embeddings, experiment["propagation"] | {"k": k})
+            graph = normalized_graph(embeddings, experiment["propagation"] | {"k": k}).adjacency
             line = [f"{name:<40} k {k}"]
             for labels in (10, 20, 30):
                 for y in ("onehot", "class_mean"):
