@@ -109,7 +109,7 @@ def measure(n: int, options: argparse.Namespace) -> dict[str, Any]:
     result["iterations"] = answer.iterations
     result["residual"] = answer.residual
     del found, answer
-    own = {"propagation": SETTINGS, "jlp": {"graph": "union"}}
+    own = {"propagation": SETTINGS | {"search": options.search}, "jlp": {"graph": "union"}}
     for name, strategy in (("CoreSet", coreset), ("jLP", jlp)):  # jLP makes a graph of its own
         query = Query(n, labeled, options.budget, 0, rng, own, embeddings=points)
         began = time.perf_counter()
