@@ -11,7 +11,7 @@ from snakemake.dag import DAG
 from wholepool.job.files import explained
 from wholepool.job.hardware import SLOW_BFLOAT16, lacks_bfloat16
 from wholepool.job.locks import announce, claim_results, release_results, superseded
-from wholepool.job import log
+from wholepool.job import log as told
 
 PARSED = time.time()
 announce()
@@ -72,12 +72,12 @@ def warn_of_bfloat16():
     """Say before a long run what each of its jobs would say. On a cluster other processors compute."""
     precisions = {own["network"].get("precision") for own in DATASETS.values()}
     if workflow.local_exec and not GPU and "bfloat16" in precisions and lacks_bfloat16():
-        log.logger.warning(SLOW_BFLOAT16)
+        told.logger.warning(SLOW_BFLOAT16)
 
 
 onstart:
     global CLAIM
-    log.start_logging("wholepool", None)
+    told.start_logging("wholepool", None)
     warn_of_bfloat16()
     try:
         # the SLURM plugin names all jobs of a run alike

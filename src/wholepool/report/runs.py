@@ -34,11 +34,14 @@ def gather(results: Path, config: Mapping[str, Any], infos: Infos) -> pd.DataFra
     Raises UserError if a cell's metrics are missing, or are of another cell or training, and as
     `check_settings` does.
     """
+    measured = {
+        cell: read_metrics(results / cell.path / "metrics.json", cell)
+        for cell in cells(config["experiments"])
+    }
     found = check_settings(results, config, infos)
     rows = []
-    for cell in cells(config["experiments"]):
+    for cell, metrics in measured.items():
         path = results / cell.path / "metrics.json"
-        metrics = read_metrics(path, cell)
         history = found[path.with_name("history.parquet")]
         if metrics.get("settings_digest") != history.get("settings_digest"):
             raise UserError(
@@ -145,6 +148,11 @@ def write_pretraining(diagnoses: list[Path], out: Path) -> None:
         if len({len(found[name]) for name in columns}) > 1:
             raise UserError(
                 f"{path} has more of epoch, nmi or nmi_previous than of the others: {AGAIN}"
+            )
+        if "pretrain" not in path.parts[:-2]:
+            raise UserError(
+                f"{path} is not in the folder of a PRE, pretrain/NAME, which says whose it is: "
+                "give the file where it was made"
             )
         pre, *seed = path.parts[path.parts.index("pretrain") + 1 : -1]
         place = {"dataset": found["dataset"], "pre": pre}

@@ -2,7 +2,7 @@
 
 import re
 
-from commands import METRICS
+from commands import METRICS, PLACES
 from spoiling import case, gone, in_json, in_text, nothing, text, torn
 
 RESULTS = [
@@ -26,10 +26,10 @@ RESULTS = [
     case("torn grid on the command line", "runs", nothing, config="{").says(
         "--config", "{", "JSON"
     ),
-    case("torn diagnosis", "pretraining", torn("diagnosis.json")).says(
+    case("torn diagnosis", "pretraining", torn(PLACES["diagnosis.json"])).says(
         "diagnosis.json", "complete", "again"
     ),
-    case("diagnosis without NMI", "pretraining", in_json("diagnosis.json", nmi=None)).says(
+    case("diagnosis without NMI", "pretraining", in_json(PLACES["diagnosis.json"], nmi=None)).says(
         "diagnosis.json", "nmi", "again"
     ),
     case("no runs", "tables", gone("results/tables/runs.csv")).says(
@@ -60,7 +60,7 @@ RESULTS = [
         lambda folder: text(
             "results/tables/runs.csv",
             re.sub(
-                r"(initial,0,0,20),[^,]*",
+                r"(initial,0,0,20,[^,]*),[^,]*",
                 r"\1,250.0",
                 (folder / "results/tables/runs.csv").read_text(),
             ),

@@ -34,6 +34,10 @@ SETTINGS = {**RESOLVED["datasets"]["digits"], **RESOLVED["experiments"]["tiny"]}
 METRICS = "results/runs/tiny/semi/initial/seed0/cycle0/metrics.json"
 PLACES = {
     "history.parquet": METRICS.replace("metrics.json", "history.parquet"),
+    "source.json": "results/datasets/digits/source.json",
+    "labeled.parquet": "results/runs/tiny/initial/seed0/labeled.parquet",
+    "pseudo.parquet": METRICS.replace("metrics.json", "pseudo_labels.parquet"),
+    "diagnosis.json": "results/datasets/digits/pretrain/deepcluster/diagnosis.json",
     "pretrain.parquet": "results/datasets/digits/pretrain/deepcluster/history.parquet",
 }
 RATES = {
@@ -61,6 +65,8 @@ TRAIN = json.dumps(
         RESOLVED["experiments"]["tiny"]["methods"]["semi"],
     )
 )
+DATA = json.dumps(slices.data(RESOLVED["datasets"]["digits"]))
+PROPAGATE = json.dumps(slices.propagate(RESOLVED["experiments"]["tiny"]))
 PRETRAIN = json.dumps(slices.pretrain(RESOLVED["datasets"]["digits"], "deepcluster"))
 
 POOL = {"pool": "pool.npy", "info": "pool.json"}
@@ -72,7 +78,7 @@ PAPER = {"paper": "paper.csv", "paper-grid": "grid.yaml"}
 #: by stage: its options; what begins with > is an output
 COMMANDS: dict[str, dict[str, Any]] = {
     "data": {
-        **{"name": "digits", "data-dir": "data", "settings": with_settings()},
+        **{"name": "digits", "data-dir": "data", "settings": DATA},
         **{"pool": ">pool.npy", "info": ">pool.json", "made": ">source.json"},
         "files": ">files.json",
         "oracle": ">oracle.parquet",
@@ -91,6 +97,7 @@ COMMANDS: dict[str, dict[str, Any]] = {
     },
     "train": {
         **{**POOL, **LABELED, "cell": "tiny/semi/initial/0/0", "semi": "label_propagation"},
+        "pre": "deepcluster",
         **{"theta": "theta.safetensors", "settings": TRAIN, "device": "cpu"},
         **{"history": ">history.parquet", "out": ">model.safetensors"},
     },
@@ -105,7 +112,7 @@ COMMANDS: dict[str, dict[str, Any]] = {
         **{"model": "model.safetensors", "head": ">head.npy"},
     },
     "propagate": {
-        **{**POOL, **LABELED, "cell": "tiny/semi/initial/0/0", "settings": with_settings()},
+        **{**POOL, **LABELED, "cell": "tiny/semi/initial/0/0", "settings": PROPAGATE},
         **{"embeddings": "embeddings.npy", "out": ">pseudo.parquet"},
         "device": "cpu",
     },
@@ -129,7 +136,7 @@ COMMANDS: dict[str, dict[str, Any]] = {
         **{"info": INFO, "out": ">results/tables/runs.csv"},
         "settings-out": ">results/tables/settings.json",
     },
-    "pretraining": {"diagnoses": ["diagnosis.json"], "out": ">pretraining.csv"},
+    "pretraining": {"diagnoses": [PLACES["diagnosis.json"]], "out": ">pretraining.csv"},
     "tables": {
         **{"runs": "results/tables/runs.csv", "grid": json.dumps(PLAN), "info": INFO},
         "out": ">results/tables",
