@@ -24,6 +24,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+SOURCES = ("cifar10", "cifar100")
 STAGES = ("early", "middle", "late")
 PARTS = ("propagation", "acquisition", "training")
 GOALS = {
@@ -45,6 +46,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="the more, beside 1")
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES, help="of training")
+    parser.add_argument("--sources", nargs="+", choices=SOURCES, default=SOURCES)
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--n", type=int, default=50_000, help="images of the pool")
     parser.add_argument("--budgets", type=int, nargs="+", default=[100], help="of jLP")

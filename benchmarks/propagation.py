@@ -36,6 +36,8 @@ def run(options: argparse.Namespace) -> list[dict[str, Any]]:
     """All rows."""
     rows = []
     for source, labels in PROBLEMS:
+        if source not in options.sources:
+            continue
         for stage in options.stages:
             points, truth = embeddings.load(options.cache, options.data, source, stage)
             points, truth = points[: options.n], truth[: options.n]

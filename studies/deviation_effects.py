@@ -3,8 +3,8 @@
     python studies/deviation_effects.py evidence/deviations
     python studies/deviation_effects.py results/deviations/tables effects
 
-An experiment "mnist.graph-union" is compared with "mnist.base", and "mnist.ceal.apart" with
-"mnist.ceal": the same cell of the same seed, so that the initial labels, and every random draw
+An experiment "digits.graph-union" is compared with "digits.base", and "digits.ceal.apart" with
+"digits.ceal": the same cell of the same seed, so that the initial labels, and every random draw
 that the key does not touch, are equal on both sides. A variant is named by the keys in which the
 settings of the two differ. Experiments that are no variant of another are levels.
 """

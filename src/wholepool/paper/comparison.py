@@ -22,6 +22,7 @@ from scipy.stats import t
 from wholepool.grid.cells import ALL, INITIAL
 from wholepool.grid.sections import word_of
 from wholepool.job.errors import UserError
+from wholepool.job.provenance import TIMES
 from wholepool.paper import protocol
 from wholepool.paper.evidence import Evidence, read_csv
 from wholepool.paper.protocol import FULL, METHODS, Settings, spelled
@@ -228,8 +229,10 @@ def _cell_of(
 
 def _add(group: _Group, row: Mapping[str, Any], folder: Path) -> None:
     """Put one run into its group, unless the very same run is there already."""
-    # an experiment's and a data set's names decide nothing: two of one grid may share a cell
-    text = [f"{key}={value}" for key, value in row.items() if key not in ("experiment", "dataset")]
+    # an experiment's and a data set's names decide nothing: two of one grid may share a cell; nor
+    # does it matter when each was made
+    same = ("experiment", "dataset", *TIMES)
+    text = [f"{key}={value}" for key, value in row.items() if key not in same]
     run = _Run(float(row["accuracy"]), int(row["n_labels"]), text, folder)
     before = group.runs.setdefault(int(row["seed"]), run)
     if before.text != text:
