@@ -1,13 +1,12 @@
 """A lab's own source on the real Snakefile: what makes its pool again, and what does not."""
 
 import os
-import subprocess
 
 import lab
 import numpy as np
 import pytest
 import yaml
-from running import command, environment, planned, snakemake
+from running import planned, snakemake
 
 SOURCE = """
 import numpy as np
@@ -64,14 +63,6 @@ def made(site, grid, tmp_path_factory):
     (folder / "data").mkdir()
     rng = np.random.default_rng(0)
     np.save(folder / "data" / "images.npy", rng.integers(0, 256, (60, 16, 16), dtype=np.uint8))
-    config = grid(cycles=12)
-    done = subprocess.run(
-        command(folder, "--cores", "1", POOL, config=config),
-        **{"env": environment(), "text": True, "capture_output": True},
-    )
-    said = done.stdout + done.stderr
-    assert "12 cycles need 120 labels" in said and "but the pool has 60 images" in said
-    assert not (folder / POOL).exists()
     snakemake(folder, "--cores", "1", POOL, LABELS, config=grid())
     return folder
 
@@ -80,35 +71,36 @@ def rules(folder, config):
     return {job.rule for job in planned(folder, POOL, LABELS, config=config)}
 
 
+def test_the_stage_is_told_what_the_grid_asks_of_the_pool(made, grid):
+    (job,) = planned(made, "--force", POOL, config=grid(cycles=12))
+    assert '"experiments":{"tiny":{"initial":10,"budget":10,"cycles":12,"k":10' in job.shell
+
+
 def test_the_pool_stays_while_its_files_are_the_same(made, grid):
     """Other cycles ask other things of it, a copy has other times, and then the files are gone."""
     images = made / "data" / "images.npy"
-    assert rules(made, grid(cycles=3)) == set()
     os.utime(images)
-    assert rules(made, grid()) == set()
+    assert rules(made, grid(cycles=3)) == set()
     images.rename(made / "data" / "away.npy")
     assert rules(made, grid()) == set()
     (made / "data" / "away.npy").rename(images)
 
 
-def test_a_changed_file_makes_the_pool_again_once(made, grid):
-    images = np.load(made / "data" / "images.npy")
-    before = (made / POOL).read_bytes()
-    images[0] = 255 - images[0]
-    np.save(made / "data" / "images.npy", images)
-    said = snakemake(made, "--dry-run", POOL, config=grid()).stdout
-    assert f"made again, for images.npy has changed: {POOL.replace('json', 'npy')}" in said
+def test_an_edited_source_makes_the_pool_again(made, grid, site):
+    path = site / "lab" / "source_photos.py"
+    path.write_text(SOURCE.replace("% 2", "// 30"))
     assert rules(made, grid()) == {"data", "initial"}
-    snakemake(made, "--cores", "1", POOL, LABELS, config=grid())
-    assert (made / POOL).read_bytes() != before
+    path.write_text(SOURCE)
     assert rules(made, grid()) == set()
 
 
-def test_an_edited_source_makes_the_pool_again_once(made, grid, site):
-    path = site / "lab" / "source_photos.py"
-    path.write_text(path.read_text().replace("% 2", "// 30"))
-    assert rules(made, grid()) == {"data", "initial"}
-    snakemake(made, "--cores", "1", POOL, LABELS, config=grid())
+def test_a_changed_file_makes_the_pool_again_once(made, grid):
+    images = np.load(made / "data" / "images.npy")
+    before = (made / POOL).read_bytes()
+    np.save(made / "data" / "images.npy", 255 - images)
+    done = snakemake(made, "--cores", "1", POOL, LABELS, config=grid())
+    assert f"made again, for images.npy has changed: {POOL.replace('json', 'npy')}" in done.stdout
+    assert (made / POOL).read_bytes() != before
     assert rules(made, grid()) == set()
 
 
