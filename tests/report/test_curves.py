@@ -235,9 +235,9 @@ def test_methods_belong_to_figures_by_what_they_do(grid):
         "labels": "acquired",
         "pre": "rotation",
         "semi": "none",
-        "strategies": ["badge"],
+        "strategies": ["novelty"],
     }
-    row = ("digits", "digits", 10, 1, 30, "rotation", "badge", 55.0, 1.0, 2)
+    row = ("digits", "digits", 10, 1, 30, "rotation", "novelty", 55.0, 1.0, 2)
     accuracy = pd.concat(
         [
             table_of({**grid, "experiments": {"cifar": grid["experiments"]["cifar"]}}),
@@ -245,6 +245,6 @@ def test_methods_belong_to_figures_by_what_they_do(grid):
         ]
     )
     for make, there in ((figure2, True), (figure3, True), (figure1, False)):
-        assert ("rotation/badge" in lines_of(make(accuracy, grid).axes[0], grid)) is there
-    assert "rotation/badge" not in lines_of(figure4(accuracy, grid, {}).axes[0], grid)
-    assert "badge" in legend_texts(figure2(accuracy, grid))
+        assert ("rotation/novelty" in lines_of(make(accuracy, grid).axes[0], grid)) is there
+    assert "rotation/novelty" not in lines_of(figure4(accuracy, grid, {}).axes[0], grid)
+    assert "novelty" in legend_texts(figure2(accuracy, grid))

@@ -123,20 +123,20 @@ def test_names_that_are_not_known_are_printed_as_they_are(grid):
         "labels": "acquired",
         "pre": "rotation",
         "semi": "none",
-        "strategies": ["badge"],
+        "strategies": ["novelty"],
     }
     experiments["mnist"]["dataset"] = "my_images"
     experiments["again"] = copy.deepcopy(experiments["digits"])
     assert names.methods_in_order(grid) == ["baseline", "semi", "pre+semi", "rotation"]
-    assert names.strategies_in_order(grid) == [*STRATEGIES, "badge"]
+    assert names.strategies_in_order(grid) == [*STRATEGIES, "novelty"]
     assert names.experiment_labels(grid) == {
         "digits": "Digits, b = 10 (digits)",
         "mnist": "my_images, b = 10",
         "again": "Digits, b = 10 (again)",
     }
     table = table3(accuracy_table(runs_of(grid), grid), grid)
-    text = table.loc[("Cycle 1", "badge"), ("my_images, b = 10", "rotation")]
-    assert text == shown(*numbers(grid, "mnist", "rotation", "badge", 1))
+    text = table.loc[("Cycle 1", "novelty"), ("my_images, b = 10", "rotation")]
+    assert text == shown(*numbers(grid, "mnist", "rotation", "novelty", 1))
 
 
 def test_best_method_of_the_ablation(grid):

@@ -9,6 +9,7 @@ seaborn is imported where it is used: its start costs most of the time.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -97,7 +98,9 @@ def curves(
     texts = [*map(strategy_name, strategies), *map(method_name, drawn)]
     # an entry of the legend is a line, spaces, and letters of 7 points
     per_row = max(1, int(width / (0.57 + 0.052 * max(map(len, texts), default=0))))
+    note = textwrap.fill(_note(shown), int(width / 0.047))  # an inch holds 21 of its letters
     legend_rows = sum(-(-len(names) // per_row) for names in (strategies, drawn)) + 2
+    legend_rows += note.count("\n")
     height = -(-n // n_columns) * _PANEL[n_columns] + legend_rows * _ROW
     with style.style():
         figure = Figure(figsize=(width, height), layout="constrained")
@@ -115,7 +118,7 @@ def curves(
             axes.set_title(letter + labels[experiment])
             axes.set_ylabel("test accuracy (%)" if number % n_columns == 0 else "")
             axes.set_xlabel("cycle / number of labels" if number + n_columns >= n else "")
-        style.legend_below(figure, _legend(strategies, drawn, grid), per_row, _note(shown))
+        style.legend_below(figure, _legend(strategies, drawn, grid), per_row, note)
     return figure
 
 
