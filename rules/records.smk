@@ -35,7 +35,11 @@ def of_other_settings(dag):
     for job in dag.jobs:
         if job.output and not recorded(dag, job):
             jobs |= {os.path.relpath(path, results): job for path in job.output}
-    differing = made.made_otherwise(SETTINGS, results, jobs) if jobs else {}
+    try:
+        differing = made.made_otherwise(SETTINGS, results, jobs) if jobs else {}
+    except ImportError as missing:  # where jobs have an environment of their own
+        snakemake_log.warning(f"results without a record are taken as they are: {missing}")
+        differing = {}
     for path, difference in differing.items():
         yield jobs[path], difference
     settings = f"tables/{made.SETTINGS}"

@@ -87,7 +87,7 @@ def test_duplicates_are_refused_by_name(grid):
     [
         ({"experiment": "svhn"}, "experiments are digits, mnist"),
         ({"method": "semi"}, "methods of this experiment are baseline, pre+semi"),
-        ({"strategy": "badge"}, "strategies of this method are random, uncertainty"),
+        ({"strategy": "novelty"}, "strategies of this method are random, uncertainty"),
         ({"strategy": "initial"}, "only cycle 0"),
         ({"cycle": 0}, "only cycle 0"),
         ({"cycle": 3}, "cycles of this experiment are 0 to 2"),

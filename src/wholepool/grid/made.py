@@ -160,7 +160,7 @@ def made_otherwise(config: Config, results: Path, wanted: Iterable[str]) -> dict
     """
     looked, prints, found = set(wanted), {}, {}
     for below, dataset, told in of_results(config):
-        if below not in looked:
+        if below not in looked or not (results / below).exists():
             continue
         if dataset not in prints:
             info = results / plan.of_dataset(dataset, "info")["info"]
