@@ -153,9 +153,7 @@ use rule stage as acquire with:
         ),
         version=per_job(lambda wildcards: versions.of_acquire(wildcards.strategy)),
         # that there will be enough images for the rest of the cycles is told at the first
-        files=files_and(
-            later=lambda w: experiment_of(w)["cycles"] - 2 - int(w.cycle),
-        ),
+        files=files_and(later=lambda w: experiment_of(w)["cycles"] - 2 - int(w.cycle)),
 
 
 use rule acquire as acquire_with_pseudo_labels with:

@@ -35,7 +35,9 @@ SHIPPED += [
 #: of a data set and of an experiment, whatever its methods are
 OF_DATASET = ["source", "oracle", "network", "pool", "augment"]
 OF_EXPERIMENT = ["dataset", "budget", *EXPERIMENT_KEYS, "optimizer", "sup", "semi", "propagation"]
-STRATEGIES = ("random", "uncertainty", "ceal", "coreset", "jlp")
+STRATEGIES = tuple(registry.plugins("strategy"))
+#: those that have a section of their own
+WITH_SECTION = {name for name in STRATEGIES if name in SCHEMA["properties"]}
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}")
 
 
@@ -111,9 +113,9 @@ def check_resolved(result):
     assert json.loads(text) == result
     for key, value in result.items():
         assert satisfies(value, SCHEMA["properties"][key]), key
-    assert set(SCHEMA["properties"]) - set(result) == set(
-        "pool network augment deepcluster optimizer sup semi propagation ceal initial cycles "
-        "seeds seed_moves methods published_accuracy".split()
+    assert set(SCHEMA["properties"]) - set(result) == WITH_SECTION | set(
+        "pool network augment deepcluster optimizer sup semi propagation initial cycles "
+        "seeds seed_moves pre_drawn methods published_accuracy".split()
     )
     experiments = result["experiments"].values()
     for name, dataset in result["datasets"].items():
@@ -131,7 +133,8 @@ def check_resolved(result):
     for name, experiment in result["experiments"].items():
         assert NAME.fullmatch(name)
         asked = {word for words in experiment["methods"].values() for word in words["strategies"]}
-        assert list(experiment) == [*OF_EXPERIMENT, *(asked & {"ceal"})]
+        assert list(experiment)[: len(OF_EXPERIMENT)] == OF_EXPERIMENT
+        assert set(experiment) - set(OF_EXPERIMENT) == asked & WITH_SECTION
         dataset = result["datasets"][experiment["dataset"]]
         known = known_of(dataset)
         n = dataset["pool"]["size"] or known["n"]

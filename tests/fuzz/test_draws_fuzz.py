@@ -23,14 +23,12 @@ def test_draws_follow_the_weights(weights, data, how, seed):
     n, positive = len(weights), np.flatnonzero(weights > 0)
     count = data.draw(st.integers(0, n if how == "distinct" else 3 * n))
     found = draw(weights, count, how, np.random.default_rng(seed))
-    assert found.shape == (count,) and found.dtype == np.int64
-    assert ((found >= 0) & (found < n)).all()
+    assert found.dtype == np.int64
+    assert np.isin(found, positive).all()  # nothing of weight zero, whatever is left to take
     if how == "distinct":
-        assert len(set(found)) == count
-        # nothing of weight zero before all that have weight are taken
-        assert np.isin(found, positive).sum() == min(count, len(positive))
-    elif len(positive):
-        assert (weights[found] > 0).all()
+        assert len(set(found)) == len(found) == min(count, len(positive))
+    else:
+        assert found.shape == (count if len(positive) else 0,)
     again = draw(weights, count, how, np.random.default_rng(seed))
     np.testing.assert_array_equal(again, found)
 
@@ -68,8 +66,8 @@ def test_initial_labels_are_balanced_or_refused(labels, size, seed):
     try:
         found = initial_set(labels, 6, size, np.random.default_rng(seed))
     except ValueError as error:
-        assert f"initial: {size} labels need" in str(error)
-        assert have.min() < -(-size // 6)
+        few = f"initial: {size} labels need" in str(error) and have.min() < -(-size // 6)
+        assert few or ("the oracle knows none of class" in str(error) and have.min() == 0)
         return
     assert len(found) == size and (np.diff(found) > 0).all()
     taken = np.bincount(labels[found], minlength=6)

@@ -60,6 +60,9 @@ def test_no_rule_makes_a_part_of_its_command_by_itself():
         '"",',
         "per_job(files_of),",
         "lambda wildcards, output: files_of(wildcards, {}, output),",
+        # these quote what they add
+        "files_and(asked=lambda wildcards: fits.asked_of(SETTINGS, wildcards.dataset)),",
+        'files_and(later=lambda w: experiment_of(w)["cycles"] - 2 - int(w.cycle)),',
     }
     uses = re.findall(r"^use rule (\w+) as (\w+) with:", text, flags=re.MULTILINE)
     made_of_stage = {"stage"}

@@ -214,7 +214,7 @@ def test_a_gpu_job_gets_its_gpu(slurm, tmp_path):
     assert process.returncode == 0, process.stderr[-8000:]
     seen = [row.split(" ") for row in (tmp_path / "gpus").read_text().splitlines()]
     gpus = {(stage, job): devices for stage, job, devices in seen if job}
-    assert {stage for stage, _ in gpus} >= {"train", "embed", "propagate", "acquire", "evaluate"}
+    assert {stage for stage, _ in gpus} >= {"train", "embed", "acquire", "evaluate"}
     assert all(len(devices.split(",")) == 1 and devices for devices in gpus.values())
     for job in {job for _, job in gpus}:
         row = ["sacct", "--noheader", "--allocations", "--format=AllocTRES%200", "--jobs", job]
