@@ -265,6 +265,18 @@ def test_of_a_group_that_failed_the_job_that_knows_why_is_told(shown, tmp_path):
     assert set(display.board.failed) == {1, 2} and display.board.running == {}
 
 
+def test_of_ctrl_c_no_job_fails_though_it_is_told_first(shown, tmp_path):
+    """The signal reaches the job and Snakemake in either order."""
+    display, text = shown
+    failures = group(display, tmp_path, indent=False)
+    start_logging("train", str(tmp_path / "1.log"))
+    logger.warning("stopped by SIGINT: to be resumed. The same command goes on")
+    for failure in failures[:1]:
+        display.emit(failure)
+    assert "failed" not in text() and display.board.failed == {}
+    assert len(display.board.running) == 1
+
+
 def test_a_cluster_says_how_a_job_ended_that_could_not(shown, tmp_path):
     display, text = shown
     display.emit(group(display, tmp_path, indent=False, rule_msg="SLURM status: TIMEOUT. ")[0])

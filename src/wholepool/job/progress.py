@@ -219,9 +219,10 @@ class Display(logging.Handler):
             board.finish(told["job_id"], now)
         elif event == "job_error":
             job = board.running.pop(told["jobid"], None)
-            if job and not self.stopped:
+            why = reason(job) if job else ""
+            # of Ctrl-C the job may be told before Snakemake is
+            if job and not self.stopped and not why.startswith("stopped by SIGINT"):
                 board.failed[told["jobid"]] = job
-                why = reason(job)
                 # a group, marked by `indent`, fails with all its jobs, of which one knows why
                 if why or not told["indent"]:
                     why = why or end_of(told["rule_msg"] or self.status)
