@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from wholepool.job.errors import UserError, suggestion
+from wholepool.job.errors import UserError
 
 VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
 
@@ -18,16 +18,19 @@ VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
 def expanded(path: str, key: str, environment: Mapping[str, str] = os.environ) -> str:
     """A path with its ~ and its $VARIABLES in place.
 
-    Raises UserError, with the config's `key`, for a variable that is not set.
+    Raises UserError, with the config's `key`, for a variable that is not set, or an unknown user.
     """
-    for found in VARIABLE.finditer(path):
-        name = found[1] or found[2]
+    for variable in VARIABLE.finditer(path):
+        name = variable[1] or variable[2]
         if name not in environment:
             raise UserError(
-                f"{key} is {path!r}, but the variable {name} is not set"
-                f"{suggestion(name, environment)}: set it, or write the path out"
+                f"{key} is {path!r}, but the variable {name} is not set: set it, or write the path "
+                "out"
             )
-    return os.path.expanduser(VARIABLE.sub(lambda v: environment[v[1] or v[2]], path))
+    found = os.path.expanduser(VARIABLE.sub(lambda v: environment[v[1] or v[2]], path))
+    if found.startswith("~"):
+        raise UserError(f"{key} is {path!r}, but there is no such user: write the path out")
+    return found
 
 
 def spelled(path: str) -> str:
