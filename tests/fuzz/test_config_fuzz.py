@@ -114,7 +114,7 @@ def check_resolved(result):
     for key, value in result.items():
         assert satisfies(value, SCHEMA["properties"][key]), key
     assert set(SCHEMA["properties"]) - set(result) == WITH_SECTION | set(
-        "pool network augment deepcluster optimizer sup semi propagation initial cycles "
+        "pool network augment deepcluster pretrained optimizer sup semi propagation initial cycles "
         "seeds seed_moves pre_drawn methods published_accuracy".split()
     )
     experiments = result["experiments"].values()
@@ -122,7 +122,8 @@ def check_resolved(result):
         assert NAME.fullmatch(name)
         methods = [e["methods"].values() for e in experiments if e["dataset"] == name]
         pres = {words["pre"] for several in methods for words in several} - {"none"}
-        assert list(dataset) == [*OF_DATASET, *pres]  # there is one PRE with a section
+        assert list(dataset)[: len(OF_DATASET)] == OF_DATASET
+        assert set(dataset) - set(OF_DATASET) == pres  # each PRE has a section
         for kind in ("source", "oracle", "network"):
             check_plugin(kind, dataset[kind])
         known, pool = known_of(dataset), dataset["pool"]
@@ -147,7 +148,9 @@ def check_resolved(result):
         assert semi["labeled_size"] < semi["batch_size"]
         for method, words in experiment["methods"].items():
             assert NAME.fullmatch(method)
-            assert words["pre"] in ("none", "deepcluster")
+            eats = registry.get("network", dataset["network"]["name"])["EATS"]
+            gives = "features" if words["pre"] == "pretrained" else "images"
+            assert words["pre"] in ("none", "deepcluster", "pretrained") and gives == eats
             assert words["semi"] in ("none", "label_propagation")
             assert set(words["strategies"]) <= set(STRATEGIES)
             sup = sup_of(experiment, words)

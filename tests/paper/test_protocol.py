@@ -30,13 +30,16 @@ def every_key():
         found |= {f"{name}.{key}" for key in definitions[name]["properties"]}
     for kind in inline:
         for plugin in registry.plugins(kind).values():
+            if plugin.name == "head":  # features are no word of the paper
+                continue
             found |= {
                 f"{kind}.{key}" for key in (plugin.section or {"properties": {}})["properties"]
             }
     found |= {f"methods.{key}" for key in levels["method"]} - {"methods.sup"}
     found |= {f"tables.{key}" for key in schema["properties"]["tables"]["properties"]}
-    # no cell of the paper asks by another strategy than its five
+    # no cell of the paper asks by another strategy than its five, or has another PRE
     others = set(registry.plugins("strategy")) - {"random", "uncertainty", "ceal", "coreset", "jlp"}
+    others |= set(registry.plugins("pretrain")) - {"deepcluster"}
     found = {key for key in found if key.partition(".")[0] not in others}
     one = {*schema["properties"], *levels["dataset"], *levels["experiment"]} - others
     return found | (one - parts - inline - {"datasets", "experiments", "methods", "tables"})

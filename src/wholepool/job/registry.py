@@ -85,8 +85,8 @@ KINDS = {
 OURS = {
     "source": ("cifar10", "cifar100", "digits", "fashion_mnist", "mnist", "svhn"),
     "oracle": ("hidden",),
-    "network": ("conv13",),
-    "pretrain": ("deepcluster",),
+    "network": ("conv13", "head"),
+    "pretrain": ("deepcluster", "pretrained"),
     "semi": ("label_propagation",),
     "strategy": (
         *("alfamix", "badge", "bald", "ceal", "cluster_margin", "coreset", "dropquery", "jlp"),

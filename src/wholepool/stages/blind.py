@@ -90,9 +90,11 @@ def features(args: Arguments) -> None:
     pool = open_pool(args)
     keep = checkpoints(args, pool, {"pretrain": args.pre}, pre=args.pre)
     device = training_device(args)
-    of_images, how = plugin.load().features, (args.settings, device, EpochReport(keep))
-    own, images = of_images(pool.images, *how), read_test_images(args.test_images, pool)
-    test = of_images(images, *how) if len(images) else np.empty((0, *np.shape(own)[1:]))
+    module, how = plugin.load(), (args.settings, device, EpochReport(keep))
+    own, images = module.features(pool.images, *how), read_test_images(args.test_images, pool)
+    test = module.features(images, *how) if len(images) else np.empty((0, *np.shape(own)[1:]))
+    if hasattr(module, "finish"):
+        own, test = module.finish(own, test, args.settings)
     write_history(args, pool, [], device, "float32", keep, versions.of_features(args.pre))
     for path, rows, count in ((args.test_features, test, None), (args.out, own, pool.n)):
         rows = np.ascontiguousarray(rows, dtype=np.float32)

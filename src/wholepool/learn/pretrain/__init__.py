@@ -10,6 +10,10 @@ A module defines one of two functions, see job/registry.py:
         makes of images, uint8 (n, H, W, C), what the cycles see in their place (GIVES =
         "features"). It is called for the pool and for the test images.
 
+    def finish(pool, test, settings) -> (pool, test)
+        may follow it: what is done to both sets of features with what the pool's tell, as their
+        mean.
+
 and, for the cost, how much it does to a pool of n, or the cost says that it does not know:
 
     def work(n, classes, settings) -> work.Work

