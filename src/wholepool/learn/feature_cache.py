@@ -68,7 +68,8 @@ def through_cache(
         now, done = time.monotonic(), start + len(part)
         if now - said >= SAVE or done == len(new):
             said, rows = now, rows | waiting
-            waiting = keep(folder, key, waiting)
+            keep(folder, key, waiting)
+            waiting = {}
             speed = done / max(now - began, 1e-9)
             more = "done" if done == len(new) else f"{clock((len(new) - done) / speed)} left"
             logger.info("%d of %d images, %.0f images/s, %s", done, len(new), speed, more)
@@ -91,8 +92,8 @@ def kept(folder: Path, wanted: set[bytes]) -> dict[bytes, np.ndarray]:
     return rows
 
 
-def keep(folder: Path, key: Mapping[str, Any], rows: Mapping[bytes, np.ndarray]) -> dict[Any, Any]:
-    """Write rows to a file of their own; what is left to be written: nothing.
+def keep(folder: Path, key: Mapping[str, Any], rows: Mapping[bytes, np.ndarray]) -> None:
+    """Write rows to a file of their own.
 
     Where the folder cannot be written to, it is said, and nothing is kept.
     """
@@ -105,4 +106,3 @@ def keep(folder: Path, key: Mapping[str, Any], rows: Mapping[bytes, np.ndarray])
             np.savez(file, digests=digests, rows=np.stack(list(rows.values())))
     except OSError as error:
         logger.warning("features are not kept for later grids, in %s: %s", folder, error)
-    return {}

@@ -1,5 +1,6 @@
 """Weights on disk: safetensors, so that loading them runs no code."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,13 @@ def load_weights(path: str | Path) -> dict[str, Any]:
         raise UserError(f"{path} is not a complete safetensors file ({error}): {AGAIN}") from error
 
 
+def differing(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> list[str]:
+    """The names of tensors that only one of two states has; or else, those of unlike shapes."""
+    return sorted(set(wanted) ^ set(given)) or [
+        name for name in wanted if wanted[name].shape != given[name].shape
+    ]
+
+
 def load_network(network: TorchNetwork, path: str | Path, trunk_only: bool = False) -> None:
     """Put weights into a network, in place: all of them, or the trunk alone (what PRE gives).
 
@@ -57,10 +65,7 @@ def load_network(network: TorchNetwork, path: str | Path, trunk_only: bool = Fal
     expected = network.state_dict()
     if trunk_only:
         state, expected = trunk_state(state), trunk_state(expected)
-    wrong = sorted(set(expected) ^ set(state)) or [
-        name for name in expected if expected[name].shape != state[name].shape
-    ]
-    if wrong:
+    if wrong := differing(expected, state):
         raise UserError(
             f"{path} holds the weights of another network: {wrong[0]} differs (and "
             f"{len(wrong) - 1} more). Its width, weight_norm or other settings, its channels or "

