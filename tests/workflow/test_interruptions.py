@@ -3,6 +3,7 @@
 import contextlib
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -69,12 +70,23 @@ def test_a_killed_driver_takes_its_jobs_along_and_the_same_command_goes_on(
     def training():
         return any(" train " in words for words in jobs_of(tmp_path).values())
 
-    wait_for(lambda: len(list(trained.rglob("metrics.json"))) >= 2 and training(), driver)
+    def evaluated():
+        """Metrics whose jobs' ends the driver has written down; {} while one is between."""
+        there = {path: path.stat().st_mtime_ns for path in trained.rglob("metrics.json")}
+        ends = re.findall(r"Finished jobid: .*evaluate", (tmp_path / "said").read_text())
+        return there if len(ends) == len(there) else {}
+
+    there = {}
+
+    def far_enough():
+        there.update(evaluated())
+        return len(there) >= 2 and training()
+
+    wait_for(far_enough, driver)
     driver.kill()
     driver.wait()
     time.sleep(3)  # a job that was just being started asks only then
     assert jobs_of(tmp_path) == {}
-    there = {p: p.stat().st_mtime_ns for p in trained.rglob("metrics.json")}
     left = planned(tmp_path, "all", config=checkpointing)
     again = {file for job in left for file in job.outputs}
     assert not {str(path.relative_to(tmp_path)) for path in there} & again
