@@ -56,6 +56,7 @@ def test_defaults_are_the_methods():
         "tolerance": 1e-6,
         "max_iterations": 100,
         "normalize_weights": False,
+        "balance": "none",
     }
     assert demo["ceal"] == {"threshold": 0.1, "decay": 0.00033, "join": True}
     assert demo["seed_moves"] == "all"

@@ -8,7 +8,7 @@ import yaml
 from evidence_of_tests import ONE, ROOT, at, compared, folder_of, points_of, resolved
 from matplotlib.text import Text
 
-from wholepool.grid import sections
+from wholepool.grid import sections, slices
 from wholepool.grid.config import resolve
 from wholepool.job import registry
 from wholepool.paper import comparison, evidence, protocol, readings
@@ -51,6 +51,7 @@ def test_every_key_of_the_config_is_decided_on_once():
         readings.readings("mnist", semi=False).keys(),
         readings.ADDRESS,
         readings.NO_RESULT,
+        slices.LATER,
     ]
     assert sorted(key for kind in kinds for key in kind) == sorted(every_key())
 
@@ -159,6 +160,7 @@ REDUCTIONS = {
     "propagation.k": (5, "pre+semi", "propagation.k"),
     "propagation.alpha": (0.5, "pre+semi", "propagation.alpha"),
     "propagation.gamma": (1, "pre+semi", "propagation.gamma"),
+    "propagation.balance": ("auto", "pre+semi", "propagation.balance"),
     "deepcluster.pixel_epochs": (125, "pre+semi", "deepcluster.pixel_epochs"),
     "pre_drawn": ("per_seed", "pre+semi", "pre_drawn"),
     "network.precision": ("bfloat16", "pre+semi", "network.precision"),

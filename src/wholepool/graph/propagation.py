@@ -1,4 +1,7 @@
-"""Label propagation: pseudo-labels and their certainty, equations (1), (8), (9) and (10)."""
+"""Label propagation: pseudo-labels and their certainty, equations (1), (8), (9) and (10).
+
+After (9), `balance` scales the masses of the classes to a prior: see graph/balance.py.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -8,6 +11,7 @@ import numpy as np
 from scipy import sparse
 
 from wholepool.graph.affinity import normalized_graph
+from wholepool.graph.balance import balanced, prior
 from wholepool.graph.certainty import certainty
 from wholepool.graph.conjugate_gradients import solver
 
@@ -76,9 +80,10 @@ def propagate(
     """P = eta[h(Y)] by (9), its pseudo-labels by (1) and their certainty by (10).
 
     `graph` is the normalized adjacency (n, n); `labeled` and `labels` are int (|L|,); `settings`
-    is the config's section `propagation`. All classes are solved for at once, a large graph on the
-    `device`. A node that no label reaches gets uniform probabilities and weight 0. A tie between
-    classes goes to the lower class, if rounding leaves it a tie.
+    is the config's section `propagation`; a `balance` that is not there is none. All classes are
+    solved for at once, a large graph on the `device`. A node that no label reaches gets uniform
+    probabilities and weight 0. A tie between classes goes to the lower class, if rounding leaves
+    it a tie.
     """
     class_mean = settings["labels"] == "class_mean"
     y = label_matrix(graph.shape[0], classes, labeled, labels, class_mean)
@@ -96,6 +101,11 @@ def propagate(
         uniform = np.full_like(scores, 1 / classes)
         probabilities[rows] = np.divide(scores, mass, out=uniform, where=mass > 0)
         weights[rows] = np.where(reached[rows], certainty(probabilities[rows]), 0.0)
+    balance = settings.get("balance", "none")
+    if balance != "none" and reached.any():
+        shares = prior(np.bincount(labels, minlength=classes), balance)
+        probabilities[reached] = balanced(probabilities[reached], shares)
+        weights[reached] = certainty(probabilities[reached])
     if settings["normalize_weights"]:
         weights = weights / (weights.max() or 1.0)
     return Propagation(

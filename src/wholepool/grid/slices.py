@@ -17,6 +17,9 @@ Settings = Mapping[str, Any]
 Seed = TypeVar("Seed", str, int)
 #: whose random draws all seeds have where a seed moves the initial labels alone (public code)
 PUBLIC_CODE_SEED = 7
+#: keys that came after results were made, with the values that change nothing: these stand in no
+#: slice, so that what was made before stays
+LATER = {"propagation.balance": "none"}
 
 
 def as_json(settings: Settings) -> str:
@@ -90,5 +93,11 @@ def draw_seed(experiment: Settings, seed: Seed) -> Seed | int:
     return seed if experiment["seed_moves"] == "all" else PUBLIC_CODE_SEED
 
 
-def sections(settings: Settings, *names: str) -> Settings:
-    return {name: settings[name] for name in names}
+def sections(settings: Settings, *names: str) -> dict[str, Any]:
+    """These sections, as the jobs are given them."""
+    found = {name: settings[name] for name in names}
+    for key, default in LATER.items():
+        section, _, one = key.partition(".")
+        if found.get(section, {}).get(one) == default:
+            found[section] = {name: found[section][name] for name in found[section] if name != one}
+    return found

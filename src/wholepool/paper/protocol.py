@@ -11,6 +11,7 @@ from typing import Any
 
 from wholepool.grid.cells import is_full, sup_of
 from wholepool.grid.sections import own_of, reads, table_of, word_of
+from wholepool.grid.slices import sections
 from wholepool.job import registry
 from wholepool.job.errors import UserError
 from wholepool.job.registry import Plugin
@@ -78,7 +79,7 @@ def settings_of(
         flat["seed_moves"] = plan["seed_moves"]
     if words["pre"] != "none":
         flat["pre_drawn"] = plan["pre_drawn"]
-    both = {**data, **plan, "sup": sup_of(plan, words)}
+    both = {**data, **plan, **sections(plan, "propagation"), "sup": sup_of(plan, words)}
     for name in dict.fromkeys(names):
         section, _, one = name.partition(".")
         for key, value in both[section].items():
