@@ -71,8 +71,9 @@ def test_nothing_in_the_code_runs_what_it_reads():
     assert len(FILES) > 40
     found = {}
     for path in FILES:
-        name, source = str(path.relative_to(ROOT)), ast.unparse(ast.parse(path.read_text()))
+        name, source = str(path.relative_to(ROOT)), path.read_text()
         if known := KNOWN_BYTES.get(name):
+            source = ast.unparse(ast.parse(source))
             assert source.count(known) == 1, name
             source = source.replace(known, "known")
         found[name] = unsafe(source)
