@@ -9,8 +9,8 @@ from pathlib import Path
 from snakemake.common import overwrite_function_params
 from snakemake.exceptions import WorkflowError
 
-from wholepool.grid import fits, made, plan, slices, versions
-from wholepool.grid.cells import ALL, INITIAL, Cell, cells, summary
+from wholepool.grid import fits, made, joblist, plan, slices, versions
+from wholepool.grid.cells import ALL, INITIAL, Cell, cells, cold, initial_size, summary
 from wholepool.grid.config import resolve
 from wholepool.job import registry
 from wholepool.job.environment import export_package
@@ -254,7 +254,7 @@ def pretrain_diagnoses(wildcards=None):
     return [
         f"{RESULTS}/{path}"
         for dataset in dict.fromkeys(one["dataset"] for one in EXPERIMENTS.values())
-        for job in plan.dataset_jobs(SETTINGS, dataset)
+        for job in joblist.dataset_jobs(SETTINGS, dataset)
         if job.rule == "diagnose"
         for path in job.outputs.values()
     ]
@@ -269,6 +269,27 @@ def diagnosed(wildcards):
     """The inputs of a draw's diagnosis."""
     seed = plan.drawn_for(wildcards.draw)
     return below_results(plan.diagnose_inputs(wildcards.dataset, wildcards.pre, seed))
+
+
+def embedded(wildcards):
+    """The inputs of embed_pool."""
+    seed = plan.drawn_for(wildcards.draw)
+    return below_results(plan.embed_pool_inputs(wildcards.dataset, wildcards.pre, seed))
+
+
+def start_of(wildcards):
+    """How an experiment starts from zero labels."""
+    if start := cold(experiment_of(wildcards)):
+        return start
+    raise WorkflowError(
+        f"experiment {wildcards.experiment} starts from a draw, so nothing is asked there: give it "
+        "initial: {strategy: ...}"
+    )
+
+
+def ask_gpu(wildcards):
+    """As acquire_gpu."""
+    return GPU if STRATEGIES[start_of(wildcards)["strategy"]]["GPU"] else 0
 
 
 def pretrain_settings(wildcards):

@@ -32,9 +32,39 @@ use rule stage as data with:
         files=files_and(asked=lambda wildcards: fits.asked_of(SETTINGS, wildcards.dataset)),
 
 
+# the first queries, where a strategy asks from zero labels
+use rule stage as ask with:
+    input:
+        unpack(
+            per_job(lambda w: below_results(plan.ask_inputs(SETTINGS, w.experiment, int(w.seed))))
+        ),
+    output:
+        out=f"{RESULTS}/{plan.initial_folder('{experiment}', '{seed}')}/{plan.OUTPUTS['ask']['out']}",
+    log:
+        f"{LOGS}/ask/{{experiment}}/seed{{seed}}.log",
+    benchmark:
+        f"{BENCHMARKS}/ask/{{experiment}}/seed{{seed}}.tsv"
+    resources:
+        **needs(mem_mb=8000, hours=1, gpu=per_job(ask_gpu)),
+    params:
+        command=command(
+            "ask",
+            strategy=lambda wildcards: start_of(wildcards)["strategy"],
+            budget=lambda wildcards: start_of(wildcards)["size"],
+            seed=lambda wildcards: wildcards.seed,
+            pre=lambda w: plan.pre_of(experiment_of(w), start_of(w), int(w.seed)),
+            settings=lambda w: slices.acquire(experiment_of(w), start_of(w)["strategy"], THREADS),
+        ),
+        version=per_job(lambda w: versions.of_acquire(start_of(w)["strategy"], "ask")),
+
+
 use rule stage as initial with:
     input:
-        unpack(per_job(lambda w: below_results(plan.answers_inputs(experiment_of(w)["dataset"])))),
+        unpack(
+            per_job(
+                lambda w: below_results(plan.initial_inputs(SETTINGS, w.experiment, int(w.seed)))
+            )
+        ),
     output:
         out=f"{RESULTS}/{plan.initial_labels('{experiment}', '{seed}')}",
     log:
@@ -47,7 +77,7 @@ use rule stage as initial with:
         command=command(
             "initial",
             seed=lambda wildcards: wildcards.seed,
-            size=lambda wildcards: experiment_of(wildcards)["initial"],
+            size=lambda wildcards: initial_size(experiment_of(wildcards)["initial"]),
             settings=answers,
         ),
         version=per_job(lambda wildcards: versions.of_answers("initial", dataset_of(wildcards))),

@@ -39,6 +39,27 @@ use rule pretrain as features with:
         version=per_job(lambda wildcards: versions.of_features(wildcards.pre)),
 
 
+# the pool as the PRE left it: what a strategy looks at before there is a label
+use rule stage as embed_pool with:
+    input:
+        unpack(per_job(embedded)),
+    output:
+        **outputs("embed_pool", PRETRAIN),
+    log:
+        f"{LOGS}/embed_pool/{{dataset}}/{{pre}}{{draw}}.log",
+    benchmark:
+        f"{BENCHMARKS}/embed_pool/{{dataset}}/{{pre}}{{draw}}.tsv"
+    resources:
+        **needs(mem_mb=8000, hours=1 / 2, gpu=GPU),
+    params:
+        command=command(
+            "embed_pool",
+            pre=lambda w: f"{w.pre}{w.draw}",
+            settings=lambda w: slices.embed(DATASETS[w.dataset], THREADS),
+        ),
+        version=per_job(lambda w: versions.of_embed(DATASETS[w.dataset], "embed_pool")),
+
+
 use rule stage as diagnose with:
     input:
         unpack(per_job(diagnosed)),

@@ -6,7 +6,7 @@ import pytest
 import yaml
 from configs import ROOT
 
-from wholepool.grid import made, plan
+from wholepool.grid import joblist, made, plan
 from wholepool.grid.cells import Cell, cells
 from wholepool.grid.config import resolve
 from wholepool.job.errors import UserError
@@ -45,9 +45,9 @@ def test_every_rule_has_the_outputs_that_the_plan_says():
     """tests/workflow/test_plan.py shows that Snakemake understands the same by it."""
     found = rules_with_outputs()
     places = {"data": "DATA", "label_all": "DATA", "pretrain": "PRETRAIN", "features": "PRETRAIN"}
-    places["diagnose"] = "PRETRAIN"
+    places |= dict.fromkeys(("diagnose", "embed_pool"), "PRETRAIN")
     for rule in plan.OUTPUTS:
-        if rule != "initial":
+        if rule not in ("ask", "initial"):
             assert found[rule] == f'**outputs("{rule}", {places.get(rule, "RUN")}),', rule
     # whose folder is no cell's
     assert found["initial"].startswith('out=f"{RESULTS}/{plan.initial_labels(')
@@ -69,7 +69,7 @@ def test_what_is_temporary_is_made_and_needed_by_a_strategy_alone():
 
 def test_every_file_is_made_once_and_before_it_is_read(config):
     made = set()
-    for job in plan.jobs(config):
+    for job in joblist.planned(config):
         assert set(job.inputs.values()) <= made, job
         new = set(job.outputs.values())
         assert not new & made and len(new) == len(job.outputs), job
@@ -79,7 +79,7 @@ def test_every_file_is_made_once_and_before_it_is_read(config):
 
 
 def test_every_job_has_the_names_of_its_rule(config):
-    for job in plan.jobs(config):
+    for job in joblist.planned(config):
         assert job.outputs.keys() == plan.OUTPUTS[job.rule].keys()
         for name, path in job.outputs.items():
             assert path.endswith("/" + plan.OUTPUTS[job.rule][name])
@@ -87,12 +87,12 @@ def test_every_job_has_the_names_of_its_rule(config):
 
 def test_only_what_must_see_them_is_given_hidden_labels(config):
     hidden = {"oracle", "test_labels"}
-    readers = {job.rule for job in plan.jobs(config) if hidden & job.inputs.keys()}
+    readers = {job.rule for job in joblist.planned(config) if hidden & job.inputs.keys()}
     assert readers <= {"initial", "label_all", "label", "evaluate", "diagnose"}
     assert {"initial", "evaluate"} <= readers
     paths = {
         job.rule
-        for job in plan.jobs(config)
+        for job in joblist.planned(config)
         if any(re.search("oracle|test_labels|metrics|diagnosis", p) for p in job.inputs.values())
     }
     assert paths == readers
@@ -105,7 +105,7 @@ def test_features_stand_for_the_images(plugin):
         network={"name": "linear"},
         methods={"m": {"pre": "blocks", "strategies": ["coreset"]}},
     )
-    jobs = list(plan.jobs(config))
+    jobs = list(joblist.planned(config))
     assert {"pretrain", "diagnose"} & {job.rule for job in jobs} == set()
     (features,) = [job for job in jobs if job.rule == "features"]
     assert features.pre == "blocks"
@@ -123,7 +123,7 @@ def test_features_stand_for_the_images(plugin):
 
 def test_the_classifier_is_read_only_where_a_strategy_reads_it():
     config = grid(methods={"m": {"strategies": ["random", "bald", "alfamix"]}})
-    jobs = list(plan.jobs(config))
+    jobs = list(joblist.planned(config))
     heads = {job.outputs["head"]: job for job in jobs if job.rule == "read_head"}
     asking = [job for job in jobs if job.rule == "acquire" and "head" in job.inputs]
     assert {job.cell.strategy for job in asking} == {"bald", "alfamix"}
@@ -133,7 +133,7 @@ def test_the_classifier_is_read_only_where_a_strategy_reads_it():
         assert not {"oracle", "test_labels", "labeled"} & job.inputs.keys()
     # of cycle 0 one for all; the embeddings' jobs are those of a grid without these strategies
     assert len([path for path in heads if "/initial/" in path]) == 2
-    plain = list(plan.jobs(grid(methods={"m": {"strategies": ["coreset"]}})))
+    plain = list(joblist.planned(grid(methods={"m": {"strategies": ["coreset"]}})))
     (first, *_), (other, *_) = (
         [job for job in found if job.rule == "embed_initial"] for found in (jobs, plain)
     )
@@ -152,14 +152,14 @@ def test_a_network_without_a_linear_classifier_is_refused_to_them(plugin):
 
 def test_what_the_oracle_has_answered_embeds_no_pool(plugin):
     plugin("strategy", "counts", 'NEEDS = ("answers",)\ndef acquire(query): ...\n')
-    jobs = list(plan.jobs(grid(methods={"m": {"strategies": ["counts"]}})))
+    jobs = list(joblist.planned(grid(methods={"m": {"strategies": ["counts"]}})))
     assert not {"embed", "embed_initial"} & {job.rule for job in jobs}
 
 
 def test_a_semi_that_propagates_nothing_has_no_pseudo_labels_to_be_judged(plugin):
     plugin("semi", "twins", 'READS = ("semi",)\n\n\ndef phase(context): ...\n')
     config = grid(methods={"m": {"semi": "twins", "strategies": ["random"]}})
-    jobs = list(plan.jobs(config))
+    jobs = list(joblist.planned(config))
     assert not {"propagate", "propagate_initial"} & {job.rule for job in jobs}
     assert not [job for job in jobs if "pseudo_labels" in job.inputs]
     assert "predict" in {job.rule for job in jobs}
@@ -178,7 +178,7 @@ def test_ceal_s_pseudo_labels_join_the_next_training_and_are_judged_there():
 def test_each_seed_may_have_a_pre_of_its_own():
     shared, own = grid(), grid(pre_drawn="per_seed")
     folders = [
-        sorted({path.rpartition("/")[0] for job in plan.jobs(config) if job.rule == "pretrain"
+        sorted({path.rpartition("/")[0] for job in joblist.planned(config) if job.rule == "pretrain"
                 for path in job.outputs.values()})
         for config in (shared, own)
     ]  # fmt: skip
@@ -196,5 +196,5 @@ def test_features_are_never_drawn_per_seed(plugin):
     plugin("network", "linear", EATS)
     methods = {"frozen": {"pre": "frozen", "semi": "none", "strategies": ["random"]}}
     config = grid(pre_drawn="per_seed", methods=methods, network={"name": "linear"})
-    rules = [job.rule for job in plan.jobs(config)]
+    rules = [job.rule for job in joblist.planned(config)]
     assert rules.count("features") == 1 and "pretrain" not in rules

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from running import ROOT, TINY, command, planned, snakemake
 
-from wholepool.grid import plan
+from wholepool.grid import joblist, plan
 from wholepool.grid.config import resolve
 
 #: the only rules that may read what a learner must not see
@@ -45,7 +45,7 @@ def test_the_plan_s_jobs_are_snakemake_s_file_by_file(tmp_path, path):
 
     counted = sorted(
         (job.rule, below(job.inputs.values()), below(job.outputs.values()))
-        for job in plan.jobs(config)
+        for job in joblist.planned(config)
     )
     found = planned(tmp_path, "all", config=path)
     found = [job for job in found if job.rule in plan.OUTPUTS]

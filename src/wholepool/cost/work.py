@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from wholepool.graph.neighbors import EXACT_UP_TO
-from wholepool.grid import plan, slices
-from wholepool.grid.cells import ALL
+from wholepool.grid import joblist, plan, slices
+from wholepool.grid.cells import ALL, initial_size
 from wholepool.grid.made import of_results
 from wholepool.grid.pools import Pool, pool_of, pretraining
 from wholepool.job import registry
@@ -59,7 +59,7 @@ def jobs(config: Settings) -> list[Job]:
     """
     pools: dict[tuple[str, str], Pool] = {}
     result = []
-    for planned in plan.jobs(config):
+    for planned in joblist.planned(config):
         words: Settings = {"pre": planned.pre or "none"}
         if planned.cell and planned.cell.method:
             words = plan.words_of(config, planned.cell)
@@ -70,7 +70,7 @@ def jobs(config: Settings) -> list[Job]:
     return result + list(final_jobs(result, config))
 
 
-def job_of(planned: plan.Job, config: Settings, words: Settings, pool: Pool) -> Job:
+def job_of(planned: joblist.Job, config: Settings, words: Settings, pool: Pool) -> Job:
     """A planned job with its work and its bytes; `words` are its method's."""
     cell, rule = planned.cell, planned.rule.removesuffix("_initial")
     own: dict[str, Any] = {"labels": pool.n}
@@ -85,7 +85,7 @@ def job_of(planned: plan.Job, config: Settings, words: Settings, pool: Pool) -> 
         # an index of faiss counts as our own: to be trained it may need more points than are timed
         propagation["search"] = "exact" if exact else "approximate"
         if cell.strategy != ALL:
-            own["labels"] = experiment["initial"] + cell.cycle * experiment["budget"]
+            own["labels"] = initial_size(experiment["initial"]) + cell.cycle * experiment["budget"]
     if rule == "pretrain":
         own["work"] = pretraining(pool, planned.pre)
     elif rule == "features":
@@ -96,6 +96,8 @@ def job_of(planned: plan.Job, config: Settings, words: Settings, pool: Pool) -> 
         own["work"] = training(pool.n, own["labels"], settings, semi)
         if "pseudo_labels" in planned.inputs:
             own["joining"] = settings["sup"]["epochs"] * (pool.n - own["labels"])
+    elif rule == "embed_pool":
+        own["work"] = Work(embedded=pool.n)
     elif rule == "embed":
         own["work"] = Work(embedded=pool.n + pool.n_test)
     elif rule == "predict":

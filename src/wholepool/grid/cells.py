@@ -60,6 +60,18 @@ def is_full(words: Mapping[str, Any]) -> bool:
     return words["labels"] == "all"
 
 
+def initial_size(initial: int | Mapping[str, Any]) -> int:
+    """How many labels L_0 has; `initial` is an experiment's, resolved."""
+    size: int = initial if isinstance(initial, int) else initial["size"]
+    return size
+
+
+def cold(experiment: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """How a resolved experiment starts from zero labels: strategy, size, pre; None: it does not."""
+    initial = experiment["initial"]
+    return None if isinstance(initial, int) else initial
+
+
 def sup_of(experiment: Mapping[str, Any], words: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of a method's SUP: the experiment's, and what the method has of its own."""
     return {**experiment["sup"], **words.get("sup", {})}
@@ -71,10 +83,11 @@ def summary(config: dict[str, Any]) -> dict[str, Any]:
     `answers` says whether the oracle of an experiment's data set answers "all" queries, or "some".
     """
     oracles = {name: word_of(own["oracle"]) for name, own in config["datasets"].items()}
-    first = ("dataset", "budget", "initial", "cycles", "seeds")
+    first = ("dataset", "budget", "initial", "cycles", "seeds")  # of initial the size alone
     experiments = {
         name: {
             **{key: experiment[key] for key in first},
+            "initial": initial_size(experiment["initial"]),
             "batch_size": experiment["sup"]["batch_size"],
             "semi_batch_size": experiment["semi"]["batch_size"],
             "answers": registry.get("oracle", oracles[experiment["dataset"]])["KNOWS"],

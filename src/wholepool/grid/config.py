@@ -6,10 +6,11 @@ key, its range and its default; nothing else is accepted.
 """
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from wholepool.grid import sections
+from wholepool.grid.cells import cold
 from wholepool.grid.explain import listing, shape_faults, validate
 from wholepool.grid.faults import dataset_faults, experiment_faults, old_keys, strategy_faults
 from wholepool.grid.paths import expanded, spelled
@@ -67,7 +68,7 @@ def resolve(config: Config) -> Config:
             words["pre"]
             for experiment in experiments.values()
             if experiment["dataset"] == name
-            for words in experiment["methods"].values()
+            for words in (*experiment["methods"].values(), cold(experiment) or {"pre": "none"})
         ]
         datasets[name] = resolved_dataset(name, own or {}, config, definitions, pres)
         faults += dataset_faults(name, datasets[name])
@@ -158,6 +159,8 @@ def resolved_experiment(own: Config, config: Config, definitions: Config) -> Con
     full["methods"] = {
         method: fill(words, definitions["method"]) for method, words in full["methods"].items()
     }
+    if start := cold(full):
+        full["initial"] = cold_start(start, full)
     semis = [words["semi"] for words in full["methods"].values()]
     used = used_sections("experiment", {"strategy": strategies_of(full), "semi": semis})
     full |= filled((*sections.CORE["experiment"], *used), own, config, definitions)
@@ -165,6 +168,22 @@ def resolved_experiment(own: Config, config: Config, definitions: Config) -> Con
         if name in registry.plugins("strategy"):  # else told by experiment_faults
             sections.given_to(registry.get("strategy", name), full)
     return full
+
+
+def cold_start(given: Mapping[str, Any], experiment: Config) -> Config:
+    """How an experiment starts from zero labels, in full.
+
+    Its PRE is that of the methods if they have one; "none" where the strategy looks at nothing; and
+    None where that does not follow: told by experiment_faults.
+    """
+    known, pre = registry.plugins("strategy"), given.get("pre")
+    if given["strategy"] in known and "embeddings" not in known[given["strategy"]]["NEEDS"]:
+        pre = "none"
+    elif pre is None:
+        of_methods = {words["pre"] for words in experiment["methods"].values()}
+        pre = of_methods.pop() if len(of_methods) == 1 else None
+    size = given.get("size") or experiment["budget"]
+    return {"strategy": given["strategy"], "size": size, "pre": pre}
 
 
 def filled(names: Iterable[str], own: Config, config: Config, definitions: Config) -> Config:
@@ -189,8 +208,12 @@ def used_sections(level: str, words: dict[str, list[str]]) -> list[str]:
 
 
 def strategies_of(experiment: Config) -> list[str]:
-    """Every strategy that a method of the experiment is run with."""
-    return [name for words in experiment["methods"].values() for name in words["strategies"]]
+    """Every strategy that a method of the experiment is run with, and the one that starts it."""
+    start = cold(experiment)
+    first = [start["strategy"]] if start else []
+    for words in experiment["methods"].values():
+        first += words["strategies"]
+    return first
 
 
 def fill(given: Config, schema: dict[str, Any]) -> Config:

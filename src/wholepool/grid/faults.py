@@ -1,9 +1,10 @@
 """What no schema can say of a configuration: how its values fit each other, and what is there."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from wholepool.grid import fits
-from wholepool.grid.cells import is_full, sup_of
+from wholepool.grid.cells import cold, is_full, sup_of
 from wholepool.grid.plan import gives_features
 from wholepool.grid.sections import INLINE, word_of
 from wholepool.job import registry
@@ -86,24 +87,53 @@ def experiment_faults(name: str, experiment: Config, datasets: Config) -> list[s
         near = suggestion(experiment["dataset"], datasets)
         return [*faults, f"{where}: dataset {experiment['dataset']!r} is not among datasets{near}"]
     dataset = datasets[experiment["dataset"]]
+    if start := cold(experiment):
+        faults += cold_faults(where, start)
     if unknown_kinds(dataset):  # told by dataset_faults
         return faults
     network = word_of(dataset["network"])
     eats = registry.get("network", network)["EATS"]
-    for method, words in experiment["methods"].items():
+    users = {f"methods.{method}": words for method, words in experiment["methods"].items()}
+    if start and start["pre"] is not None and start["pre"] != "none":
+        users["initial"] = start
+    for user, words in users.items():
         if words["pre"] not in ("none", *registry.plugins("pretrain")):
             continue  # told by method_faults
         gives = "features" if gives_features(words) else "images"
         if gives != eats:
             faults.append(
-                f"{where}.methods.{method}: pre {words['pre']} gives the network {gives}, but "
+                f"{where}.{user}: pre {words['pre']} gives the network {gives}, but "
                 f"network {network} eats {eats}: choose another of the two"
             )
-        faults += head_faults(f"{where}.methods.{method}", words["strategies"], network)
+        if "strategies" in words:
+            faults += head_faults(f"{where}.{user}", words["strategies"], network)
     known = registry.get("source", word_of(dataset["source"]))["KNOWN"]
     if "n" in known:
         known = {**known, "n": min(dataset["pool"]["size"] or known["n"], known["n"])}
     return faults + fits.experiment_faults(where, fits.wish(experiment), network, known)
+
+
+def cold_faults(where: str, start: Mapping[str, Any]) -> list[str]:
+    """A start from zero labels by a strategy that needs some, or that has nothing to look at."""
+    name, pre, here = start["strategy"], start["pre"], f"{where}.initial"
+    known = registry.plugins("strategy")
+    if name not in known:
+        return strategy_faults(f"{here}.strategy", [name])
+    if not known[name]["COLD"]:
+        able = ", ".join(word for word in known if known[word]["COLD"])
+        return [f"{here}: strategy {name} cannot ask before there are labels: take one of {able}"]
+    if "embeddings" not in known[name]["NEEDS"]:
+        return []
+    pres = ", ".join(registry.plugins("pretrain"))
+    if pre in (None, "none"):
+        why = "the methods have several" if pre is None else "there is none"
+        return [
+            f"{here}: strategy {name} looks at a PRE's embeddings, but {why}: name it, as initial: "
+            f"{{strategy: {name}, pre: ...}}, one of {pres}; or take strategy: random"
+        ]
+    if pre not in registry.plugins("pretrain"):
+        return [f"{here}: pre {unknown_word('pretrain', pre)}"]
+    return []
 
 
 def head_faults(where: str, strategies: list[str], network: str) -> list[str]:

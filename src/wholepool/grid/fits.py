@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from wholepool.grid.cells import is_full, sup_of
+from wholepool.grid.cells import initial_size, is_full, sup_of
 from wholepool.grid.sections import word_of
 from wholepool.job import registry
 
@@ -92,14 +92,16 @@ def experiment_faults(where: str, asked: Settings, network: str, known: Known) -
     faults = []
     if "size" in known and asked["images"]:
         faults += network_faults(where, asked, network, known["size"])
-    initial, budget = asked["initial"], asked["budget"]
+    initial, budget = initial_size(asked["initial"]), asked["budget"]
+    balanced = isinstance(asked["initial"], int)
     own = f"initial is {initial}"
     if initial == budget:  # most likely not given
         own = f"initial is {initial}, which is the budget where it is not given"
-    if "classes" in known and initial < known["classes"]:
+    if balanced and "classes" in known and initial < known["classes"]:
         faults.append(
             f"{where}: {own}, but needs at least one label for each of {known['classes']} classes: "
-            f"give initial: {known['classes']}"
+            f"give initial: {known['classes']}, or let a strategy ask for them: initial: "
+            f"{{strategy: typiclust, size: {initial}}}"
         )
     if "n" not in known:
         return faults
@@ -118,8 +120,7 @@ def experiment_faults(where: str, asked: Settings, network: str, known: Known) -
 
 def labels_in(asked: Settings, cycle: int) -> int:
     """The labels of a cycle, if the oracle answers all."""
-    labels: int = asked["initial"] + asked["budget"] * cycle
-    return labels
+    return initial_size(asked["initial"]) + int(asked["budget"]) * cycle
 
 
 def network_faults(where: str, asked: Settings, network: str, size: int) -> list[str]:

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from wholepool.grid import plan, slices, versions
+from wholepool.grid import joblist, plan, slices, versions
+from wholepool.grid.cells import cold, initial_size
 from wholepool.job import registry
 from wholepool.job.errors import UserError
 from wholepool.job.files import read_object
@@ -29,36 +30,50 @@ def of_results(config: Config) -> Iterator[tuple[str, str, Told]]:
     Yields (path below the results, data set, {key: value}). Labeled sets but the initial ones, and
     weights, say nothing: trainings that read them would run again for a word that has changed.
     """
-    for job in plan.jobs(config):
+    for job in joblist.planned(config):
         if job.rule in TELLING:
             name, told = TELLING[job.rule](config, job)
             yield job.outputs[name], job.dataset, told
 
 
-def of_data(config: Config, job: plan.Job) -> tuple[str, Told]:
+def of_data(config: Config, job: joblist.Job) -> tuple[str, Told]:
     dataset = config["datasets"][job.dataset]
     return "made", {"settings": slices.data(dataset), "version": versions.of_data(dataset)}
 
 
-def of_initial(config: Config, job: plan.Job) -> tuple[str, Told]:
+def of_initial(config: Config, job: joblist.Job) -> tuple[str, Told]:
     assert job.cell
-    size = config["experiments"][job.cell.experiment]["initial"]
+    size = initial_size(config["experiments"][job.cell.experiment]["initial"])
     return "out", {"seed": str(job.cell.seed), "size": str(size)}
 
 
-def of_pretrain(config: Config, job: plan.Job) -> tuple[str, Told]:
+def of_ask(config: Config, job: joblist.Job) -> tuple[str, Told]:
+    assert job.cell
+    experiment = config["experiments"][job.cell.experiment]
+    start = cold(experiment)
+    assert start
+    return "out", {
+        "settings": slices.acquire(experiment, start["strategy"], config["threads"]),
+        "budget": str(start["size"]),
+        "strategy": start["strategy"],
+        "pre": plan.pre_of(experiment, start, job.cell.seed),
+        "version": versions.of_acquire(start["strategy"], "ask"),
+    }
+
+
+def of_pretrain(config: Config, job: joblist.Job) -> tuple[str, Told]:
     dataset = config["datasets"][job.dataset]
     settings = slices.pretrain(dataset, job.pre, config["threads"])
     told = {"settings": settings, "version": versions.of_pretrain(dataset, job.pre)}
     return "history", told if job.seed is None else {**told, "seed": str(job.seed)}
 
 
-def of_features(config: Config, job: plan.Job) -> tuple[str, Told]:
+def of_features(config: Config, job: joblist.Job) -> tuple[str, Told]:
     settings = slices.pretrain(config["datasets"][job.dataset], job.pre, config["threads"])
     return "history", {"settings": settings, "version": versions.of_features(job.pre)}
 
 
-def of_train(config: Config, job: plan.Job) -> tuple[str, Told]:
+def of_train(config: Config, job: joblist.Job) -> tuple[str, Told]:
     assert job.cell
     dataset, words = config["datasets"][job.dataset], plan.words_of(config, job.cell)
     experiment = config["experiments"][job.cell.experiment]
@@ -71,14 +86,14 @@ def of_train(config: Config, job: plan.Job) -> tuple[str, Told]:
     }
 
 
-def of_propagate(config: Config, job: plan.Job) -> tuple[str, Told]:
+def of_propagate(config: Config, job: joblist.Job) -> tuple[str, Told]:
     assert job.cell
     experiment = config["experiments"][job.cell.experiment]
     settings = slices.propagate(experiment, config["threads"])
     return "out", {"settings": settings, "version": versions.version("propagate")}
 
 
-def of_acquire(config: Config, job: plan.Job) -> tuple[str, Told]:
+def of_acquire(config: Config, job: joblist.Job) -> tuple[str, Told]:
     assert job.cell
     experiment, strategy = config["experiments"][job.cell.experiment], job.cell.strategy
     return "out", {
@@ -89,13 +104,14 @@ def of_acquire(config: Config, job: plan.Job) -> tuple[str, Told]:
     }
 
 
-def of_measuring(config: Config, job: plan.Job) -> tuple[str, Told]:
+def of_measuring(config: Config, job: joblist.Job) -> tuple[str, Told]:
     return "out", {"version": versions.version(job.rule)}
 
 
 #: the file of a job that says what made it, by its name in the rule, and what it should say
 TELLING = {
     "data": of_data,
+    "ask": of_ask,
     "initial": of_initial,
     "pretrain": of_pretrain,
     "features": of_features,

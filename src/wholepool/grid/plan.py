@@ -4,10 +4,10 @@ The rules ask for the files of one job at a time, the cost for all jobs of a gri
 same here. Everything follows from the resolved configuration alone.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
-from wholepool.grid.cells import ALL, INITIAL, Cell, before, cells, is_full
+from wholepool.grid.cells import ALL, INITIAL, Cell, before, cold, is_full
 from wholepool.grid.sections import reads
 from wholepool.job import registry
 
@@ -39,7 +39,9 @@ OUTPUTS: dict[str, Files] = {
         "test_features": "test_features.npy",
         "out": "features.npy",
     },
+    "embed_pool": {"embeddings": "embeddings.npy"},
     "diagnose": {"out": "diagnosis.json"},
+    "ask": {"out": "queries.parquet"},
     "label": {"out": "labeled.parquet"},
     "train": {"history": "history.parquet", "out": "model.safetensors"},
     "embed": {
@@ -69,21 +71,6 @@ TEMPORARY = {"embed": ("embeddings", "probabilities")}
 #: where each array that a strategy may need stands, in the cell's folder. (What the oracle has
 #: answered, which it may need too, stands in the labeled set)
 ARRAYS = OUTPUTS["embed"] | OUTPUTS["read_head"]
-
-
-class Job(NamedTuple):
-    """One job: its rule, its data set, its PRE or its cell if it is of one, and its files.
-
-    A PRE that is drawn for each seed has its `seed`.
-    """
-
-    rule: str
-    dataset: str
-    inputs: Files
-    outputs: Files
-    pre: str = ""
-    cell: Cell | None = None
-    seed: int | None = None
 
 
 def of_dataset(dataset: str, *names: str) -> Files:
@@ -130,7 +117,7 @@ def features_inputs(dataset: str) -> Files:
 
 
 def answers_inputs(dataset: str) -> Files:
-    """Of rules initial and label_all, which ask the oracle alone."""
+    """Of rule label_all, which asks the oracle alone."""
     return of_dataset(dataset, "pool", "info", "oracle")
 
 
@@ -169,9 +156,14 @@ def folder(cell: Cell, cycle: int) -> str:
     return cell._replace(strategy=INITIAL if shared else cell.strategy, cycle=cycle).path
 
 
+def initial_folder(experiment: str, seed: int | str) -> str:
+    """Where a seed's L_0 stands: the same for all methods and strategies."""
+    return f"runs/{experiment}/initial/seed{seed}"
+
+
 def initial_labels(experiment: str, seed: int | str) -> str:
-    """The file of a seed's L_0: the same for all methods and strategies."""
-    return f"runs/{experiment}/initial/seed{seed}/labeled.parquet"
+    """The file of a seed's L_0."""
+    return placed(initial_folder(experiment, seed), "initial")["out"]
 
 
 def labeled_set(config: Config, cell: Cell, cycle: int) -> str:
@@ -193,6 +185,35 @@ def propagates(words: Mapping[str, Any]) -> bool:
     """Whether a method's SEMI propagates labels: they are then measured against the truth."""
     semi = words["semi"]
     return semi != "none" and "propagation" in reads(registry.get("semi", semi))
+
+
+def embed_pool_inputs(dataset: str, pre: str, seed: int | str | None = None) -> Files:
+    """Of rule embed_pool: the pool, and what the PRE gives."""
+    found, here = of_dataset(dataset, "pool", "info"), pre_folder(dataset, pre, seed)
+    if gives_features({"pre": pre}):
+        return found | {"features": placed(here, "features")["out"]}
+    return found | {"theta": placed(here, "pretrain")["out"]}
+
+
+def ask_inputs(config: Config, name: str, seed: int) -> Files:
+    """Of rule ask: the pool, and its embeddings if the strategy of a cold start looks at them."""
+    experiment = config["experiments"][name]
+    dataset, start = experiment["dataset"], cold(experiment)
+    assert start
+    found = of_dataset(dataset, "pool", "info")
+    if start["pre"] == "none":
+        return found
+    here = pre_folder(dataset, start["pre"], pre_seed(experiment, start, seed))
+    return found | placed(here, "embed_pool")
+
+
+def initial_inputs(config: Config, name: str, seed: int) -> Files:
+    """Of rule initial: the oracle, and the queries of a cold start."""
+    experiment = config["experiments"][name]
+    found = answers_inputs(experiment["dataset"])
+    if cold(experiment):
+        found["queries"] = placed(initial_folder(name, seed), "ask")["out"]
+    return found
 
 
 def cell_files(config: Config, cell: Cell, *names: str) -> Files:
@@ -304,75 +325,3 @@ def embeds_pool(config: Config, cell: Cell) -> bool:
 def placed(folder: str, rule: str) -> Files:
     """What a job of a rule writes, in its folder."""
     return {name: f"{folder}/{file}" for name, file in OUTPUTS[rule].items()}
-
-
-def jobs(config: Config) -> Iterator[Job]:
-    """Every job of a resolved configuration but those that gather, each after what it waits for."""
-    used = (experiment["dataset"] for experiment in config["experiments"].values())
-    for dataset in dict.fromkeys(used):
-        yield from dataset_jobs(config, dataset)
-    for name, experiment in config["experiments"].items():
-        dataset = experiment["dataset"]
-        if not all(map(is_full, experiment["methods"].values())):
-            for seed in experiment["seeds"]:
-                out = {"out": initial_labels(name, seed)}
-                cell = Cell(name, "", INITIAL, seed, 0)
-                yield Job("initial", dataset, answers_inputs(dataset), out, cell=cell)
-        for cell in cells({name: experiment}):
-            yield from cell_jobs(config, cell)
-
-
-def dataset_jobs(config: Config, dataset: str) -> Iterator[Job]:
-    """The data, all labels for full supervision, each draw of each PRE and its diagnosis."""
-    mine = [one for one in config["experiments"].values() if one["dataset"] == dataset]
-
-    def job(rule: str, inputs: Files, pre: str = "", seed: int | None = None) -> Job:
-        here = pre_folder(dataset, pre, seed) if pre else f"datasets/{dataset}"
-        return Job(rule, dataset, inputs, placed(here, rule), pre, seed=seed)
-
-    yield job("data", {})
-    if any(is_full(words) for one in mine for words in one["methods"].values()):
-        yield job("label_all", answers_inputs(dataset))
-    for pre, seed in pre_draws(mine):
-        if gives_features({"pre": pre}):
-            yield job("features", features_inputs(dataset), pre)
-        else:
-            yield job("pretrain", pretrain_inputs(dataset), pre, seed)
-            yield job("diagnose", diagnose_inputs(dataset, pre, seed), pre, seed)
-
-
-def pre_draws(experiments: Iterable[Mapping[str, Any]]) -> list[tuple[str, int | None]]:
-    """Every (PRE, seed of its draw) that experiments on one data set need; see `pre_seed`."""
-    found = {
-        (words["pre"], pre_seed(experiment, words, seed))
-        for experiment in experiments
-        for words in experiment["methods"].values()
-        for seed in experiment["seeds"]
-    }
-    drawn = [(pre, seed) for pre, seed in found if pre != "none"]
-    return sorted(drawn, key=lambda one: (one[0], -1 if one[1] is None else one[1]))
-
-
-def cell_jobs(config: Config, cell: Cell) -> Iterator[Job]:
-    """One cell: label, train, embed or predict, read_head, propagate, evaluate, acquire."""
-    dataset = dataset_of(config, cell)
-    first = "_initial" if cell.strategy == INITIAL else ""
-
-    def job(rule: str, inputs: Files, where: Cell = cell) -> Job:
-        return Job(rule, dataset, inputs, placed(where.path, rule), cell=where)
-
-    if cell.strategy not in (INITIAL, ALL):
-        yield job("label", label_inputs(config, cell))
-    yield job("train", train_inputs(config, cell))
-    rule = f"embed{first}" if embeds_pool(config, cell) else "predict"
-    yield job(rule, embed_inputs(config, cell))
-    if "head" in needs_of(config, cell):
-        yield job("read_head", read_head_inputs(config, cell))
-    if propagates(words_of(config, cell)):
-        yield job(f"propagate{first}", propagate_inputs(config, cell))
-    yield job("evaluate", evaluate_inputs(config, cell))
-    for strategy in asking(config, cell):
-        own = cell._replace(strategy=strategy)
-        more = registry.get("strategy", strategy)["GIVES_PSEUDO_LABELS"]
-        rule = "acquire_with_pseudo_labels" if more else "acquire"
-        yield job(rule, acquire_inputs(config, own), own)

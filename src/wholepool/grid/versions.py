@@ -17,10 +17,12 @@ Settings = Mapping[str, Any]
 
 VERSIONS = {
     "data": 1,
+    "ask": 1,
     "initial": 1,
     "label_all": 1,
     "pretrain": 1,
     "features": 1,
+    "embed_pool": 1,
     "diagnose": 1,
     "train": 1,
     "embed": 1,
@@ -72,10 +74,10 @@ def of_train(dataset: Settings, semi: str) -> str:
 
 
 def of_embed(dataset: Settings, stage: str = "embed") -> str:
-    """Of a stage that runs the network, or reads its weights: embed, read_head."""
+    """Of a stage that runs the network, or reads its weights: embed, embed_pool, read_head."""
     return version(stage, network=word_of(dataset["network"]))
 
 
-def of_acquire(strategy: str) -> str:
-    """Of the stage acquire."""
-    return version("acquire", strategy=strategy)
+def of_acquire(strategy: str, stage: str = "acquire") -> str:
+    """Of a stage that runs a strategy: ask, acquire."""
+    return version(stage, strategy=strategy)

@@ -1,7 +1,6 @@
-"""The stages that learn and that ask; they never see a hidden label."""
+"""The stages that learn; they never see a hidden label."""
 
 import dataclasses
-from typing import Any
 
 from wholepool.grid import versions
 from wholepool.grid.sections import word_of
@@ -10,9 +9,7 @@ from wholepool.job.errors import UserError
 from wholepool.job.log import logger
 from wholepool.learn.epoch_report import EpochReport
 from wholepool.stages.common import (
-    acquisition_draws,
     checkpoints,
-    draw_seed_of,
     drawn,
     graph_device,
     labeled_set,
@@ -31,7 +28,6 @@ from wholepool.stages.options import (
     Arguments,
     option,
     optional,
-    positive,
     require,
     stage,
 )
@@ -192,6 +188,27 @@ def embed(args: Arguments) -> None:
 
 
 @stage(
+    option("pool", "info", "embeddings"),
+    optional("features", "theta"),
+    option("pre", help="what made --features or --theta"),
+    SETTINGS,
+    gpu=True,
+    output="embeddings",
+)
+def embed_pool(args: Arguments) -> None:
+    """Embed the pool as a PRE left it, before any label: what a strategy starts from."""
+    from wholepool.job.files import write_array
+    from wholepool.learn import embedding, weights
+
+    require("--settings", args.settings, "network", "augment")
+    pool = open_pool(args)
+    network, own, rng = prepared(args, pool, (pool.source, "embed_pool", args.pre))
+    if args.theta:
+        weights.load_network(network, args.theta, trunk_only=True)
+    write_array(args.embeddings, embedding.embed(network, own, own.embedding_rng(rng))[0])
+
+
+@stage(
     option("pool", "info", "model", "head"),
     optional("features"),
     *(SETTINGS, CELL),
@@ -246,87 +263,3 @@ def propagate(args: Arguments) -> None:
     more["neighbor_recall"] = f"{int(result.recall * 10_000) / 10_000:.4f}"
     where = args.cell.seed, args.cell.cycle
     write_index_set(args.out, "pseudo_labels", pseudo, pool, *where, more)
-
-
-@stage(
-    option("strategy", "pool", "info", "labeled", "out"),
-    optional("embeddings", "probabilities", "head", "pseudo-labels"),
-    option("budget", type=positive),
-    option("later", type=int, default=0, help="how often the cell's strategy asks after this"),
-    *(SETTINGS, CELL, DRAW_SEED),
-)
-def acquire(args: Arguments) -> None:
-    """Choose the next b images to be labeled."""
-    import numpy as np
-
-    from wholepool.data.arrays import read_embeddings, read_head_of, read_probabilities
-    from wholepool.data.indexsets import write_index_set
-    from wholepool.job import provenance
-    from wholepool.job.randomness import generator
-    from wholepool.strategies import Query, checked
-
-    plugin = registry.get("strategy", args.strategy, "--strategy")
-    required(args, plugin)
-    for name in plugin["NEEDS"]:
-        if name != "answers" and not getattr(args, name):
-            raise UserError(
-                f"--{name} is missing, but strategy {args.strategy} reads it: give the file that "
-                "the model's stages have made"
-            )
-    pool = open_pool(args)
-    known = labeled_set(args, pool)
-    labeled = known["index"]
-    left = pool.n - len(labeled)
-    if args.budget > left:
-        raise UserError(
-            f"--budget is {args.budget}, but only {left} images of {pool.dataset} are unlabeled: "
-            "ask for fewer"
-        )
-    if args.budget * (args.later + 1) > left:
-        raise UserError(
-            f"budget is {args.budget} and {args.later + 1} cycles are to ask for as many, but only "
-            f"{left} images of {pool.dataset} are unlabeled: make budget or cycles smaller"
-        )
-    arrays: dict[str, Any] = {}
-    if args.embeddings:
-        arrays["embeddings"] = read_embeddings(args.embeddings, pool)
-    if args.probabilities:
-        arrays["probabilities"] = read_probabilities(args.probabilities, pool.n, pool.classes)
-    if args.head:
-        arrays["head"] = read_head_of(args.head, pool, arrays.get("embeddings"))
-    if "answers" in plugin["NEEDS"]:
-        arrays["answers"] = known["label"]
-    if plugin["GPU"] and args.device != "cpu":
-        from wholepool.job.hardware import claim_gpu
-
-        claim_gpu()
-    query = Query(
-        n=pool.n,
-        labeled=labeled,
-        budget=args.budget,
-        cycle=args.cell.cycle,
-        rng=generator(*acquisition_draws(args, pool)),
-        options=args.settings,
-        device=graph_device(args.device) if plugin["GPU"] else "cpu",
-        classes=pool.classes,
-        **arrays,
-    )
-    gives = plugin["GIVES_PSEUDO_LABELS"]
-    began = str(query.rng.bit_generator.state)
-    answer = plugin.load().acquire(query)
-    if not plugin["STOCHASTIC"] and str(query.rng.bit_generator.state) != began:
-        raise UserError(
-            f"{plugin.path}: strategy {args.strategy} draws from query.rng, but does not declare "
-            "it: add STOCHASTIC = True"
-        )
-    result = checked(answer, query, args.strategy, plugin.path, gives)
-    where = args.cell.seed, args.cell.cycle
-    if args.pseudo_labels:
-        write_index_set(args.pseudo_labels, "pseudo_labels", result.pseudo_labels, pool, *where)
-    ranks = np.arange(len(result.indices))
-    queries = {"index": result.indices, "rank": ranks, "score": result.scores}
-    more = provenance.of_settings(args.settings, versions.of_acquire(args.strategy))
-    more |= {"budget": str(args.budget), "draw_seed": str(draw_seed_of(args))}
-    if not plugin["STOCHASTIC"]:  # to a random draw all scores are alike
-        more["zero_score_share"] = f"{np.mean(result.scores == 0):.4f}"
-    write_index_set(args.out, "queries", queries, pool, *where, more)

@@ -89,6 +89,11 @@ def acquisition_draws(args: Arguments, pool: "Pool") -> tuple[str | int, ...]:
     return pool.source, "acquire", cell.strategy, draw_seed_of(args), cell.cycle
 
 
+def first_draws(args: Arguments, pool: "Pool") -> tuple[str | int, ...]:
+    """The key of a strategy's random draws from zero labels: of the seed, which moves L_0."""
+    return pool.source, "ask", args.strategy, args.seed
+
+
 def draw_seed_of(args: Arguments) -> int:
     """Whose random draws a cell has: see `drawn`."""
     return args.cell.seed if args.draw_seed is None else args.draw_seed

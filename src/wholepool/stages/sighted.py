@@ -82,25 +82,35 @@ def data(args: Arguments) -> None:
 
 @stage(
     option("pool", "info", "oracle", "out"),
+    optional("queries"),
     *(option("seed", type=int), option("size", type=positive), SETTINGS),
 )
 def initial(args: Arguments) -> None:
-    """Draw the initial labeled set L_0, balanced over what the oracle knows, and label it."""
+    """Label the initial labeled set L_0: the queries, or a draw balanced over the classes.
+
+    The draw is over what the oracle knows. Of the queries those that it cannot answer stay out.
+    """
     import numpy as np
 
-    from wholepool.data.indexsets import write_index_set
+    from wholepool.data.indexsets import read_index_set, write_index_set
     from wholepool.data.oracles import initial_set
     from wholepool.job.randomness import generator
 
     pool = open_pool(args)
-    if args.size < pool.classes:  # KNOWN may not have told the config's check
+    if not args.queries and args.size < pool.classes:  # KNOWN may not have told the config's check
         raise UserError(
             f"initial is {args.size}, but needs at least one label for each of {pool.classes} "
             "classes: make it larger"
         )
     answers = oracle_of(args, pool)(np.arange(pool.n))
-    rng = generator(pool.source, "initial", args.seed)
-    indices = initial_set(answers, pool.classes, args.size, rng)
+    if args.queries:
+        asked = read_index_set(args.queries, "queries", pool, args.seed, 0)["index"]
+        indices = asked[answers[asked] >= 0]
+        if len(indices) < len(asked):
+            logger.info("%d of %d images are answered so far", len(indices), len(asked))
+    else:
+        rng = generator(pool.source, "initial", args.seed)
+        indices = initial_set(answers, pool.classes, args.size, rng)
     labeled = {"index": indices, "label": answers[indices], "cycle": np.zeros(len(indices))}
     more = {"size": str(args.size)}
     write_index_set(args.out, "labeled", labeled, pool, args.seed, 0, more)

@@ -1,0 +1,173 @@
+"""The stages in which a strategy asks for labels; they never see a hidden one."""
+
+from typing import TYPE_CHECKING, Any
+
+from wholepool.grid import versions
+from wholepool.job import registry
+from wholepool.job.errors import UserError
+from wholepool.job.registry import Plugin
+from wholepool.stages.common import (
+    acquisition_draws,
+    draw_seed_of,
+    first_draws,
+    graph_device,
+    labeled_set,
+    open_pool,
+    required,
+)
+from wholepool.stages.options import (
+    CELL,
+    DRAW_SEED,
+    SETTINGS,
+    Arguments,
+    option,
+    optional,
+    positive,
+    stage,
+)
+
+if TYPE_CHECKING:
+    from wholepool.data.indexsets import Columns
+    from wholepool.data.pool import Pool
+    from wholepool.strategies import Acquisition
+
+
+@stage(
+    option("strategy", "pool", "info", "out"),
+    optional("embeddings"),
+    option("budget", type=positive),
+    option("seed", type=int),
+    option("pre", default="none", help="what made --embeddings, to be told"),
+    SETTINGS,
+)
+def ask(args: Arguments) -> None:
+    """Choose the first images to be labeled, from zero labels."""
+    import numpy as np
+
+    pool, plugin = open_pool(args), registry.get("strategy", args.strategy, "--strategy")
+    if not plugin["COLD"]:
+        raise UserError(
+            f"strategy {args.strategy} cannot ask before there are labels: take one that declares "
+            "COLD = True"
+        )
+    none: Columns = {"index": np.empty(0, np.int64), "label": np.empty(0, np.int32)}
+    result = answer_of(args, plugin, pool, none, 0, first_draws(args, pool))
+    more = {"seed": str(args.seed), "strategy": args.strategy, "pre": args.pre}
+    write_queries(args, plugin, pool, result, (args.seed, 0), more)
+
+
+@stage(
+    option("strategy", "pool", "info", "labeled", "out"),
+    optional("embeddings", "probabilities", "head", "pseudo-labels"),
+    option("budget", type=positive),
+    option("later", type=int, default=0, help="how often the cell's strategy asks after this"),
+    *(SETTINGS, CELL, DRAW_SEED),
+)
+def acquire(args: Arguments) -> None:
+    """Choose the next b images to be labeled."""
+    from wholepool.data.indexsets import write_index_set
+
+    plugin = registry.get("strategy", args.strategy, "--strategy")
+    required(args, plugin)
+    require_arrays(args, plugin)
+    pool = open_pool(args)
+    known = labeled_set(args, pool)
+    left = pool.n - len(known["index"])
+    if args.budget <= left < args.budget * (args.later + 1):
+        raise UserError(
+            f"budget is {args.budget} and {args.later + 1} cycles are to ask for as many, but only "
+            f"{left} images of {pool.dataset} are unlabeled: make budget or cycles smaller"
+        )
+    draws, where = acquisition_draws(args, pool), (args.cell.seed, args.cell.cycle)
+    result = answer_of(args, plugin, pool, known, args.cell.cycle, draws)
+    if args.pseudo_labels:
+        write_index_set(args.pseudo_labels, "pseudo_labels", result.pseudo_labels, pool, *where)
+    write_queries(args, plugin, pool, result, where, {"draw_seed": str(draw_seed_of(args))})
+
+
+def require_arrays(args: Arguments, plugin: Plugin) -> None:
+    """Raise UserError unless the command names every array that the strategy reads."""
+    for name in plugin["NEEDS"]:
+        if name != "answers" and not getattr(args, name, None):
+            raise UserError(
+                f"--{name} is missing, but strategy {args.strategy} reads it: give the file that "
+                "the model's stages have made"
+            )
+
+
+def answer_of(
+    args: Arguments,
+    plugin: Plugin,
+    pool: "Pool",
+    known: "Columns",
+    cycle: int,
+    draws: tuple[str | int, ...],
+) -> "Acquisition":
+    """What the strategy asks for, checked; `known` are the labels so far."""
+    from wholepool.data.arrays import read_embeddings, read_head_of, read_probabilities
+    from wholepool.job.randomness import generator
+    from wholepool.strategies import Query, checked
+
+    required(args, plugin)
+    require_arrays(args, plugin)
+    left = pool.n - len(known["index"])
+    if args.budget > left:
+        raise UserError(
+            f"--budget is {args.budget}, but only {left} images of {pool.dataset} are unlabeled: "
+            "ask for fewer"
+        )
+    arrays: dict[str, Any] = {}
+    if args.embeddings:
+        arrays["embeddings"] = read_embeddings(args.embeddings, pool)
+    if getattr(args, "probabilities", None):
+        arrays["probabilities"] = read_probabilities(args.probabilities, pool.n, pool.classes)
+    if getattr(args, "head", None):
+        arrays["head"] = read_head_of(args.head, pool, arrays.get("embeddings"))
+    if "answers" in plugin["NEEDS"]:
+        arrays["answers"] = known["label"]
+    if plugin["GPU"] and args.device != "cpu":
+        from wholepool.job.hardware import claim_gpu
+
+        claim_gpu()
+    query = Query(
+        n=pool.n,
+        labeled=known["index"],
+        budget=args.budget,
+        cycle=cycle,
+        rng=generator(*draws),
+        options=args.settings,
+        device=graph_device(args.device) if plugin["GPU"] else "cpu",
+        classes=pool.classes,
+        **arrays,
+    )
+    began = str(query.rng.bit_generator.state)
+    answer = plugin.load().acquire(query)
+    if not plugin["STOCHASTIC"] and str(query.rng.bit_generator.state) != began:
+        raise UserError(
+            f"{plugin.path}: strategy {args.strategy} draws from query.rng, but does not declare "
+            "it: add STOCHASTIC = True"
+        )
+    return checked(answer, query, args.strategy, plugin.path, plugin["GIVES_PSEUDO_LABELS"])
+
+
+def write_queries(
+    args: Arguments,
+    plugin: Plugin,
+    pool: "Pool",
+    result: "Acquisition",
+    where: tuple[int, int],
+    more: dict[str, str],
+) -> None:
+    """Write what is asked for; `where` is (seed, cycle)."""
+    import numpy as np
+
+    from wholepool.data.indexsets import write_index_set
+    from wholepool.job import provenance
+
+    ranks = np.arange(len(result.indices))
+    queries = {"index": result.indices, "rank": ranks, "score": result.scores}
+    version = versions.of_acquire(args.strategy, args.stage)
+    made = provenance.of_settings(args.settings, version) | {"budget": str(args.budget), **more}
+    if not plugin["STOCHASTIC"]:  # to a random draw all scores are alike
+        made["zero_score_share"] = f"{np.mean(result.scores == 0):.4f}"
+    write_index_set(args.out, "queries", queries, pool, *where, made)

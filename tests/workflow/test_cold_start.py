@@ -1,0 +1,39 @@
+"""From zero labels: a strategy asks first, classes are missing, and every stage copes."""
+
+import json
+
+import pandas as pd
+from running import planned, snakemake
+
+WORDS = {
+    "experiments": {
+        "three": {"dataset": "digits", "budget": 3, "initial": {"strategy": "typiclust"}},
+        "one": {"dataset": "digits", "budget": 3, "initial": {"strategy": "random", "size": 1}},
+    },
+    "methods": {
+        "semi": {
+            **{"pre": "deepcluster", "semi": "label_propagation"},
+            "strategies": ["typiclust", "margin", "badge", "jlp"],
+        },
+        "baseline": {"pre": "deepcluster", "strategies": ["ceal", "bald", "cluster_margin"]},
+    },
+    "network": {"width": 0.0625, "logit_scale": 10},
+    "seeds": 1,
+    "tables": {},
+}
+
+
+def test_a_grid_from_zero_labels(varied, tmp_path):
+    config = varied(**WORDS)
+    snakemake(tmp_path, "--cores", "2", "all_tables", config=config)
+    assert planned(tmp_path, "all_tables", config=config) == []
+    for name, size in (("three", 3), ("one", 1)):
+        start = tmp_path / f"results/runs/{name}/initial/seed0"
+        asked, labeled = (pd.read_parquet(start / f"{it}.parquet") for it in ("queries", "labeled"))
+        assert list(asked["index"]) == list(labeled["index"])
+        assert len(labeled) == size and (labeled["cycle"] == 0).all()
+        for metrics in (tmp_path / f"results/runs/{name}").rglob("metrics.json"):
+            found = json.loads(metrics.read_text())
+            assert found["labels_per_class"].count(0) >= 10 - found["n_labels"] > 0
+    runs = pd.read_csv(tmp_path / "results/tables/runs.csv")
+    assert set(runs["n_labels"]) == {1, 4, 3, 6}
