@@ -33,10 +33,12 @@ check: .venv/installed
 	ruff check . && ruff format --check . && mypy && \
 	snakefmt --check Snakefile workflow/Snakefile rules && snakemake --lint
 
-# docs/config.md and its JSON schema, from the keys as they are; the modules in docs/layout.md
+# docs/config.md and its JSON schema, from the keys as they are; the modules in docs/layout.md; the
+# words of a method in docs/words.md
 reference: .venv/installed
 	@$(BIN)/python tools/config_reference.py
 	@$(BIN)/python tools/layout_reference.py
+	@$(BIN)/python tools/words.py
 
 # whatever is made of evidence/: the tables in docs/, the comparison with the paper, README's picture
 findings: .venv/installed

@@ -41,6 +41,10 @@ class Kind:
     taken: tuple[str, ...] = ()
 
 
+#: what every word of a grid may say of itself, for docs/words.md: the paper that it is from, and
+#: its time and memory
+SAID = {"SOURCE": "", "COST": ""}
+
 KINDS = {
     # KNOWN: n, n_test, size, channels, classes, as far as they are known before the data are there
     "source": Kind(
@@ -54,25 +58,27 @@ KINDS = {
     # LEAST: pixels that images must be high and wide, and must be where a batch may be one image
     "network": Kind(
         *("learn/networks", ("build",)),
-        {"VERSION": 1, "EATS": "images", "LEAST": (1, 1), "LINEAR": False},
+        {"VERSION": 1, "EATS": "images", "LEAST": (1, 1), "LINEAR": False} | SAID,
         {"EATS": ("images", "features")},
     ),
     "pretrain": Kind(
         "learn/pretrain",
         ("pretrain", "features"),
-        {"VERSION": 1, "READS": (), "GIVES": "weights"},
+        {"VERSION": 1, "READS": (), "GIVES": "weights"} | SAID,
         {"GIVES": ("weights", "features")},
         ("none",),
     ),
     # a SEMI may only give pseudo-labels, or bring a phase of training of its own
     "semi": Kind(
-        "learn/semi", ("pseudo_label", "phase"), {"VERSION": 1, "READS": ()}, taken=("none",)
+        *("learn/semi", ("pseudo_label", "phase"), {"VERSION": 1, "READS": ()} | SAID),
+        taken=("none",),
     ),
     "strategy": Kind(
         "strategies",
         ("acquire",),
         {"VERSION": 1, "TITLE": "", "NEEDS": (), "READS": ()}
-        | {"STOCHASTIC": False, "GIVES_PSEUDO_LABELS": False, "GPU": False, "COLD": False},
+        | {"STOCHASTIC": False, "GIVES_PSEUDO_LABELS": False, "GPU": False, "COLD": False}
+        | SAID,
         {"NEEDS": ("embeddings", "probabilities", "head", "answers")},
         ("initial", "all"),  # parts of paths: see grid/cells.py
     ),

@@ -10,7 +10,7 @@ computed and given. READS names the sections of the config that it reads, or sin
 says that it draws from the query's generator, GIVES_PSEUDO_LABELS that it gives pseudo-labels too,
 COLD that it can choose the first images, when nothing is labeled and no network is trained. Raise
 VERSION when an edit changes what it picks: its results are then made again. TITLE is how tables and
-figures print it.
+figures print it; SOURCE (the paper) and COST (time and memory) are texts for docs/words.md.
 """
 
 from collections.abc import Mapping

@@ -10,6 +10,8 @@ from wholepool.strategies._dropout import softmax
 from wholepool.strategies._kmeans import spread
 
 TITLE = "ALFA-Mix"
+SOURCE = "Parvaneh et al. 2022, CVPR"
+COST = "O(n c (c + d) + m b d), m images that change class; memory O(n (c + d))"
 NEEDS = ("embeddings", "head", "answers")
 STOCHASTIC = True
 

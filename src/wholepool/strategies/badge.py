@@ -6,6 +6,8 @@ from wholepool.strategies import Acquisition, Query
 from wholepool.strategies._kmeans import draw
 
 TITLE = "BADGE"
+SOURCE = "Ash et al. 2020, ICLR"
+COST = "O(b n (c + d)); memory O(n (c + d))"
 NEEDS = ("embeddings", "probabilities")
 STOCHASTIC = True
 

@@ -10,6 +10,8 @@ from wholepool.strategies import Acquisition, Query
 from wholepool.strategies._dropout import networks
 
 TITLE = "BALD"
+SOURCE = "Houlsby et al. 2011, arXiv:1112.5745; Gal et al. 2017, ICML"
+COST = "O(p n c d + n log n), p passes; memory O(n (c + d))"
 NEEDS = ("embeddings", "head")
 STOCHASTIC = True
 

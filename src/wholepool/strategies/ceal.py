@@ -6,6 +6,8 @@ from wholepool.graph.certainty import entropy
 from wholepool.strategies import Acquisition, Query, uncertainty
 
 TITLE = "CEAL"
+SOURCE = "the paper, (7); Wang et al. 2016, IEEE TCSVT"
+COST = "O(n c + n log n); memory O(n c)"
 NEEDS = ("probabilities",)
 READS = ("ceal.threshold", "ceal.decay")  # `join` is of the training that follows
 GIVES_PSEUDO_LABELS = True

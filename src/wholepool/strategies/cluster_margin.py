@@ -9,6 +9,11 @@ from wholepool.strategies._kmeans import kmeans
 from wholepool.strategies.margin import margin
 
 TITLE = "Cluster-Margin"
+SOURCE = "Citovsky et al. 2021, NeurIPS"
+COST = (
+    "O(n c + n² d), above 4,000 images O(n c + 4,000 n d + n² d / 2,000); memory O(n (c + d) "
+    "+ m²), m = min(n, 4,000)"
+)
 NEEDS = ("embeddings", "probabilities")
 STOCHASTIC = True
 

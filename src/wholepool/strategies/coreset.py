@@ -5,6 +5,8 @@ import numpy as np
 from wholepool.strategies import Acquisition, Query
 
 TITLE = "CoreSet"
+SOURCE = "the paper, (4); Sener and Savarese 2018, ICLR"
+COST = "O((L + 32 b) n d) at most, O((L + b) n d) where blocks are used up; memory O(n d)"
 NEEDS = ("embeddings",)
 COLD = True
 

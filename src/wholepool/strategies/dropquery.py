@@ -6,6 +6,8 @@ from wholepool.strategies import Acquisition, Query
 from wholepool.strategies._kmeans import spread
 
 TITLE = "DropQuery"
+SOURCE = "Gupte et al. 2024, TMLR"
+COST = "O(p n c d + m b d), p passes, m images that change class; memory O(n + m d)"
 NEEDS = ("embeddings", "head")
 STOCHASTIC = True
 

@@ -11,6 +11,11 @@ if TYPE_CHECKING:
     from scipy import sparse
 
 TITLE = "jLP"
+SOURCE = "the paper, (11), (12)"
+COST = (
+    "O(n² d) for the graph (above 100,000 images fewer pairs: `propagation.search`), then at most "
+    "b solves of O(32 t n k), t iterations each; memory O(n (d + k + 32))"
+)
 VERSION = 2
 NEEDS = ("embeddings",)
 READS = (

@@ -10,6 +10,8 @@ from wholepool.strategies import Acquisition, Query
 from wholepool.strategies._kmeans import kmeans, representatives, to_nearest
 
 TITLE = "k-medoids"
+SOURCE = "Kaufman and Rousseeuw 1987"
+COST = "O((L + b) n d); memory O(n d)"
 NEEDS = ("embeddings",)
 STOCHASTIC = True
 COLD = True

@@ -5,6 +5,8 @@ import numpy as np
 from wholepool.strategies import Acquisition, Query
 
 TITLE = "Least confidence"
+SOURCE = "Lewis and Gale 1994, SIGIR"
+COST = "O(n c + n log n); memory O(n c)"
 NEEDS = ("probabilities",)
 
 

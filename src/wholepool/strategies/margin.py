@@ -5,6 +5,8 @@ import numpy as np
 from wholepool.strategies import Acquisition, Query
 
 TITLE = "Margin"
+SOURCE = "Scheffer et al. 2001, IDA"
+COST = "O(n c + n log n); memory O(n c)"
 NEEDS = ("probabilities",)
 
 

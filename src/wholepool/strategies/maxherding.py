@@ -4,6 +4,11 @@ from wholepool.strategies import Acquisition, Query
 from wholepool.strategies._coverage import gaussian, greedy
 
 TITLE = "MaxHerding"
+SOURCE = "Bae et al. 2024, ECCV"
+COST = (
+    "O((n + L) s d), s = min(n, `sample`), then each pick O(s d) at best and O(n s d) at "
+    "worst; memory O(n d)"
+)
 NEEDS = ("embeddings",)
 STOCHASTIC = True
 COLD = True

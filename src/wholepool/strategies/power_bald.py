@@ -9,6 +9,8 @@ from wholepool.strategies import Acquisition, Query
 from wholepool.strategies.bald import information
 
 TITLE = "PowerBALD"
+SOURCE = "Kirsch et al. 2023, TMLR"
+COST = "O(p n c d + n log n), p passes; memory O(n (c + d))"
 NEEDS = ("embeddings", "head")
 STOCHASTIC = True
 

@@ -7,6 +7,11 @@ from wholepool.strategies._coverage import TILE, Similarity, greedy
 from wholepool.strategies._kmeans import kmeans
 
 TITLE = "ProbCover"
+SOURCE = "Yehuda et al. 2022, NeurIPS"
+COST = (
+    "O((c + 2,000) n d) for the radius, O((n + L) s d), s = min(n, `sample`), then each pick "
+    "O(s d) at best and O(n s d) at worst; memory O(n d)"
+)
 NEEDS = ("embeddings",)
 STOCHASTIC = True
 COLD = True

@@ -5,6 +5,8 @@ import numpy as np
 from wholepool.strategies import Acquisition, Query
 
 TITLE = "Random"
+SOURCE = "the paper"
+COST = "O(n)"
 VERSION = 2
 STOCHASTIC = True
 COLD = True

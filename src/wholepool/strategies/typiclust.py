@@ -8,6 +8,11 @@ from wholepool.strategies import Acquisition, Query
 from wholepool.strategies._kmeans import kmeans
 
 TITLE = "TypiClust"
+SOURCE = "Hacohen et al. 2022, ICML"
+COST = (
+    "O(K n d + b m² d), K = min(L + b, `max_clusters`) clusters, m images in the largest; "
+    "memory O(n d)"
+)
 NEEDS = ("embeddings",)
 STOCHASTIC = True
 COLD = True

@@ -5,6 +5,11 @@ from wholepool.strategies._coverage import gaussian, greedy
 from wholepool.strategies.margin import margin
 
 TITLE = "UHerding"
+SOURCE = "Bae et al. 2025, ICLR"
+COST = (
+    "O(n c + (n + L) s d), s = min(n, `sample`), then each pick O(s d) at best and O(n s d) "
+    "at worst; memory O(n (c + d))"
+)
 NEEDS = ("embeddings", "probabilities")
 STOCHASTIC = True
 

@@ -6,6 +6,8 @@ from wholepool.graph.certainty import entropy
 from wholepool.strategies import Acquisition, Query
 
 TITLE = "Uncertainty"
+SOURCE = "the paper, (6)"
+COST = "O(n c + n log n); memory O(n c)"
 NEEDS = ("probabilities",)
 
 

@@ -6,6 +6,7 @@ A module defines, see job/registry.py:
     LEAST = (12, 16)   pixels that images must be high and wide, and where a batch may be one image
     LINEAR = True      says that `classify` is linear in the embedding, but for a bias: then
                        strategies may read it, see learn/head.py
+    SOURCE, COST       texts for docs/words.md: the paper, and time and memory
     def build(shape, classes, settings) -> Network
         `shape` is that of one row, (H, W, C) of images or (d,) of features; `settings` is the
         config's section network without the name.

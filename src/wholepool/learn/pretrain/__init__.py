@@ -17,6 +17,8 @@ A module defines one of two functions, see job/registry.py:
 and, for the cost, how much it does to a pool of n, or the cost says that it does not know:
 
     def work(n, classes, settings) -> work.Work
+
+SOURCE (the paper) and COST (time and memory) are texts for docs/words.md.
 """
 
 from dataclasses import dataclass, field

@@ -22,6 +22,13 @@ from wholepool.learn.pretrain import Pretrained
 from wholepool.learn.views import Views, moved
 from wholepool.learn.work import Clustering, Work, epochs_of
 
+SOURCE = "the paper; Caron et al. 2018, ECCV"
+COST = (
+    "each epoch n images forward and backward; each reassignment n forward, and O(K n d) an "
+    "iteration of k-means, K = `clusters_per_class` c; memory O(n d), O(n pixels) with "
+    "`pixel_epochs`"
+)
+
 
 def pretrain(
     network: TorchNetwork,

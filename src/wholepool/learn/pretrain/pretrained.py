@@ -25,6 +25,11 @@ from wholepool.learn.fold import folded
 from wholepool.learn.weights import differing, load_weights
 from wholepool.learn.work import Work
 
+SOURCE = "its default weights: Tan and Le 2019, ICML"
+COST = (
+    "one pass forward of the model for each image of the pool and the test set, once for all "
+    "grids; memory O(n d)"
+)
 GIVES = "features"
 
 #: every batch is as large, the last one filled up, so that a row does not depend on its neighbors

@@ -10,6 +10,8 @@ A module defines one of two functions, see job/registry.py:
 and, with a phase, how much it does with `labels` = |L|, or the cost says that it does not know:
 
     def work(n, labels, settings) -> work.Work
+
+SOURCE (the paper) and COST (time and memory) are texts for docs/words.md.
 """
 
 from collections.abc import Mapping

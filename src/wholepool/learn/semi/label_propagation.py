@@ -3,6 +3,12 @@
 from wholepool.graph.propagation import propagate_images
 from wholepool.learn.semi import PseudoLabels, State
 
+SOURCE = "the paper, Section III; Iscen et al. 2019, CVPR"
+COST = (
+    "each epoch n images forward, `semi.epoch_share` of them backward too, O(n² d) for the graph "
+    "(above 100,000 images fewer pairs: `propagation.search`), O(t n k c) for t iterations; "
+    "memory O(n (c + d + k))"
+)
 READS = ("semi", "propagation")
 
 
