@@ -13,7 +13,7 @@ import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from wholepool.grid import plan, sections
+from wholepool.grid import joblist, sections
 from wholepool.grid.config import resolve
 from wholepool.job import registry
 from wholepool.job.errors import UserError
@@ -61,7 +61,7 @@ TRUE = {
     "STOCHASTIC": "draws",
     "GPU": "takes a GPU",
     "GIVES_PSEUDO_LABELS": "gives pseudo-labels",
-    "COLD": "can choose without labels",
+    "COLD": "may be the strategy of `initial`, from zero labels",
 }
 TOGETHER = """## Which go together
 
@@ -154,7 +154,7 @@ def grid(method: tuple[Word, ...]) -> dict[str, Any]:
 def faults(method: tuple[Word, ...]) -> frozenset[str]:
     """What the configuration says against a word of each kind in one method, without the places."""
     try:
-        list(plan.jobs(resolve(grid(method))))
+        list(joblist.planned(resolve(grid(method))))
     except UserError as error:
         listed = str(error).partition(": ")[2] if "\n" not in str(error) else str(error)
         found = listed.split("\n  - ")[1:] or [listed]

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from running import planned
 
-from wholepool.grid import plan
+from wholepool.grid import joblist, plan
 from wholepool.grid.config import resolve
 from wholepool.job import registry
 from wholepool.job.errors import UserError
@@ -98,7 +98,7 @@ def written(*methods):
 def refusal(method):
     """The faults of a method, one a line; "" if it is planned."""
     try:
-        list(plan.jobs(resolve(written(method))))
+        list(joblist.planned(resolve(written(method))))
     except UserError as error:
         return str(error)
     return ""
@@ -147,7 +147,7 @@ def test_a_pair_is_planned_or_refused_as_the_table_says(table, pair):
 def check_plan(method):
     """A method's grid is planned, with the stages and the files that its words need."""
     config = resolve(written(method))
-    jobs = list(plan.jobs(config))
+    jobs = list(joblist.planned(config))
     (dataset,) = config["datasets"].values()
     assert dataset["network"]["name"] == method["network"]
     made = set()
@@ -201,5 +201,5 @@ def test_snakemake_plans_all_words_at_once(tmp_path):
     path = tmp_path / "words.yaml"
     path.write_text(yaml.safe_dump(config))
     found = collections.Counter(job.rule for job in planned(tmp_path, "all_tables", config=path))
-    counted = collections.Counter(job.rule for job in plan.jobs(resolve(config)))
+    counted = collections.Counter(job.rule for job in joblist.planned(resolve(config)))
     assert {rule: found[rule] for rule in plan.OUTPUTS if found[rule]} == counted
