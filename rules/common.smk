@@ -292,6 +292,31 @@ def ask_gpu(wildcards):
     return GPU if STRATEGIES[start_of(wildcards)["strategy"]]["GPU"] else 0
 
 
+def fitted(yes):
+    """A wildcard constraint: the experiments whose network is fitted, or those where it is trained."""
+    return either(
+        name
+        for name, one in EXPERIMENTS.items()
+        if plan.is_fitted(SETTINGS, Cell(name, "", "", 0, 0)) == yes
+    )
+
+
+def graph_settings(wildcards):
+    """The slice of the config that decides a graph of features, by the file's name."""
+    for name, one in EXPERIMENTS.items():
+        for method, words in one["methods"].items():
+            cell = Cell(name, method, INITIAL, 0, 0)
+            if words["pre"] == wildcards.pre and one["dataset"] == wildcards.dataset:
+                if plan.graph_file(SETTINGS, cell).endswith(f"graph-{wildcards.graph}.npz"):
+                    return slices.graph(one, THREADS)
+    raise WorkflowError(f"no experiment of this grid asks for the graph {wildcards.graph}")
+
+
+def fit_settings(wildcards):
+    how = experiment_of(wildcards), words_of(wildcards), THREADS
+    return slices.fit(dataset_of(wildcards), *how)
+
+
 def pretrain_settings(wildcards):
     """The slice of the config that decides what a PRE gives."""
     return slices.pretrain(DATASETS[wildcards.dataset], wildcards.pre, THREADS)

@@ -3,6 +3,35 @@ ruleorder: embed_initial > embed
 ruleorder: propagate_initial > propagate
 
 
+# A network that is fitted at once, on features: all of its cell's learning in one job.
+use rule stage as fit with:
+    input:
+        inputs(plan.fit_inputs),
+    output:
+        **outputs("fit", RUN),
+    log:
+        f"{LOGS}/fit/{CELL}.log",
+    benchmark:
+        f"{BENCHMARKS}/fit/{CELL}.tsv"
+    wildcard_constraints:
+        experiment=fitted(True),
+    group:
+        one_cycle
+    resources:
+        **needs(mem_mb=4000, hours=1 / 6),
+    params:
+        command=cell_command(
+            "fit",
+            draw_seed=draw_seed,
+            pre=pre_of,
+            semi=lambda wildcards: words_of(wildcards)["semi"],
+            settings=fit_settings,
+        ),
+        version=per_job(
+            lambda wildcards: versions.of_fit(dataset_of(wildcards), words_of(wildcards)["semi"])
+        ),
+
+
 use rule stage as train with:
     input:
         inputs(plan.train_inputs),
@@ -12,6 +41,8 @@ use rule stage as train with:
         f"{LOGS}/train/{CELL}.log",
     benchmark:
         f"{BENCHMARKS}/train/{CELL}.tsv"
+    wildcard_constraints:
+        experiment=fitted(False),
     group:
         one_cycle
     resources:
@@ -38,6 +69,8 @@ use rule stage as embed with:
         f"{LOGS}/embed/{CELL}.log",
     benchmark:
         f"{BENCHMARKS}/embed/{CELL}.tsv"
+    wildcard_constraints:
+        experiment=fitted(False),
     group:
         one_cycle
     resources:
@@ -52,6 +85,7 @@ use rule embed as embed_initial with:
     output:
         **outputs("embed_initial", RUN),
     wildcard_constraints:
+        experiment=fitted(False),
         strategy=INITIAL,
 
 
@@ -76,6 +110,8 @@ use rule stage as read_head with:
         f"{LOGS}/read_head/{CELL}.log",
     benchmark:
         f"{BENCHMARKS}/read_head/{CELL}.tsv"
+    wildcard_constraints:
+        experiment=fitted(False),
     group:
         one_cycle
     resources:
@@ -94,6 +130,8 @@ use rule stage as propagate with:
         f"{LOGS}/propagate/{CELL}.log",
     benchmark:
         f"{BENCHMARKS}/propagate/{CELL}.tsv"
+    wildcard_constraints:
+        experiment=fitted(False),
     group:
         one_cycle
     resources:
@@ -107,6 +145,7 @@ use rule propagate as propagate_initial with:
     output:
         **outputs("propagate_initial", RUN),
     wildcard_constraints:
+        experiment=fitted(False),
         strategy=INITIAL,
 
 

@@ -60,6 +60,26 @@ use rule stage as embed_pool with:
         version=per_job(lambda w: versions.of_embed(DATASETS[w.dataset], "embed_pool")),
 
 
+# the graph of features, which never change: made once for all cells that propagate over it
+use rule stage as graph with:
+    input:
+        unpack(per_job(lambda w: below_results(plan.graph_inputs(w.dataset, w.pre)))),
+    output:
+        out=f"{RESULTS}/{plan.pre_folder('{dataset}', '{pre}')}/graph-{{graph}}.npz",
+    log:
+        f"{LOGS}/graph/{{dataset}}/{{pre}}-{{graph}}.log",
+    benchmark:
+        f"{BENCHMARKS}/graph/{{dataset}}/{{pre}}-{{graph}}.tsv"
+    wildcard_constraints:
+        pre=with_gift("features"),
+        graph=r"[0-9a-f]{12}",
+    resources:
+        **needs(mem_mb=8000, hours=1, gpu=GPU),
+    params:
+        command=command("graph", settings=graph_settings),
+        version=versions.version("graph"),
+
+
 use rule stage as diagnose with:
     input:
         unpack(per_job(diagnosed)),

@@ -161,6 +161,9 @@ def check_plan(method):
     gives = known["pretrain"]["GIVES"] if "pretrain" in known else ""
     own = {"weights": {"pretrain", "diagnose"}, "features": {"features"}, "": set()}
     assert {"pretrain", "diagnose", "features"} & set(inputs) == own[gives]
+    if known["network"]["FITS"]:
+        check_fitted(inputs, known)
+        return
     assert ("theta" in inputs["train"]) == (gives == "weights")
     assert ("features" in inputs["train"]) == (gives == "features")
     reads = [name.partition(".")[0] for name in known["semi"]["READS"]] if "semi" in known else []
@@ -174,6 +177,21 @@ def check_plan(method):
     assert ("read_head" in inputs) == ("head" in needs)
     of_pool = propagates or bool({"embeddings", "probabilities"} & set(needs))
     assert ("embed_initial" in inputs) == of_pool
+
+
+def check_fitted(inputs, known):
+    """Of a network that is fitted: one job learns, by what was made once for the data set."""
+    trained = {"train", "embed", "embed_initial", "predict", "read_head", "propagate"}
+    assert not trained & set(inputs)
+    propagates = "semi" in known and "propagation" in known["semi"]["READS"]
+    assert ("graph" in inputs) == ("graph" in inputs["fit"]) == propagates
+    needs = set(known["strategy"]["NEEDS"]) - {"answers"}
+    if "probabilities" in needs:  # they are made of the other two
+        needs = needs - {"probabilities"} | {"embeddings", "head"}
+    more = known["strategy"]["GIVES_PSEUDO_LABELS"]
+    acquire = "acquire_with_pseudo_labels" if more else "acquire"
+    assert inputs[acquire] & {"embeddings", "probabilities", "head"} == needs
+    assert ("joining" in inputs["fit"]) == more
 
 
 def test_every_method_is_planned_or_refused_by_what_its_words_declare():
@@ -202,4 +220,5 @@ def test_snakemake_plans_all_words_at_once(tmp_path):
     path.write_text(yaml.safe_dump(config))
     found = collections.Counter(job.rule for job in planned(tmp_path, "all_tables", config=path))
     counted = collections.Counter(job.rule for job in joblist.planned(resolve(config)))
-    assert {rule: found[rule] for rule in plan.OUTPUTS if found[rule]} == counted
+    mine = [*plan.OUTPUTS, "graph"]
+    assert {rule: found[rule] for rule in mine if found[rule]} == counted

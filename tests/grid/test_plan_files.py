@@ -52,9 +52,10 @@ def test_every_rule_has_the_outputs_that_the_plan_says():
     # whose folder is no cell's
     assert found["initial"].startswith('out=f"{RESULTS}/{plan.initial_labels(')
     assert plan.initial_labels("e", 3).endswith("/" + plan.OUTPUTS["initial"]["out"])
+    assert found["graph"].startswith('out=f"{RESULTS}/{plan.pre_folder(')
     gathering = {"runs", "tables", "pretraining", "figures", "compare_with_paper", "cost"}
     without = {"stage", "all_tables", "all_figures"}
-    assert found.keys() == plan.OUTPUTS.keys() | gathering | without
+    assert found.keys() == plan.OUTPUTS.keys() | {"graph"} | gathering | without
     assert {name for name, output in found.items() if output is None} == without
 
 

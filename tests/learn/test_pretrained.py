@@ -7,15 +7,12 @@ import pytest
 import safetensors.torch
 import timm
 import torch
-from sklearn.linear_model import LogisticRegression
 from torch import nn
 from torch.nn import functional
 
 from wholepool.job.errors import UserError
 from wholepool.learn import feature_cache
 from wholepool.learn.fold import folded
-from wholepool.learn.head import linear_head
-from wholepool.learn.networks import head
 from wholepool.learn.pretrain import pretrained
 
 OWN = {
@@ -279,47 +276,3 @@ def test_what_cannot_be_folded_is_left_as_it_is():
 def test_folding_leaves_no_batch_norm():
     model = folded(pretrained.loaded(OWN)[0], 48)
     assert not [one for one in model.modules() if isinstance(one, nn.BatchNorm2d)]
-
-
-def test_the_head_is_a_linear_classifier_of_unit_features():
-    rng = np.random.default_rng(0)
-    network = head.build((6,), 3, {"scale": 10.0})
-    assert not any(parameter.any() for parameter in network.parameters())  # nothing is drawn
-    rows = torch.as_tensor(rng.normal(size=(40, 6)), dtype=torch.float32)
-    nn.init.normal_(network.classifier.weight)
-    nn.init.normal_(network.classifier.bias)
-    matrix = linear_head(network)
-    unit = rows.numpy() / np.linalg.norm(rows.numpy(), axis=1, keepdims=True)
-    np.testing.assert_allclose(network.embed(rows).numpy(), unit, atol=1e-6)
-    with torch.inference_mode():
-        logits = network(rows).numpy()
-    np.testing.assert_allclose(logits, unit @ matrix[:, :-1].T + matrix[:, -1], atol=1e-4)
-    told = head.describe((6,), 3, {})
-    state = network.state_dict().values()
-    assert told["bytes"] == sum(one.numel() * one.element_size() for one in state)
-    assert told["dimensions"] == network.embedding_dim == 6
-
-
-def test_trained_long_it_is_scikit_learn_s_logistic_regression():
-    """The same convex loss: the mean cross-entropy and a penalty on the weights."""
-    rng = np.random.default_rng(0)
-    labels = np.arange(60) % 3
-    rows = rng.normal(size=(60, 5)) + 2 * np.eye(5)[labels]
-    rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
-    network = head.build((5,), 3, {"scale": 10.0})
-    decay, bias = 0.01, network.classifier.bias
-    descent = torch.optim.LBFGS(network.parameters(), max_iter=2000, tolerance_grad=1e-9)
-
-    def loss():
-        descent.zero_grad()
-        value = functional.cross_entropy(network(torch.as_tensor(rows)), torch.as_tensor(labels))
-        value = value + decay / 2 * network.classifier.weight.square().sum()
-        value.backward()
-        return value
-
-    for _ in range(20):
-        descent.step(loss)
-    twin = LogisticRegression(C=1 / (decay * len(rows)), tol=1e-10, max_iter=5000)
-    twin.fit(10 * rows, labels)
-    np.testing.assert_allclose(network.classifier.weight.detach(), twin.coef_, atol=2e-3)
-    np.testing.assert_allclose((bias - bias.mean()).detach(), twin.intercept_, atol=2e-2)

@@ -16,7 +16,7 @@ WORDS = {
         "baseline": {"pre": "pretrained", "strategies": ["typiclust"]},
         "semi": {"pre": "pretrained", "semi": "label_propagation", "strategies": ["badge"]},
     },
-    "sup": {"epochs": 60, "batch_size": 10, "lr": 0.05},
+    "propagation": {"k": 10, "balance": "auto"},  # else one class takes over so small a pool
     "tables": {},
     "seeds": 1,
 }

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from wholepool.graph.affinity import normalized_graph
+from wholepool.graph.affinity import Graph, normalized_graph
 from wholepool.graph.balance import balanced, prior
 from wholepool.graph.certainty import certainty
 from wholepool.graph.conjugate_gradients import solver
@@ -56,12 +56,14 @@ def propagate_images(
     classes: int,
     settings: Mapping[str, Any],
     device: str = "cpu",
+    graph: Graph | None = None,
 ) -> Propagation:
     """`propagate` over the graph of `embeddings` (n, d): the answer for every image.
 
     Images of equal embeddings are one node (`normalized_graph`): a label of one is a label of all.
+    A `graph` that is given is taken for it.
     """
-    graph = normalized_graph(embeddings, settings, device)
+    graph = graph or normalized_graph(embeddings, settings, device)
     sources = graph.node[labeled]
     found = propagate(graph.adjacency, sources, labels, classes, settings, device)
     of_nodes = ("probabilities", "labels", "weights", "reached")

@@ -21,9 +21,13 @@ from wholepool.grid.plan import (
     embeds_pool,
     evaluate_inputs,
     features_inputs,
+    fit_inputs,
     gives_features,
+    graph_file,
+    graph_inputs,
     initial_folder,
     initial_inputs,
+    is_fitted,
     label_inputs,
     needs_of,
     placed,
@@ -36,6 +40,7 @@ from wholepool.grid.plan import (
     train_inputs,
     words_of,
 )
+from wholepool.grid.sections import word_of
 from wholepool.job import registry
 
 
@@ -89,8 +94,23 @@ def dataset_jobs(config: Config, dataset: str) -> Iterator[Job]:
         else:
             yield job("pretrain", pretrain_inputs(dataset), pre, seed)
             yield job("diagnose", diagnose_inputs(dataset, pre, seed), pre, seed)
-    for pre, seed in cold_draws(mine):
+    features = [(pre, seed) for pre, seed in pre_draws(mine) if gives_features({"pre": pre})]
+    fitted = registry.get("network", word_of(config["datasets"][dataset]["network"]))["FITS"]
+    for pre, seed in in_order([*cold_draws(mine), *(features if fitted else ())]):
         yield job("embed_pool", embed_pool_inputs(dataset, pre, seed), pre, seed)
+    if fitted:
+        yield from graph_jobs(config, dataset)
+
+
+def graph_jobs(config: Config, dataset: str) -> Iterator[Job]:
+    """The graphs of a data set's features: one for each PRE and each way to make it."""
+    graphs = {}
+    for cell in cells(config["experiments"]):
+        words = words_of(config, cell)
+        if dataset_of(config, cell) == dataset and propagates(words):
+            graphs[graph_file(config, cell)] = words["pre"]
+    for path, pre in graphs.items():
+        yield Job("graph", dataset, graph_inputs(dataset, pre), {"out": path}, pre)
 
 
 def pre_draws(experiments: Iterable[Mapping[str, Any]]) -> list[tuple[str, int | None]]:
@@ -126,22 +146,28 @@ def in_order(draws: Iterable[tuple[str, int | None]]) -> list[tuple[str, int | N
 
 
 def cell_jobs(config: Config, cell: Cell) -> Iterator[Job]:
-    """One cell: label, train, embed or predict, read_head, propagate, evaluate, acquire."""
+    """One cell: label, fit (or train, embed, read_head, propagate), evaluate, acquire."""
     dataset = dataset_of(config, cell)
     first = "_initial" if cell.strategy == INITIAL else ""
 
     def job(rule: str, inputs: Files, where: Cell = cell) -> Job:
         return Job(rule, dataset, inputs, placed(where.path, rule), cell=where)
 
+    def trained() -> Iterator[Job]:
+        yield job("train", train_inputs(config, cell))
+        rule = f"embed{first}" if embeds_pool(config, cell) else "predict"
+        yield job(rule, embed_inputs(config, cell))
+        if "head" in needs_of(config, cell):
+            yield job("read_head", read_head_inputs(config, cell))
+        if propagates(words_of(config, cell)):
+            yield job(f"propagate{first}", propagate_inputs(config, cell))
+
     if cell.strategy not in (INITIAL, ALL):
         yield job("label", label_inputs(config, cell))
-    yield job("train", train_inputs(config, cell))
-    rule = f"embed{first}" if embeds_pool(config, cell) else "predict"
-    yield job(rule, embed_inputs(config, cell))
-    if "head" in needs_of(config, cell):
-        yield job("read_head", read_head_inputs(config, cell))
-    if propagates(words_of(config, cell)):
-        yield job(f"propagate{first}", propagate_inputs(config, cell))
+    if is_fitted(config, cell):
+        yield job("fit", fit_inputs(config, cell))
+    else:
+        yield from trained()
     yield job("evaluate", evaluate_inputs(config, cell))
     for strategy in asking(config, cell):
         own = cell._replace(strategy=strategy)

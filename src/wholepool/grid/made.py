@@ -86,6 +86,19 @@ def of_train(config: Config, job: joblist.Job) -> tuple[str, Told]:
     }
 
 
+def of_fit(config: Config, job: joblist.Job) -> tuple[str, Told]:
+    assert job.cell
+    dataset, words = config["datasets"][job.dataset], plan.words_of(config, job.cell)
+    experiment = config["experiments"][job.cell.experiment]
+    name, told = of_train(config, job)
+    return name, {
+        **told,
+        "settings": slices.fit(dataset, experiment, words, config["threads"]),
+        "joined": str("joining" in job.inputs),
+        "version": versions.of_fit(dataset, words["semi"]),
+    }
+
+
 def of_propagate(config: Config, job: joblist.Job) -> tuple[str, Told]:
     assert job.cell
     experiment = config["experiments"][job.cell.experiment]
@@ -117,6 +130,7 @@ TELLING = {
     "features": of_features,
     "diagnose": of_measuring,
     "train": of_train,
+    "fit": of_fit,
     "propagate": of_propagate,
     "propagate_initial": of_propagate,
     "evaluate": of_measuring,

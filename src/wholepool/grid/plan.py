@@ -4,11 +4,14 @@ The rules ask for the files of one job at a time, the cost for all jobs of a gri
 same here. Everything follows from the resolved configuration alone.
 """
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
 from wholepool.grid.cells import ALL, INITIAL, Cell, before, cold, is_full
-from wholepool.grid.sections import reads
+from wholepool.grid.sections import reads, word_of
+from wholepool.grid.slices import as_json
+from wholepool.grid.slices import graph as graph_slice
 from wholepool.job import registry
 
 Config = Mapping[str, Any]
@@ -44,6 +47,12 @@ OUTPUTS: dict[str, Files] = {
     "ask": {"out": "queries.parquet"},
     "label": {"out": "labeled.parquet"},
     "train": {"history": "history.parquet", "out": "model.safetensors"},
+    "fit": {
+        "history": "history.parquet",
+        "head": "head.npy",
+        "test_probabilities": "test_probabilities.npy",
+        "pseudo_labels": "pseudo_labels.parquet",
+    },
     "embed": {
         "embeddings": "embeddings.npy",
         "probabilities": "probabilities.npy",
@@ -216,6 +225,42 @@ def initial_inputs(config: Config, name: str, seed: int) -> Files:
     return found
 
 
+def is_fitted(config: Config, cell: Cell) -> bool:
+    """Whether a cell's network is fitted at once, by the stage fit alone."""
+    network = config["datasets"][dataset_of(config, cell)]["network"]
+    return bool(registry.get("network", word_of(network))["FITS"])
+
+
+def frozen(config: Config, cell: Cell) -> str:
+    """The folder of the features of a fitted cell, and of what is made of them once."""
+    return pre_folder(dataset_of(config, cell), words_of(config, cell)["pre"])
+
+
+def graph_file(config: Config, cell: Cell) -> str:
+    """The graph of a fitted cell's features: one for all that ask for the same."""
+    experiment = config["experiments"][cell.experiment]
+    text = as_json(graph_slice(experiment, config["threads"]))
+    return f"{frozen(config, cell)}/graph-{hashlib.sha256(text.encode()).hexdigest()[:12]}.npz"
+
+
+def graph_inputs(dataset: str, pre: str) -> Files:
+    """Of rule graph."""
+    return of_dataset(dataset, "pool", "info") | placed(pre_folder(dataset, pre), "embed_pool")
+
+
+def fit_inputs(config: Config, cell: Cell) -> Files:
+    """Of rule fit."""
+    found = of_dataset(dataset_of(config, cell), "pool", "info")
+    found |= placed(frozen(config, cell), "embed_pool")
+    found["test_features"] = placed(frozen(config, cell), "features")["test_features"]
+    found["labeled"] = labeled_set(config, cell, cell.cycle)
+    if propagates(words_of(config, cell)):
+        found["graph"] = graph_file(config, cell)
+    if joining := acquired_pseudo_labels(config, cell):
+        found["joining"] = joining["pseudo_labels"]
+    return found
+
+
 def cell_files(config: Config, cell: Cell, *names: str) -> Files:
     """The images that a cell's stage reads, and other files of its data set; or the features."""
     dataset, words = dataset_of(config, cell), words_of(config, cell)
@@ -272,9 +317,11 @@ def propagate_inputs(config: Config, cell: Cell) -> Files:
 def evaluate_inputs(config: Config, cell: Cell) -> Files:
     """Of rule evaluate. The pseudo-labels it judges are SEMI's own, or CEAL's."""
     here, rule = cell.path, "embed" if embeds_pool(config, cell) else "predict"
+    if is_fitted(config, cell):
+        rule = "fit"
     found = of_dataset(dataset_of(config, cell), "pool", "info", "oracle", "test_labels") | {
         "labeled": labeled_set(config, cell, cell.cycle),
-        "history": f"{here}/{OUTPUTS['train']['history']}",
+        "history": f"{here}/{OUTPUTS['train']['history']}",  # fit's has the same name
         "test_probabilities": f"{here}/{OUTPUTS[rule]['test_probabilities']}",
     }
     if propagates(words_of(config, cell)):
@@ -287,7 +334,13 @@ def acquire_inputs(config: Config, cell: Cell) -> Files:
     here, needs = folder(cell, cell.cycle), registry.get("strategy", cell.strategy)["NEEDS"]
     found = of_dataset(dataset_of(config, cell), "pool", "info")
     found["labeled"] = labeled_set(config, cell, cell.cycle)
-    return found | {name: f"{here}/{file}" for name, file in ARRAYS.items() if name in needs}
+    if not is_fitted(config, cell):
+        return found | {name: f"{here}/{file}" for name, file in ARRAYS.items() if name in needs}
+    if {"embeddings", "probabilities"}.intersection(needs):
+        found |= placed(frozen(config, cell), "embed_pool")
+    if {"head", "probabilities"}.intersection(needs):  # probabilities are made of the two
+        found["head"] = placed(here, "fit")["head"]
+    return found
 
 
 def label_inputs(config: Config, cell: Cell) -> Files:

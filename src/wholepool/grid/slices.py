@@ -17,6 +17,8 @@ Settings = Mapping[str, Any]
 Seed = TypeVar("Seed", str, int)
 #: whose random draws all seeds have where a seed moves the initial labels alone (public code)
 PUBLIC_CODE_SEED = 7
+#: the keys of `propagation` that decide the graph (graph/affinity.py)
+GRAPH_KEYS = ("k", "gamma", "graph", "clip", "search", "recall")
 #: keys that came after results were made, with the values that change nothing: these stand in no
 #: slice, so that what was made before stays
 LATER = {"propagation.balance": "none"}
@@ -54,6 +56,20 @@ def train(dataset: Settings, experiment: Settings, words: Settings, threads: int
         names += reads(registry.get("semi", words["semi"]))
     both = {**dataset, **experiment, "sup": sup_of(experiment, words)}
     return computed(sections(both, *dict.fromkeys(names)), threads)
+
+
+def fit(dataset: Settings, experiment: Settings, words: Settings, threads: int = 1) -> Settings:
+    """Of the stage fit: nothing of training step by step."""
+    names = ["network"]
+    if words["semi"] != "none":
+        names += [name for name in reads(registry.get("semi", words["semi"])) if name != "semi"]
+    return computed(sections({**dataset, **experiment}, *names), threads)
+
+
+def graph(experiment: Settings, threads: int = 1) -> Settings:
+    """Of the stage graph."""
+    keys = {key: experiment["propagation"][key] for key in GRAPH_KEYS}
+    return computed(keys, threads)
 
 
 def embed(dataset: Settings, threads: int = 1) -> Settings:

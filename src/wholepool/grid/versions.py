@@ -24,6 +24,8 @@ VERSIONS = {
     "features": 1,
     "embed_pool": 1,
     "diagnose": 1,
+    "graph": 1,
+    "fit": 1,
     "train": 1,
     "embed": 1,
     "read_head": 1,
@@ -71,6 +73,11 @@ def of_features(pre: str) -> str:
 def of_train(dataset: Settings, semi: str) -> str:
     """Of the stage train: raised with the network's or the SEMI's too."""
     return version("train", network=word_of(dataset["network"]), semi=semi)
+
+
+def of_fit(dataset: Settings, semi: str) -> str:
+    """Of the stage fit: as `of_train`."""
+    return version("fit", network=word_of(dataset["network"]), semi=semi)
 
 
 def of_embed(dataset: Settings, stage: str = "embed") -> str:

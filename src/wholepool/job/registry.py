@@ -57,8 +57,8 @@ KINDS = {
     ),
     # LEAST: pixels that images must be high and wide, and must be where a batch may be one image
     "network": Kind(
-        *("learn/networks", ("build",)),
-        {"VERSION": 1, "EATS": "images", "LEAST": (1, 1), "LINEAR": False} | SAID,
+        *("learn/networks", ("build", "fit")),
+        {"VERSION": 1, "EATS": "images", "FITS": False, "LEAST": (1, 1), "LINEAR": False} | SAID,
         {"EATS": ("images", "features")},
     ),
     "pretrain": Kind(
@@ -157,6 +157,13 @@ class Plugin:
                 raise UserError(
                     f"{self.path}: GIVES is {self['GIVES']!r}, so it must define the function "
                     f"{wanted}, which it does not: add it, or declare what it gives"
+                )
+        if self.kind == "network":
+            musts = ("embed", "fit") if self["FITS"] else ("build",)
+            if lacking := [name for name in musts if not hasattr(module, name)]:
+                raise UserError(
+                    f"{self.path}: FITS is {self['FITS']}, so it must define the function "
+                    f"{lacking[0]}, which it does not: add it, or declare the other"
                 )
         if self.kind == "semi" and not hasattr(module, "phase") and "semi" not in self["READS"]:
             raise UserError(

@@ -3,30 +3,44 @@
 It is read off what `classify` answers, so that a network says no more than that it is linear.
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import torch
 
 from wholepool.job.errors import UserError
-from wholepool.learn.networks import TorchNetwork
+
+if TYPE_CHECKING:
+    from wholepool.learn.networks import TorchNetwork
 
 #: how far the matrix may be from what the network answers, as a share of the largest logit
 TOLERANCE = 1e-4
 
 
-@torch.inference_mode()
-def linear_head(network: TorchNetwork) -> np.ndarray:
+def softmax(embeddings: np.ndarray, head: np.ndarray) -> np.ndarray:
+    """The probabilities float32 (n, c) that a head (c, d + 1) gives embeddings (n, d)."""
+    logits = embeddings @ head[:, :-1].T + head[:, -1]
+    logits -= logits.max(axis=1, keepdims=True)
+    powers: np.ndarray = np.exp(logits, out=logits)
+    powers /= powers.sum(axis=1, keepdims=True)
+    return powers
+
+
+def linear_head(network: "TorchNetwork") -> np.ndarray:
     """float32 (c, d + 1): weights, `logit_scale` within, and last the bias.
 
     The logits of embeddings e are e @ head[:, :-1].T + head[:, -1]. Raises UserError where the
     network's are others, for then its classifier is not linear.
     """
+    import torch
+
     mode = network.training
     network.eval()
     d = network.embedding_dim
     try:
-        answers = network.classify(torch.cat([torch.zeros(1, d), torch.eye(d)]))
-        probe = torch.nn.functional.normalize(torch.linspace(-1, 2, d)[None])
-        asked = network.classify(probe).numpy()
+        with torch.inference_mode():
+            answers = network.classify(torch.cat([torch.zeros(1, d), torch.eye(d)]))
+            probe = torch.nn.functional.normalize(torch.linspace(-1, 2, d)[None])
+            asked = network.classify(probe).numpy()
     finally:
         network.train(mode)
     bias = answers[:1]

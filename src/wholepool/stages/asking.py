@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from wholepool.strategies import Acquisition
 
 
+#: the files that a strategy may need
+ARRAYS = ("embeddings", "probabilities", "head")
+
+
 @stage(
     option("strategy", "pool", "info", "out"),
     optional("embeddings"),
@@ -87,8 +91,11 @@ def acquire(args: Arguments) -> None:
 
 def require_arrays(args: Arguments, plugin: Plugin) -> None:
     """Raise UserError unless the command names every array that the strategy reads."""
+    given = {name for name in ARRAYS if getattr(args, name, None)}
+    if {"embeddings", "head"} <= given:  # of a network that is fitted: see `answer_of`
+        given.add("probabilities")
     for name in plugin["NEEDS"]:
-        if name != "answers" and not getattr(args, name, None):
+        if name != "answers" and name not in given:
             raise UserError(
                 f"--{name} is missing, but strategy {args.strategy} reads it: give the file that "
                 "the model's stages have made"
@@ -119,10 +126,15 @@ def answer_of(
     arrays: dict[str, Any] = {}
     if args.embeddings:
         arrays["embeddings"] = read_embeddings(args.embeddings, pool)
-    if getattr(args, "probabilities", None):
-        arrays["probabilities"] = read_probabilities(args.probabilities, pool.n, pool.classes)
     if getattr(args, "head", None):
         arrays["head"] = read_head_of(args.head, pool, arrays.get("embeddings"))
+    if getattr(args, "probabilities", None):
+        arrays["probabilities"] = read_probabilities(args.probabilities, pool.n, pool.classes)
+    elif "probabilities" in plugin["NEEDS"]:
+        from wholepool.learn.head import softmax
+
+        arrays["probabilities"] = softmax(arrays["embeddings"], arrays["head"])
+    arrays = {name: array for name, array in arrays.items() if name in plugin["NEEDS"]}
     if "answers" in plugin["NEEDS"]:
         arrays["answers"] = known["label"]
     if plugin["GPU"] and args.device != "cpu":

@@ -3,7 +3,7 @@
 import dataclasses
 
 from wholepool.grid import versions
-from wholepool.grid.sections import word_of
+from wholepool.grid.sections import own_of, word_of
 from wholepool.job import registry
 from wholepool.job.errors import UserError
 from wholepool.job.log import logger
@@ -198,10 +198,18 @@ def embed(args: Arguments) -> None:
 def embed_pool(args: Arguments) -> None:
     """Embed the pool as a PRE left it, before any label: what a strategy starts from."""
     from wholepool.job.files import write_array
-    from wholepool.learn import embedding, weights
 
     require("--settings", args.settings, "network", "augment")
-    pool = open_pool(args)
+    pool, named = open_pool(args), args.settings["network"]
+    plugin = registry.get("network", word_of(named), "network.name")
+    if plugin["FITS"]:
+        from wholepool.data.arrays import read_features
+
+        rows = read_features(args.features, pool.n)
+        write_array(args.embeddings, plugin.load().embed(rows, own_of(named)))
+        return
+    from wholepool.learn import embedding, weights
+
     network, own, rng = prepared(args, pool, (pool.source, "embed_pool", args.pre))
     if args.theta:
         weights.load_network(network, args.theta, trunk_only=True)

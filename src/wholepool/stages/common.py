@@ -203,16 +203,37 @@ def write_history(
 
     `version` is the stage's, with its plug-ins'.
     """
+    import torch
+
+    from wholepool.job import provenance
+
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+    how = name, torch.get_num_threads(), precision, torch.__version__
+    times = provenance.times(keep.began, keep.spent, keep.resumed)
+    write_rows(args, pool, history, *how, times, version)
+
+
+def write_rows(
+    args: Arguments,
+    pool: "Pool",
+    history: list[dict[str, Any]],
+    device: str,
+    threads: int,
+    precision: str,
+    torch: str,
+    times: dict[str, str],
+    version: str,
+) -> None:
+    """`write_history`, of a job that may have done without torch; `torch` is its version."""
     import pyarrow as pa
     import pyarrow.parquet as pq
-    import torch
 
     from wholepool.data.indexsets import list_to_arrow
     from wholepool.job import provenance
     from wholepool.job.files import atomic
 
     seeds = {}
-    if args.stage == "train":
+    if args.stage in ("train", "fit"):
         seeds = {"seed": args.cell.seed, "draw_seed": draw_seed_of(args)}
     elif getattr(args, "seed", None) is not None:
         seeds = {"seed": args.seed}
@@ -220,15 +241,16 @@ def write_history(
         args.settings,
         version,
         pool.fingerprint,
-        torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
-        torch.get_num_threads(),
+        device,
+        threads,
         precision,
-        torch.__version__,
+        torch,
         **seeds,
     )
-    if args.stage == "train":
-        made |= {"pre": args.pre, "joined": str(bool(args.pseudo_labels))}
-    made |= provenance.times(keep.began, keep.spent, keep.resumed)
+    if args.stage in ("train", "fit"):
+        joined = args.pseudo_labels if args.stage == "train" else args.joining
+        made |= {"pre": args.pre, "joined": str(bool(joined))}
+    made |= times
     names = list(dict.fromkeys(name for row in history for name in row))
     columns = {name: [row.get(name) for row in history] for name in names or ["loss"]}
     table = pa.table({name: list_to_arrow(values) for name, values in columns.items()})

@@ -23,6 +23,7 @@ import numpy as np
 if TYPE_CHECKING:
     import torch
 
+    from wholepool.graph.affinity import Graph
     from wholepool.learn.networks import TorchNetwork
     from wholepool.learn.views import Views
 
@@ -51,6 +52,7 @@ class State:
 
     `embeddings` float32 (n, d), l2-normalized; `probabilities` float32 (n, c); the labeled set
     `labeled` int64 (|L|,) with its `labels` int (|L|,); the config's sections, as in Context.
+    `graph` is that of the embeddings, where these never change, so that it is made once.
     """
 
     embeddings: np.ndarray
@@ -59,6 +61,7 @@ class State:
     labels: np.ndarray
     options: Mapping[str, Any]
     device: str = "cpu"
+    graph: "Graph | None" = None
 
 
 @dataclass(frozen=True)

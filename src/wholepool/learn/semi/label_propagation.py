@@ -17,7 +17,9 @@ def pseudo_label(state: State) -> PseudoLabels:
     settings = state.options["propagation"]
     classes = state.probabilities.shape[1]
     known = state.labeled, state.labels
-    result = propagate_images(state.embeddings, *known, classes, settings, state.device)
+    result = propagate_images(
+        state.embeddings, *known, classes, settings, state.device, state.graph
+    )
     report = {
         "neighbor_recall": result.recall,
         "mean_weight": float(result.weights.mean()),
