@@ -6,7 +6,7 @@ from graphs import csr, random_graph
 from scipy.stats import chisquare
 
 from wholepool.graph import propagation
-from wholepool.graph.balance import LEVEL, SHARPNESS, balanced, prior, uniformity
+from wholepool.graph.balance import LEVEL, SHARPNESS, balanced, prior, reachable, uniformity
 from wholepool.graph.certainty import certainty
 from wholepool.grid import slices
 
@@ -50,6 +50,27 @@ def test_balanced_against_the_twin(seed):
     np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-12)
     assert (found >= 0).all()
     assert (found[:, shares == 0] == 0).all()
+
+
+@pytest.mark.parametrize("alone", [1, 2, 3])
+def test_classes_that_no_other_image_reaches_leave_the_others_balanced(alone):
+    """Labels in parts of their own: more than one such class once drove all other scales to 0."""
+    main = rows_of(7, 400, 4) * [0.7, 0.1, 0.1, 0.1]
+    p = np.zeros((400 + alone, 4 + alone))
+    p[:400, :4] = main / main.sum(axis=1, keepdims=True)
+    p[np.arange(400, 400 + alone), np.arange(4, 4 + alone)] = 1
+    shares = np.full(4 + alone, 1 / (4 + alone))
+    found = balanced(p, shares)
+    wanted = twin(p[:400, :4], np.full(4, 0.25), rounds=300)
+    np.testing.assert_allclose(found[:400, :4], wanted, atol=1e-4)
+    np.testing.assert_array_equal(found[400:], p[400:])
+    target = reachable(shares, p > 0)
+    np.testing.assert_allclose(target, [100 / len(p)] * 4 + [1 / len(p)] * alone)
+
+
+def test_where_all_hangs_together_the_shares_are_those_asked_for():
+    shares = np.array([0.1, 0.2, 0.3, 0.4])
+    np.testing.assert_allclose(reachable(shares, rows_of(0) > 0), shares)
 
 
 def test_what_has_the_shares_already_is_only_sharpened():

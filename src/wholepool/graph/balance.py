@@ -8,6 +8,7 @@ the labels' counts decide.
 """
 
 import numpy as np
+from scipy.sparse.csgraph import connected_components
 from scipy.special import chdtrc
 
 #: the power that rows are raised to first: a prior that is not uniform ruins flat ones
@@ -44,17 +45,34 @@ def uniformity(counts: np.ndarray) -> float:
     return float(chdtrc(len(counts) - 1, ((counts - expected) ** 2 / expected).sum()))
 
 
+def reachable(shares: np.ndarray, positive: np.ndarray) -> np.ndarray:
+    """The shares float64 (c,) that a scaling can give; `positive` bool (n, c): what is not 0.
+
+    Where the rows fall into parts that have no class in common (a label among few images that no
+    other reaches), no scaling moves mass between the parts. So each part's classes share its rows,
+    in the proportions that they have in `shares`. Else two classes that want more rows than their
+    part has would drive the scales of all others to nothing.
+    """
+    both = positive.astype(np.float32)
+    count, part = connected_components(both.T @ both > 0, directed=False)
+    rows = np.bincount(part[positive.argmax(axis=1)], minlength=count) / len(positive)
+    wanted = np.bincount(part, weights=shares, minlength=count)
+    found: np.ndarray = shares * (rows / wanted)[part]
+    return found
+
+
 def balanced(probabilities: np.ndarray, shares: np.ndarray) -> np.ndarray:
     """Rows of probabilities float64 (n, c), sharpened and scaled so that their mean is `shares`.
 
     The scaling is diag(u) P^SHARPNESS diag(v), of all with these row and column sums the nearest
     to P^SHARPNESS in relative entropy. A class of share 0, or of no probability anywhere, gets 0.
+    Where the graph falls apart, the shares hold within each part: see `reachable`.
     Each row of `probabilities` (n, c) has a positive number at another one.
     """
     seen = np.flatnonzero((shares > 0) & probabilities.any(axis=0))
     kernel = probabilities[:, seen]
     kernel = (kernel / kernel.max(axis=1, keepdims=True)) ** SHARPNESS
-    target = shares[seen] / shares[seen].sum()
+    target = reachable(shares[seen], kernel > 0)
     scale = np.ones(len(seen))
     for _ in range(ROUNDS):
         mass = kernel.T @ (1 / (kernel @ scale)) / len(kernel)
