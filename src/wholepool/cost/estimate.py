@@ -22,11 +22,11 @@ Rates = Mapping[str, Any]
 Scaled = dict[str, str]
 
 #: what runs on the device; the graph does too, if it is a GPU
-ON_DEVICE = ("pretrain", "features", "train", "embed", "embed_initial", "predict")
+ON_DEVICE = (*("pretrain", "features", "train", "embed", "embed_pool", "embed_initial", "predict"),)
 #: what a job imports; the others are light
 START = {
     **dict.fromkeys(("data", "read_head", *ON_DEVICE), "torch"),
-    **dict.fromkeys(("propagate", "propagate_initial"), "scipy"),
+    **dict.fromkeys(("propagate", "propagate_initial", "fit", "graph"), "scipy"),
     **dict.fromkeys(("tables", "figures"), "tables"),
 }
 #: the power of the number of rows with which a search grows: an approximate one took 23 us a row of
@@ -94,9 +94,14 @@ def seconds_of(kind: str, row: Mapping[str, Any], facts: Facts, job: Job) -> flo
     if kind == "networks":
         trained = sum(count * step_seconds(row, size) for size, count in job.work.steps.items())
         return ratio["flops"] * (trained + job.work.embedded * float(row["embed"]))
-    if kind == "graphs":
+    if kind in ("graphs", "searches", "solves"):
         search = row["search_seconds"] * ratio["n"] ** GROWTH[facts["search"]]
-        return float(search + row["solve"] * ratio["n"] * ratio["k"] * ratio["classes"])
+        solve = row["solve"] * ratio["n"] * ratio["k"] * ratio["classes"]
+        return float(search * (kind != "solves") + solve * (kind != "searches"))
+    if kind == "features":
+        return float(row["seconds"])
+    if kind == "fits":
+        return float(row["seconds"] * ratio["n"] * ratio["dimensions"] * ratio["classes"])
     if kind == "kmeans":
         return float(row["seconds"] * ratio["n"] * ratio["clusters"] * ratio["dimensions"])
     fixed, picks = float(row["fixed"]), float(row["pick"]) * (job.budget - 1) * ratio["n"]
@@ -109,6 +114,8 @@ def job_seconds(job: Job, rates: Rates, scaled: Scaled) -> float:
     if job.rule == "all":
         return 0.0
     start = START.get(job.rule, "light")
+    if job.rule == "embed_pool" and job.pool and job.pool.fitted:
+        start = "light"
     if job.strategy and "search" in job.options.get("propagation", {}):
         start = "scipy"
     if start == "scipy" and job.work.propagations and rates["kind"] == "cuda":
@@ -170,10 +177,10 @@ def report(plan: list[Job], rates: Rates, slots: int, name: str) -> str:
         {
             "group": [job.group for job in plan],
             "method": [job.method for job in plan],
-            "trainings": [job.rule in ("train", "pretrain") for job in plan],
+            "trainings": [job.rule in ("train", "fit", "pretrain") for job in plan],
             "trained": [job.work.trained for job in plan],
-            "embedded": [job.work.embedded for job in plan],
-            "graphs": [job.work.propagations for job in plan],
+            "embedded": [job.work.embedded + job.work.featured for job in plan],
+            "graphs": [job.work.propagations + job.work.graphs for job in plan],
             "seconds": durations,
         }
     )

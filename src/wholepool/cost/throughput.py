@@ -24,6 +24,8 @@ from wholepool.data.pool import Pool as Rows
 from wholepool.graph.kmeans import kmeans
 from wholepool.graph.neighbors import nearest_neighbors
 from wholepool.graph.propagation import propagate_images
+from wholepool.grid.pools import Pool
+from wholepool.grid.sections import reads
 from wholepool.job import registry
 from wholepool.job.hardware import processor
 from wholepool.job.log import logger
@@ -49,7 +51,7 @@ STARTS = {
         "layer(torch.zeros(2, 3, 32, 32, device={0!r})).sum().backward()"
     ),
 }
-FORMAT = 2  # of the file of rates, raised when it changes
+FORMAT = 3  # of the file of rates, raised when it changes
 #: facts in whose proportion a time can be scaled
 NUMBERS = ("flops", "dimensions", "classes", "clusters", "k")
 
@@ -72,6 +74,17 @@ def facts_of(job: Job) -> Iterator[tuple[str, Facts, int]]:
     if work.propagations:
         graph = {name: job.propagation[name] for name in ("k", "search")}
         yield "graphs", {**graph, "settings": job.propagation, **embeddings}, work.propagations
+    if work.graphs or work.solves:
+        graph = {name: job.propagation[name] for name in ("k", "search")}
+        facts = {**graph, "settings": job.propagation, **embeddings}
+        for kind, times in (("searches", work.graphs), ("solves", work.solves)):
+            if times:
+                yield kind, facts, times
+    if work.featured:
+        own = {name: pool.settings[name] for name in reads(registry.get("pretrain", job.pre))}
+        yield "features", {"pre": job.pre, "settings": own}, work.featured
+    for rows, times in work.fitted.items():
+        yield "fits", {**embeddings, "n": rows, **pool.settings["network"]}, times
     for one in work.clusterings:
         pixels = one.points == "pixels"
         d = math.prod(pool.shape) if pixels else pool.network["dimensions"]
@@ -200,6 +213,33 @@ def graph_rates(job: Job, facts: Facts, device: torch.device) -> Facts:
     return {"n": n, "search_seconds": searched, "solve": max(every - searched, 0.0)}
 
 
+def feature_rates(job: Job, facts: Facts, device: torch.device) -> Facts:
+    """Of one image's features, in a full batch, whatever the PRE has kept of other grids."""
+    assert job.pool is not None
+    module = registry.get("pretrain", facts["pre"]).load()
+    embed, _ = module.embedder(facts["settings"], device.type)
+    shape = images_of(job.pool)
+    batch = np.random.default_rng(0).integers(0, 256, (module.BATCH, *shape), dtype=np.uint8)
+    return {"seconds": repeated(lambda: embed(batch)) / module.BATCH}
+
+
+def images_of(pool: Pool) -> tuple[int, ...]:
+    """The shape of a data set's images, 32 x 32 x 3 where only its features' is known."""
+    return pool.shape if len(pool.shape) == 3 else (32, 32, 3)
+
+
+def fit_rates(job: Job, facts: Facts, device: torch.device) -> Facts:
+    """Of fitting a classifier at once, to `n` rows of as many classes."""
+    n, classes = min(facts["n"], POINTS["cpu"]), facts["classes"]
+    points, labels = toy_embeddings(n, facts["dimensions"], classes)
+    settings = dict(job.pool.settings["network"]) if job.pool else {}
+    module = registry.get("network", settings.pop("name")).load()
+    return {
+        "n": n,
+        "seconds": repeated(lambda: module.fit(points, labels, np.ones(n), classes, settings)),
+    }
+
+
 def kmeans_rates(job: Job, facts: Facts, device: torch.device) -> Facts:
     """Of one assignment of all points to clusters, at `n` points."""
     n = min(facts["n"], POINTS["cpu"])
@@ -237,6 +277,10 @@ def strategy_rates(job: Job, facts: Facts, device: torch.device) -> Facts:
 MEASURED: Mapping[str, Callable[[Job, Facts, torch.device], Facts]] = {
     "networks": network_rates,
     "graphs": graph_rates,
+    "searches": graph_rates,
+    "solves": graph_rates,
+    "fits": fit_rates,
+    "features": feature_rates,
     "kmeans": kmeans_rates,
     "strategies": strategy_rates,
 }

@@ -5,6 +5,7 @@ pool and its network are, grid/pools.py says; what a PRE or a SEMI does, its own
 """
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 from wholepool.graph.neighbors import EXACT_UP_TO
 from wholepool.grid import joblist, plan, slices
-from wholepool.grid.cells import ALL, initial_size
+from wholepool.grid.cells import ALL, cold, initial_size
 from wholepool.grid.made import of_results
 from wholepool.grid.pools import Pool, pool_of, pretraining
 from wholepool.job import registry
@@ -32,8 +33,8 @@ class Job:
     `group` and `method` say whose it is: an experiment and its method, or a PRE, or SHARED.
     `outputs` have their bytes; those in `temporary` go when nothing reads them any more. `labels`
     is |L|. A job that acquires has a `strategy`, a `budget`, and the `options` that the strategy
-    reads. At most `joining` images are trained on with a strategy's pseudo-labels: how many, nobody
-    knows before, so they are not in `work`.
+    reads; one of a PRE has a `pre`. At most `joining` images are trained on with a strategy's
+    pseudo-labels: how many, nobody knows before, so they are not in `work`.
     """
 
     rule: str
@@ -50,6 +51,7 @@ class Job:
     budget: int = 0
     options: Settings = field(default_factory=dict)
     joining: int = 0
+    pre: str = ""
 
 
 def jobs(config: Settings) -> list[Job]:
@@ -75,28 +77,29 @@ def job_of(planned: joblist.Job, config: Settings, words: Settings, pool: Pool) 
     cell, rule = planned.cell, planned.rule.removesuffix("_initial")
     own: dict[str, Any] = {"labels": pool.n}
     if planned.pre:
-        own["group"] = f"PRE of {planned.dataset}"
+        own |= {"group": f"PRE of {planned.dataset}", "pre": planned.pre}
     if cell:
         experiment = config["experiments"][cell.experiment]
         own |= {"group": cell.experiment, "method": cell.method, "budget": experiment["budget"]}
-        own["propagation"] = propagation = dict(experiment["propagation"])
-        search = propagation["search"]
-        exact = search == "exact" or (search == "auto" and pool.n <= EXACT_UP_TO)
-        # an index of faiss counts as our own: to be trained it may need more points than are timed
-        propagation["search"] = "exact" if exact else "approximate"
+        own["propagation"] = searched(experiment["propagation"], pool.n)
         if cell.strategy != ALL:
             own["labels"] = initial_size(experiment["initial"]) + cell.cycle * experiment["budget"]
     if rule == "pretrain":
         own["work"] = pretraining(pool, planned.pre)
     elif rule == "features":
-        own["work"] = Work(unknown=f"the features of PRE {planned.pre}, by a network of its own")
+        own["work"] = featuring(pool, planned.pre)
     elif rule == "train":
         settings = slices.train(pool.settings, experiment, words)
         semi = None if words["semi"] == "none" else registry.get("semi", words["semi"]).load()
         own["work"] = training(pool.n, own["labels"], settings, semi)
         if "pseudo_labels" in planned.inputs:
             own["joining"] = settings["sup"]["epochs"] * (pool.n - own["labels"])
-    elif rule == "embed_pool":
+    elif rule == "fit":
+        own["work"] = fitting(pool.n, own["labels"], words)
+    elif rule == "graph":
+        own["propagation"] = asked(config["experiments"], planned.dataset, pool.n)
+        own["work"] = Work(graphs=1)
+    elif rule == "embed_pool" and not pool.fitted:
         own["work"] = Work(embedded=pool.n)
     elif rule == "embed":
         own["work"] = Work(embedded=pool.n + pool.n_test)
@@ -106,10 +109,46 @@ def job_of(planned: joblist.Job, config: Settings, words: Settings, pool: Pool) 
         own["work"] = Work(propagations=1)
     elif cell and rule.startswith("acquire"):
         own["strategy"], own["options"] = cell.strategy, slices.acquire(experiment, cell.strategy)
+    elif rule == "ask":
+        start = cold(experiment)
+        assert start
+        own["strategy"], own["budget"] = start["strategy"], start["size"]
+        own["options"] = slices.acquire(experiment, start["strategy"])
     gone = frozenset(planned.outputs[name] for name in plan.TEMPORARY.get(planned.rule, ()))
     job = Job(planned.rule, tuple(planned.inputs.values()), pool, temporary=gone, **own)
     sizes = {path: BYTES.get(Path(path).name) for path in planned.outputs.values()}
     return replace(job, outputs={path: of(job, pool) if of else 0 for path, of in sizes.items()})
+
+
+def featuring(pool: Pool, pre: str) -> Work:
+    """What the stage features does: each image goes through the PRE's network."""
+    if not hasattr(registry.get("pretrain", pre).load(), "embedder"):
+        return Work(unknown=f"the features of PRE {pre}, which has no function embedder")
+    return Work(featured=pool.n + pool.n_test)
+
+
+def searched(propagation: Settings, n: int) -> dict[str, Any]:
+    """The section `propagation` with its search as it is for n images: exact or approximate."""
+    search = propagation["search"]
+    exact = search == "exact" or (search == "auto" and n <= EXACT_UP_TO)
+    # an index of faiss counts as our own: to be trained it may need more points than are timed
+    return {**propagation, "search": "exact" if exact else "approximate"}
+
+
+def asked(experiments: Settings, dataset: str, n: int) -> dict[str, Any]:
+    """The section `propagation` of the first experiment on a data set: for its graph."""
+    first = next(one for one in experiments.values() if one["dataset"] == dataset)
+    return searched(first["propagation"], n)
+
+
+def fitting(n: int, labels: int, words: Settings) -> Work:
+    """What the stage fit does with `labels` = |L| of n rows."""
+    if words["semi"] == "none":
+        return Work(fitted=Counter([labels]))
+    fitted = Counter([labels, n])
+    if plan.propagates(words):
+        return Work(fitted=fitted, solves=1)
+    return Work(fitted=fitted, unknown=f"how SEMI {words['semi']} makes its pseudo-labels")
 
 
 #: bytes of the files that a job writes, by their names

@@ -49,6 +49,12 @@ class Pool:
             )
         return cast(Mapping[str, int], module.describe(self.shape, self.classes, settings))
 
+    @property
+    def fitted(self) -> bool:
+        """Whether its network is fitted at once."""
+        network = self.settings["network"]["name"]
+        return bool(registry.get("network", network)["FITS"])
+
 
 def pool_of(config: Settings, name: str, pre: str = "") -> Pool:
     """A data set's numbers: of its images, or of the features that a PRE gives of them.

@@ -26,13 +26,19 @@ class Work:
     """`steps` counts training steps by the number of rows in the batch, forward and backward.
 
     `embedded` rows are passed forward alone; `propagations` are graphs of the whole pool, built and
-    solved. `dimensions` is d of the features that a PRE gives, if it gives some and knows it.
+    solved, `graphs` built alone, `solves` solved alone. `fitted` counts classifiers that are fitted
+    at once, by the number of rows. `featured` images go through a PRE that gives features.
+    `dimensions` is d of the features that a PRE gives, if it gives some and knows it.
     `unknown` names what is not in it, since nobody tells how much that is.
     """
 
     steps: Counter[int] = field(default_factory=Counter)
     embedded: int = 0
     propagations: int = 0
+    graphs: int = 0
+    solves: int = 0
+    featured: int = 0
+    fitted: Counter[int] = field(default_factory=Counter)
     clusterings: tuple[Clustering, ...] = ()
     dimensions: int = 0
     unknown: str = ""

@@ -8,7 +8,7 @@ import functools
 import hashlib
 import importlib.util
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,18 @@ def features(
     were, and for a layer that the model has not.
     """
     own = settings["pretrained"]
+    embed, digest = embedder(settings, device)
+    transform = {name: own[name] for name in ("model", "size", "layer")}
+    where = torch.device(device).type
+    key = {**transform, "weights": digest, "device": where, "format": 1}
+    return through_cache(images, key, embed, BATCH)
+
+
+def embedder(
+    settings: Mapping[str, Any], device: str
+) -> tuple[Callable[[np.ndarray], np.ndarray], str]:
+    """What gives at most BATCH images' features, and the digest of the weights."""
+    own = settings["pretrained"]
     model, digest, mean, std = loaded(own)
     where = torch.device(device)
     network = functools.cache(lambda: prepared(model, own["size"]).to(where))  # if it is asked
@@ -85,9 +97,7 @@ def features(
         found: np.ndarray = pooled(network(), rows, own["layer"]).cpu().numpy()
         return found[: len(batch)]
 
-    transform = {name: own[name] for name in ("model", "size", "layer")}
-    key = {**transform, "weights": digest, "device": where.type, "format": 1}
-    return through_cache(images, key, embed, BATCH)
+    return embed, digest
 
 
 def finish(
