@@ -1,13 +1,20 @@
-# make demo, make test, and make quick while you work. They install what they need into .venv, once.
+# make demo, make photos, make test, and make quick while you work. They install what they need into .venv, once.
 PYTHON ?= python3
 BIN := .venv/bin
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: demo test quick test-all check reference findings bench lock audit clean
+.PHONY: demo photos test quick test-all check reference findings bench lock audit clean
 
 demo: .venv/installed
 	@source $(BIN)/activate && snakemake --cores all all_tables all_figures
 	@$(BIN)/python -m wholepool show --results results
+
+# photographs from zero labels, by frozen features: CIFAR-10's where they are in data/, else crops of
+# those that installed packages bring
+PHOTOS = workflow/grids/$(if $(wildcard data/cifar-10-batches-py),photos,photographs).yaml
+photos: .venv/installed
+	@source $(BIN)/activate && snakemake --cores all all_tables all_figures --configfile $(PHOTOS)
+	@$(BIN)/python -m wholepool show --results results/photos
 
 # a worker a core, at most 8; each file stays in one of them, with the fixtures of its module. In the
 # order of tests/conftest.py, which starts the longest first

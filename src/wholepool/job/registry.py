@@ -89,7 +89,7 @@ KINDS = {
 #: those that come with this package. Of any other, also one that is put into its folders, an edit
 #: is a new version
 OURS = {
-    "source": ("cifar10", "cifar100", "digits", "fashion_mnist", "mnist", "svhn"),
+    "source": ("cifar10", "cifar100", "digits", "fashion_mnist", "mnist", "photographs", "svhn"),
     "oracle": ("hidden",),
     "network": ("conv13", "head"),
     "pretrain": ("deepcluster", "pretrained"),

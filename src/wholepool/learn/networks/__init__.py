@@ -4,6 +4,7 @@ A module defines, see job/registry.py:
 
     EATS = "images"    or "features": what a row is
     LEAST = (12, 16)   pixels that images must be high and wide, and where a batch may be one image
+    FITS = True        it is fitted at once, without torch: see below
     LINEAR = True      says that `classify` is linear in the embedding, but for a bias: then
                        strategies may read it, see learn/head.py
     SOURCE, COST       texts for docs/words.md: the paper, and time and memory
@@ -13,6 +14,15 @@ A module defines, see job/registry.py:
     def describe(shape, classes, settings) -> {"dimensions": int, "flops": int, "bytes": int}
         for the cost: d of the embedding, floating-point operations of one row forward, and bytes
         of the parameters and buffers.
+
+A network that FITS eats features and defines, in place of `build`,
+
+    def embed(rows, settings) -> np.ndarray     float32 (n, d), l2-normalized, of features (n, d')
+    def fit(embeddings, labels, weights, classes, settings) -> np.ndarray
+        the classifier, float32 (c, d + 1), of embeddings (m, d) with labels int (m,) and weights
+        (m,); the last column is the bias. Classes may have no label.
+
+A cycle is then one job, the stage fit: on the labels, then, with SEMI, on its pseudo-labels too.
 """
 
 from collections.abc import Iterator, Mapping
