@@ -1,7 +1,8 @@
 """Conjugate gradients for many right-hand sides at once on a graph (Hestenes and Stiefel 1952).
 
-The system of label propagation, (I - alpha G) x = b, with the normalized adjacency G. All columns
-share each product with G, so G is read once per iteration, not once per class.
+The system of label propagation, (I - alpha G) x = b, with the normalized adjacency G; with alpha 1
+that of Poisson learning. All columns share each product with G, so G is read once per iteration,
+not once per class.
 
 Small graphs are solved by SciPy in float64. Large ones are solved in float32, on a CPU or a GPU;
 then the residual is computed in float64, and where it is above the tolerance, the rest is solved
@@ -55,7 +56,9 @@ def solver(graph: sparse.csr_array, alpha: float, columns: int, device: str = "c
 
     It serves many solves, of about `columns` right-hand sides each. `graph` is symmetric, float64
     (n, n), with eigenvalues in [-1, 1]; 0 <= alpha < 1, so the matrix is positive definite (if
-    similarities are clipped: negative weights may break this). `b` is float64 (n, m). Each column
+    similarities are clipped: negative weights may break this). With alpha 1 it is only
+    semidefinite, and b must be orthogonal to its null space, the eigenvectors of G to 1: then x is
+    too, but for rounding. `b` is float64 (n, m). Each column
     runs its own recurrence, from zero, without preconditioner, and rests once ||b - Ax|| is at most
     `tolerance` * ||b||; all stop after `max_iterations`. Nodes in a component where b is zero stay
     exactly zero. Raises UserError if x is not finite.
@@ -68,10 +71,10 @@ def solver(graph: sparse.csr_array, alpha: float, columns: int, device: str = "c
     def solve(b: np.ndarray, tolerance: float, max_iterations: int) -> Solve:
         found = run(b, tolerance, max_iterations)
         if not np.isfinite(found.residuals).all():
+            system = f"with propagation.alpha {alpha} the system" if alpha < 1 else "the Laplacian"
             raise UserError(
-                f"conjugate gradients broke down: with propagation.alpha {alpha} the system of "
-                "this graph is not positive definite. Set propagation.clip: true, or an alpha "
-                "farther from 1"
+                f"conjugate gradients broke down: {system} of this graph is not positive definite. "
+                "Set propagation.clip: true" + (", or an alpha farther from 1" if alpha < 1 else "")
             )
         return found
 

@@ -195,6 +195,13 @@ def propagates(words: Mapping[str, Any]) -> bool:
     return semi != "none" and "propagation" in reads(registry.get("semi", semi))
 
 
+def propagating(words: Mapping[str, Any]) -> str:
+    """The SEMI whose `propagated` the stage propagate runs: the method's own, if it defines it."""
+    semi: str = words["semi"]
+    own = "propagated" in registry.defined(registry.get("semi", semi))
+    return semi if own else "label_propagation"
+
+
 def cell_files(config: Config, cell: Cell, *names: str) -> Files:
     """The images that a cell's stage reads, and other files of its data set; or the features."""
     dataset, words = dataset_of(config, cell), words_of(config, cell)
