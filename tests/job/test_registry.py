@@ -19,7 +19,7 @@ def test_the_package_s_own_are_found():
     assert list(registry.plugins("strategy")) == sorted(strategies)
     assert strategies >= {"ceal", "coreset", "jlp", "random", "uncertainty"}
     assert list(registry.plugins("pretrain")) == ["deepcluster", "pretrained"]
-    assert list(registry.plugins("semi")) == ["label_propagation"]
+    assert list(registry.plugins("semi")) == ["label_propagation", "poisson"]
     assert list(registry.plugins("network")) == ["conv13", "head"]
     assert list(registry.plugins("oracle")) == ["hidden"]
     assert "_torchvision" not in registry.plugins("source")

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 SMALL = 5_000
 COLUMNS = 16  # products gather rows of this many numbers best: columns are filled up with zeros
 CACHED = 2**20  # float32 numbers that the caches hold: beyond that, the order of the nodes pays
+FALL = 1e-4  # that residuals are asked of in float32 at a time, where the matrix is singular
 BLOCK = 2**19  # numbers in a block of rows: what one operation leaves is in the cache for the next
 
 
@@ -134,10 +135,13 @@ class Large:
         right /= torch.where(norms > 0, norms, 1)
         x = torch.zeros_like(right)
         residual, relative, iterations = right, (norms > 0).double(), 0
+        # a null space's share of a residual never falls: beyond rounding, it would be all that is left
+        least = 0.0 if self.alpha < 1 else FALL
         while iterations < max_iterations and bool((relative > tolerance).any()):
             scale = torch.where(relative > tolerance, relative, 1)
             # a little beyond the tolerance: float32 leaves the true residual somewhat larger
-            target = torch.where(relative > tolerance, 0.7 * tolerance / scale, torch.inf)
+            target = (0.7 * tolerance / scale).clamp(min=least)
+            target = torch.where(relative > tolerance, target, torch.inf)
             start = (residual / scale).float()
             found, made = self.descend(start, target, max_iterations - iterations)
             iterations += made
