@@ -124,6 +124,7 @@ def test_all_plug_ins_are_looked_at_before_anything_runs(plugin, code, words):
     registry.check_all()
     found.path.write_bytes(code.encode("utf-8", "surrogateescape"))
     registry.declarations.cache_clear()
+    registry.defined.cache_clear()
     with pytest.raises(UserError, match=f"strategy_odd.py.*{words}"):
         registry.check_all()
 

@@ -59,8 +59,8 @@ def solver(graph: sparse.csr_array, alpha: float, columns: int, device: str = "c
     (n, n), with eigenvalues in [-1, 1]; 0 <= alpha < 1, so the matrix is positive definite (if
     similarities are clipped: negative weights may break this). With alpha 1 it is only
     semidefinite, and b must be orthogonal to its null space, the eigenvectors of G to 1: then x is
-    too, but for rounding. `b` is float64 (n, m). Each column
-    runs its own recurrence, from zero, without preconditioner, and rests once ||b - Ax|| is at most
+    too, but for rounding (of float32 in a large graph). `b` is float64 (n, m). Each column runs its
+    own recurrence, from zero, without preconditioner, and rests once ||b - Ax|| is at most
     `tolerance` * ||b||; all stop after `max_iterations`. Nodes in a component where b is zero stay
     exactly zero. Raises UserError if x is not finite.
     """
@@ -135,7 +135,7 @@ class Large:
         right /= torch.where(norms > 0, norms, 1)
         x = torch.zeros_like(right)
         residual, relative, iterations = right, (norms > 0).double(), 0
-        # a null space's share of a residual never falls: beyond rounding, it would be all that is left
+        # the null space's share of a residual never falls: soon it would be all that is left
         least = 0.0 if self.alpha < 1 else FALL
         while iterations < max_iterations and bool((relative > tolerance).any()):
             scale = torch.where(relative > tolerance, relative, 1)

@@ -24,7 +24,7 @@ from scipy.sparse.csgraph import connected_components
 from wholepool.graph.conjugate_gradients import solver
 from wholepool.graph.propagation import Propagation, answered, label_matrix
 
-#: the relative residual at which conjugate gradients stop: the authors' own
+#: the relative residual at which conjugate gradients stop (the authors: 1e-3 too, but absolute)
 TOLERANCE = 1e-3
 
 

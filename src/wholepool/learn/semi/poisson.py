@@ -1,4 +1,4 @@
-"""Poisson learning in the place of label propagation (Calder et al. 2020): for very few labels."""
+"""Poisson learning in the place of label propagation (Calder et al. 2020): best with a balance."""
 
 from collections.abc import Mapping
 from typing import Any
