@@ -341,6 +341,12 @@ def read_head_settings(wildcards):
     return slices.read_head(dataset_of(wildcards))
 
 
+def propagate_semi(wildcards):
+    """The SEMI to be measured; none is told for the stage's default, whose commands are older."""
+    semi = plan.propagating(words_of(wildcards))
+    return None if semi == "label_propagation" else semi
+
+
 def propagate_settings(wildcards):
     return slices.propagate(experiment_of(wildcards), THREADS)
 

@@ -137,8 +137,10 @@ use rule stage as propagate with:
     resources:
         **needs(mem_mb=8000, hours=1, gpu=GPU),
     params:
-        command=cell_command("propagate", settings=propagate_settings),
-        version=versions.version("propagate"),
+        command=cell_command("propagate", semi=propagate_semi, settings=propagate_settings),
+        version=per_job(
+            lambda wildcards: versions.of_propagate(plan.propagating(words_of(wildcards)))
+        ),
 
 
 use rule propagate as propagate_initial with:

@@ -27,7 +27,7 @@ def forget():
     for name in [name for name in sys.modules if name == "lab" or name.startswith("lab.")]:
         del sys.modules[name]
     importlib.invalidate_caches()
-    for cached in (registry.plugins, registry.declarations, registry.section):
+    for cached in (registry.plugins, registry.declarations, registry.defined, registry.section):
         cached.cache_clear()
     for cached in (sections.own_sections, sections.schema, sections.reads):
         cached.cache_clear()

@@ -151,7 +151,7 @@ def check_resolved(result):
             eats = registry.get("network", dataset["network"]["name"])["EATS"]
             gives = "features" if words["pre"] == "pretrained" else "images"
             assert words["pre"] in ("none", "deepcluster", "pretrained") and gives == eats
-            assert words["semi"] in ("none", "label_propagation")
+            assert words["semi"] in ("none", "label_propagation", "poisson")
             assert set(words["strategies"]) <= set(STRATEGIES)
             sup = sup_of(experiment, words)
             assert satisfies(sup, SCHEMA["$defs"]["sup"]) and sup["cosine_period"] >= 1

@@ -104,3 +104,18 @@ def test_a_breakdown_is_refused():
     graph = csr(np.array([[0.0, 2.0], [2.0, 0.0]]))
     with pytest.raises(UserError, match=r"propagation.alpha 0.5"):
         solve(graph, np.ones((2, 1)), alpha=0.5)
+
+
+@pytest.mark.parametrize("tolerance", [1e-3, 1e-11])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_singular_system_has_the_solution_of_least_norm(seed, tolerance):
+    """With alpha 1 and b orthogonal to the null space, as the pseudo-inverse has it."""
+    graph = random_graph(seed)
+    system = np.eye(len(graph)) - graph
+    b = system @ np.random.default_rng(seed).normal(size=(len(graph), 3))
+    found = solve(csr(graph), b, 1, tolerance, 300)
+    assert found.residuals.max() <= tolerance
+    inverse = np.linalg.pinv(system)
+    exact, apart = inverse @ b, inverse @ system @ found.x
+    assert np.abs(apart - exact).max() <= 100 * tolerance * np.abs(exact).max()
+    assert np.abs(apart - found.x).max() <= 1e-6 * np.abs(exact).max()  # float32 in large graphs

@@ -166,6 +166,25 @@ def test_a_semi_that_propagates_nothing_has_no_pseudo_labels_to_be_judged(plugin
     assert "predict" in {job.rule for job in jobs}
 
 
+READING = 'READS = ("semi", "propagation")\n\n\ndef phase(context): ...\n'
+
+
+def test_pseudo_labels_are_measured_by_their_own_semi_if_it_can(plugin):
+    plugin("semi", "silent", READING)
+    plugin("semi", "telling", READING + "\n\ndef propagated(*given): ...\n")
+    found = {}
+    for semi in ("label_propagation", "poisson", "silent", "telling"):
+        config = grid(methods={"m": {"semi": semi, "strategies": ["random"]}})
+        job = next(job for job in joblist.planned(config) if job.rule == "propagate_initial")
+        _, told = made.of_propagate(config, job)
+        found[semi] = plan.propagating(plan.words_of(config, job.cell)), told["version"]
+    assert found["label_propagation"] == ("label_propagation", "propagate 1")
+    assert found["silent"] == ("label_propagation", "propagate 1")
+    assert found["poisson"] == ("poisson", "propagate 1, poisson 1")
+    assert found["telling"][0] == "telling"
+    assert re.fullmatch(r"propagate 1, telling 1 \w{12}", found["telling"][1])
+
+
 def test_ceal_s_pseudo_labels_join_the_next_training_and_are_judged_there():
     config = grid()
     cell = Cell("tiny", "baseline", "ceal", 1, 1)

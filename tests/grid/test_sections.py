@@ -85,6 +85,7 @@ def test_what_a_plug_in_reads_is_what_it_declares_and_then_its_own():
         >= {
             **{"ceal": ("ceal",), "coreset": (), "jlp": ("propagation", "jlp")},
             **{"random": (), "uncertainty": (), "label_propagation": ("semi", "propagation")},
+            "poisson": ("semi", "propagation"),
             **{"deepcluster": ("deepcluster",), "margin": (), "typiclust": ("typiclust",)},
         }.items()
     )

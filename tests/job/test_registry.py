@@ -19,7 +19,7 @@ def test_the_package_s_own_are_found():
     assert list(registry.plugins("strategy")) == sorted(strategies)
     assert strategies >= {"ceal", "coreset", "jlp", "random", "uncertainty"}
     assert list(registry.plugins("pretrain")) == ["deepcluster", "pretrained"]
-    assert list(registry.plugins("semi")) == ["label_propagation"]
+    assert list(registry.plugins("semi")) == ["label_propagation", "poisson"]
     assert list(registry.plugins("network")) == ["conv13", "head"]
     assert list(registry.plugins("oracle")) == ["hidden"]
     assert "_torchvision" not in registry.plugins("source")
@@ -124,6 +124,7 @@ def test_all_plug_ins_are_looked_at_before_anything_runs(plugin, code, words):
     registry.check_all()
     found.path.write_bytes(code.encode("utf-8", "surrogateescape"))
     registry.declarations.cache_clear()
+    registry.defined.cache_clear()
     with pytest.raises(UserError, match=f"strategy_odd.py.*{words}"):
         registry.check_all()
 

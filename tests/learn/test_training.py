@@ -10,7 +10,7 @@ from trainings import LABELED, SIZE, N, build, run, same_weights, settings
 
 from wholepool.learn.embedding import embed
 from wholepool.learn.optimizer import cosine
-from wholepool.learn.semi import label_propagation
+from wholepool.learn.semi import label_propagation, poisson
 from wholepool.learn.training import train
 from wholepool.learn.views import Views
 
@@ -110,12 +110,13 @@ def test_a_streamed_pool_gives_the_same_weights(tmp_path, view):
     assert same_weights(*networks)
 
 
-def test_real_label_propagation_runs_and_reports():
-    result = run(settings(), label_propagation)
+@pytest.mark.parametrize(("semi", "tolerance"), [(label_propagation, 1e-4), (poisson, 1e-3)])
+def test_real_propagation_runs_and_reports(semi, tolerance):
+    result = run(settings(), semi)
     for row in result.history[2:]:
         assert 0 <= row["mean_weight"] <= 1
         assert 0 < row["reached"] <= 1
-        assert row["residual"] <= 1e-4
+        assert row["residual"] <= tolerance
 
 
 def accuracy(network, views, truth):
@@ -123,8 +124,8 @@ def accuracy(network, views, truth):
     return (probabilities.argmax(axis=1) == truth).mean()
 
 
-@pytest.mark.parametrize("with_semi", [False, True])
-def test_learning_happens(with_semi):
+@pytest.mark.parametrize("semi", [None, label_propagation, poisson])
+def test_learning_happens(semi):
     pool, truth = toy_pool(N, SIZE)
     views = Views(pool, 0, False)
     network = build(logit_scale=10.0)
@@ -133,7 +134,6 @@ def test_learning_happens(with_semi):
         sup={"epochs": 40, "cosine_period": 1.05, "lr": 0.05},
         semi={"epochs": 3, "cosine_period": 1, "lr": 0.05},
     )
-    semi = label_propagation if with_semi else None
     rng = np.random.default_rng(0)
     history = train(network, views, LABELED, truth[LABELED], config, rng, semi)
     assert before < 0.5

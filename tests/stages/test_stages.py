@@ -80,6 +80,25 @@ def test_initial_label_and_acquire_stages(light_stages):
         assert not set(picked) & set(first["index"])
 
 
+def test_propagate_measures_the_semi_that_it_is_told(light_stages, tmp_path, capsys):
+    folder, _, _ = light_stages
+    (command,) = [c for c in chain(folder) if c[0] == "propagate"]
+    found = {"label_propagation": pq.read_table(command[command.index("--out") + 1])}
+    for semi in ("label_propagation", "poisson"):
+        out = tmp_path / f"{semi}.parquet"
+        assert cli.main([*command, "--out", str(out), "--semi", semi]) == 0
+        if semi in found:  # it is the default
+            assert out.read_bytes() == (folder / "pseudo.parquet").read_bytes()
+        found[semi] = pq.read_table(out)
+    said = {semi: table.schema.metadata[b"version"].decode() for semi, table in found.items()}
+    assert said == {"label_propagation": "propagate 1", "poisson": "propagate 1, poisson 1"}
+    weights = {semi: table["weight"].to_numpy() for semi, table in found.items()}
+    assert (weights["poisson"] > 0).all() and (weights["poisson"] <= 1).all()
+    assert not np.array_equal(weights["poisson"], weights["label_propagation"])
+    assert cli.main([*command, "--semi", "poison"]) != 0
+    assert "did you mean poisson?" in capsys.readouterr().err
+
+
 def test_label_all_stage(light_stages):
     folder, _, _ = light_stages
     truth = pq.read_table(folder / "oracle.parquet")["label"].to_pylist()

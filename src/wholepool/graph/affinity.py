@@ -47,13 +47,18 @@ def affinity(
     return sparse.csr_array(result)
 
 
+def degrees(weights: sparse.csr_array) -> np.ndarray:
+    """The diagonal of D: W's row sums, float64 (n,)."""
+    return np.asarray(weights.sum(axis=1)).ravel()
+
+
 def normalize(weights: sparse.csr_array) -> sparse.csr_array:
     """D^-1/2 W D^-1/2, float64 (n, n), with D the diagonal of W's row sums (Section III).
 
     A node without edges keeps its zero row. Negative degrees, which only similarities that are not
     clipped can give, count as none.
     """
-    degree = np.asarray(weights.sum(axis=1)).ravel()
+    degree = degrees(weights)
     scale = np.zeros_like(degree)
     np.power(degree, -0.5, out=scale, where=degree > 0)
     rows = np.repeat(scale, np.diff(weights.indptr))
@@ -66,12 +71,14 @@ class Graph:
     """The nearest-neighbor graph of n images: a node for each distinct embedding, m <= n.
 
     `adjacency` is normalized, float64 (m, m); `node` int64 (n,) is each image's; `recall` is that
-    of the search for neighbors, 1 if it was exact.
+    of the search for neighbors, 1 if it was exact; `degree` float64 (m,) is each node's before the
+    adjacency was normalized.
     """
 
     adjacency: sparse.csr_array
     node: np.ndarray
     recall: float
+    degree: np.ndarray
 
 
 def normalized_graph(
@@ -91,4 +98,4 @@ def normalized_graph(
     found = nearest_neighbors(embeddings, *how)
     shape = settings["gamma"], settings["graph"] == "reciprocal", settings["clip"]
     weights = affinity(found.indices, found.similarities, *shape)
-    return Graph(normalize(weights), node, found.recall)
+    return Graph(normalize(weights), node, found.recall, degrees(weights))

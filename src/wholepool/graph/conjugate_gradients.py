@@ -1,7 +1,8 @@
 """Conjugate gradients for many right-hand sides at once on a graph (Hestenes and Stiefel 1952).
 
-The system of label propagation, (I - alpha G) x = b, with the normalized adjacency G. All columns
-share each product with G, so G is read once per iteration, not once per class.
+The system of label propagation, (I - alpha G) x = b, with the normalized adjacency G; with alpha 1
+that of Poisson learning. All columns share each product with G, so G is read once per iteration,
+not once per class.
 
 Small graphs are solved by SciPy in float64. Large ones are solved in float32, on a CPU or a GPU;
 then the residual is computed in float64, and where it is above the tolerance, the rest is solved
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 SMALL = 5_000
 COLUMNS = 16  # products gather rows of this many numbers best: columns are filled up with zeros
 CACHED = 2**20  # float32 numbers that the caches hold: beyond that, the order of the nodes pays
+FALL = 1e-4  # that residuals are asked of in float32 at a time, where the matrix is singular
 BLOCK = 2**19  # numbers in a block of rows: what one operation leaves is in the cache for the next
 
 
@@ -55,8 +57,10 @@ def solver(graph: sparse.csr_array, alpha: float, columns: int, device: str = "c
 
     It serves many solves, of about `columns` right-hand sides each. `graph` is symmetric, float64
     (n, n), with eigenvalues in [-1, 1]; 0 <= alpha < 1, so the matrix is positive definite (if
-    similarities are clipped: negative weights may break this). `b` is float64 (n, m). Each column
-    runs its own recurrence, from zero, without preconditioner, and rests once ||b - Ax|| is at most
+    similarities are clipped: negative weights may break this). With alpha 1 it is only
+    semidefinite, and b must be orthogonal to its null space, the eigenvectors of G to 1: then x is
+    too, but for rounding (of float32 in a large graph). `b` is float64 (n, m). Each column runs its
+    own recurrence, from zero, without preconditioner, and rests once ||b - Ax|| is at most
     `tolerance` * ||b||; all stop after `max_iterations`. Nodes in a component where b is zero stay
     exactly zero. Raises UserError if x is not finite.
     """
@@ -68,10 +72,10 @@ def solver(graph: sparse.csr_array, alpha: float, columns: int, device: str = "c
     def solve(b: np.ndarray, tolerance: float, max_iterations: int) -> Solve:
         found = run(b, tolerance, max_iterations)
         if not np.isfinite(found.residuals).all():
+            system = f"with propagation.alpha {alpha} the system" if alpha < 1 else "the Laplacian"
             raise UserError(
-                f"conjugate gradients broke down: with propagation.alpha {alpha} the system of "
-                "this graph is not positive definite. Set propagation.clip: true, or an alpha "
-                "farther from 1"
+                f"conjugate gradients broke down: {system} of this graph is not positive definite. "
+                "Set propagation.clip: true" + (", or an alpha farther from 1" if alpha < 1 else "")
             )
         return found
 
@@ -131,10 +135,13 @@ class Large:
         right /= torch.where(norms > 0, norms, 1)
         x = torch.zeros_like(right)
         residual, relative, iterations = right, (norms > 0).double(), 0
+        # the null space's share of a residual never falls: soon it would be all that is left
+        least = 0.0 if self.alpha < 1 else FALL
         while iterations < max_iterations and bool((relative > tolerance).any()):
             scale = torch.where(relative > tolerance, relative, 1)
             # a little beyond the tolerance: float32 leaves the true residual somewhat larger
-            target = torch.where(relative > tolerance, 0.7 * tolerance / scale, torch.inf)
+            target = (0.7 * tolerance / scale).clamp(min=least)
+            target = torch.where(relative > tolerance, target, torch.inf)
             start = (residual / scale).float()
             found, made = self.descend(start, target, max_iterations - iterations)
             iterations += made

@@ -15,14 +15,14 @@ def write_graph(path: str | Path, graph: Graph) -> None:
     matrix = graph.adjacency
     parts = {"data": matrix.data, "indices": matrix.indices, "indptr": matrix.indptr}
     with atomic(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, node=graph.node, recall=graph.recall, **parts)
+        np.savez(file, node=graph.node, recall=graph.recall, degree=graph.degree, **parts)
 
 
 def read_graph(path: str | Path, images: int) -> Graph:
     """The graph of so many images. Raises UserError if the file does not hold it."""
     try:
         with np.load(path, allow_pickle=False) as file:
-            node, recall = file["node"], float(file["recall"])
+            node, recall, degree = file["node"], float(file["recall"]), file["degree"]
             parts = file["data"], file["indices"], file["indptr"]
         size = len(parts[2]) - 1
         adjacency = sparse.csr_array(parts, shape=(size, size))
@@ -30,4 +30,4 @@ def read_graph(path: str | Path, images: int) -> Graph:
         raise UserError(f"{path} holds no graph ({error}): {AGAIN}") from None
     if node.shape != (images,) or node.max(initial=-1) >= size:
         raise UserError(f"{path} holds a graph of {len(node)} images, not of {images}: {AGAIN}")
-    return Graph(adjacency, node, recall)
+    return Graph(adjacency, node, recall, degree)

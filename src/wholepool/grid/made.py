@@ -103,7 +103,8 @@ def of_propagate(config: Config, job: joblist.Job) -> tuple[str, Told]:
     assert job.cell
     experiment = config["experiments"][job.cell.experiment]
     settings = slices.propagate(experiment, config["threads"])
-    return "out", {"settings": settings, "version": versions.version("propagate")}
+    semi = plan.propagating(plan.words_of(config, job.cell))
+    return "out", {"settings": settings, "version": versions.of_propagate(semi)}
 
 
 def of_acquire(config: Config, job: joblist.Job) -> tuple[str, Told]:

@@ -261,6 +261,13 @@ def fit_inputs(config: Config, cell: Cell) -> Files:
     return found
 
 
+def propagating(words: Mapping[str, Any]) -> str:
+    """The SEMI whose `propagated` the stage propagate runs: the method's own, if it defines it."""
+    semi: str = words["semi"]
+    own = "propagated" in registry.defined(registry.get("semi", semi))
+    return semi if own else "label_propagation"
+
+
 def cell_files(config: Config, cell: Cell, *names: str) -> Files:
     """The images that a cell's stage reads, and other files of its data set; or the features."""
     dataset, words = dataset_of(config, cell), words_of(config, cell)

@@ -85,6 +85,11 @@ def of_embed(dataset: Settings, stage: str = "embed") -> str:
     return version(stage, network=word_of(dataset["network"]))
 
 
+def of_propagate(semi: str) -> str:
+    """Of the stage propagate: raised with the SEMI's too, unless it is label propagation."""
+    return version("propagate", semi="none" if semi == "label_propagation" else semi)
+
+
 def of_acquire(strategy: str, stage: str = "acquire") -> str:
     """Of a stage that runs a strategy: ask, acquire."""
     return version(stage, strategy=strategy)

@@ -93,7 +93,7 @@ OURS = {
     "oracle": ("hidden",),
     "network": ("conv13", "head"),
     "pretrain": ("deepcluster", "pretrained"),
-    "semi": ("label_propagation",),
+    "semi": ("label_propagation", "poisson"),
     "strategy": (
         *("alfamix", "badge", "bald", "ceal", "cluster_margin", "coreset", "dropquery", "jlp"),
         *("kmedoids", "least_confidence", "margin", "maxherding", "power_bald", "probcover"),
@@ -286,8 +286,7 @@ def check_all() -> None:
     for kind in KINDS:
         for plugin in plugins(kind).values():
             declarations(plugin)
-            bound = set().union(*map(bound_by, parsed(plugin)))
-            if not {"*", *KINDS[kind].defines} & bound:
+            if not {"*", *KINDS[kind].defines} & defined(plugin):
                 raise UserError(lacks(plugin))
 
 
@@ -297,6 +296,12 @@ def lacks(plugin: Plugin) -> str:
         f"{plugin.path}: a {plugin.kind} must define the function "
         f"{' or '.join(KINDS[plugin.kind].defines)}, which it does not: add it"
     )
+
+
+@functools.cache
+def defined(plugin: Plugin) -> set[str]:
+    """The names that a plug-in's module defines, found without running it; "*" if it can be any."""
+    return set().union(*map(bound_by, parsed(plugin)))
 
 
 def bound_by(node: ast.stmt) -> set[str]:

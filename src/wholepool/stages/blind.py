@@ -238,7 +238,12 @@ def read_head(args: Arguments) -> None:
     write_array(args.head, linear_head(network))
 
 
-@stage(option("pool", "info", "labeled", "embeddings", "out"), SETTINGS, CELL, gpu=True)
+@stage(
+    option("pool", "info", "labeled", "embeddings", "out"),
+    option("semi", default="label_propagation", help="the SEMI whose pseudo-labels are wanted"),
+    *(SETTINGS, CELL),
+    gpu=True,
+)
 def propagate(args: Arguments) -> None:
     """Build the graph of the pool's embeddings and propagate the labels over it.
 
@@ -246,16 +251,22 @@ def propagate(args: Arguments) -> None:
     """
     from wholepool.data.arrays import read_embeddings
     from wholepool.data.indexsets import unlabeled, write_index_set
-    from wholepool.graph.propagation import propagate_images
     from wholepool.job import provenance
 
     require("--settings", args.settings, "propagation")
+    plugin = registry.get("semi", args.semi, "--semi")
+    semi = plugin.load()
+    if not hasattr(semi, "propagated"):
+        raise UserError(
+            f"--semi is {args.semi!r}, but {plugin.path} does not define the function propagated: "
+            "leave --semi out to measure label propagation, or add it"
+        )
     pool = open_pool(args)
     labeled = labeled_set(args, pool)
     how = args.settings["propagation"], graph_device(args.device)
     known = labeled["index"], labeled["label"]
     embeddings = read_embeddings(args.embeddings, pool)
-    result = propagate_images(embeddings, *known, pool.classes, *how)
+    result = semi.propagated(embeddings, *known, pool.classes, *how)
     rest = unlabeled(pool.n, labeled["index"])
     rest = rest[result.weights[rest] > 0]
     logger.info(
@@ -267,7 +278,7 @@ def propagate(args: Arguments) -> None:
         100 * result.recall,
     )
     pseudo = {"index": rest, "label": result.labels[rest], "weight": result.weights[rest]}
-    more = provenance.of_settings(args.settings, versions.version("propagate"))
+    more = provenance.of_settings(args.settings, versions.of_propagate(args.semi))
     more["neighbor_recall"] = f"{int(result.recall * 10_000) / 10_000:.4f}"
     where = args.cell.seed, args.cell.cycle
     write_index_set(args.out, "pseudo_labels", pseudo, pool, *where, more)

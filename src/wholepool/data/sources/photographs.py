@@ -25,12 +25,11 @@ def read(settings: Mapping[str, Any], data_dir: Path) -> Images:
     """1,000 crops of each photograph and 200 to test on, scaled to 64 x 64 (bicubic)."""
     photographs = [np.asarray(one) for one in opened()]
     rng = generator("photographs", "crops")
-    parts = []
+    images, labels = [], []
     for count, span in ((KNOWN["n"], (0.0, SPLIT)), (KNOWN["n_test"], (SPLIT, 1.0))):
-        labels = np.arange(count, dtype=np.int32) % len(NAMES)
-        rows = np.stack([crop(photographs[label], span, rng) for label in labels])
-        parts += [rows, labels]
-    return Images(*parts, list(NAMES))
+        labels.append(np.arange(count, dtype=np.int32) % len(NAMES))
+        images.append(np.stack([crop(photographs[label], span, rng) for label in labels[-1]]))
+    return Images(images[0], labels[0], images[1], labels[1], list(NAMES))
 
 
 def opened() -> list[Any]:

@@ -7,6 +7,14 @@ A module defines one of two functions, see job/registry.py:
     def phase(context: Context) -> Phase             its own views, batches, loss and teacher, as
                                                      learn/loop.py asks for them
 
+One that propagates the labels over a graph reads the section propagation, and defines
+
+    def propagated(embeddings, labeled, labels, classes, settings, device="cpu", graph=None)
+        -> Propagation
+
+from which `of_propagated` makes its pseudo-labels. The stage propagate measures it by that, one
+that does not define it by label propagation's. A `graph` that is given is that of the embeddings.
+
 and, with a phase, how much it does with `labels` = |L|, or the cost says that it does not know:
 
     def work(n, labels, settings) -> work.Work
@@ -14,7 +22,7 @@ and, with a phase, how much it does with `labels` = |L|, or the cost says that i
 SOURCE (the paper) and COST (time and memory) are texts for docs/words.md.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +32,7 @@ if TYPE_CHECKING:
     import torch
 
     from wholepool.graph.affinity import Graph
+    from wholepool.graph.propagation import Propagation
     from wholepool.learn.networks import TorchNetwork
     from wholepool.learn.views import Views
 
@@ -51,8 +60,8 @@ class State:
     """What gives pseudo-labels may see before an epoch. It never holds a hidden label.
 
     `embeddings` float32 (n, d), l2-normalized; `probabilities` float32 (n, c); the labeled set
-    `labeled` int64 (|L|,) with its `labels` int (|L|,); the config's sections, as in Context.
-    `graph` is that of the embeddings, where these never change, so that it is made once.
+    `labeled` int64 (|L|,) with its `labels` int (|L|,); the config's sections, as in Context; the
+    `graph` of the embeddings, where one is made already.
     """
 
     embeddings: np.ndarray
@@ -74,3 +83,17 @@ class PseudoLabels:
     labels: np.ndarray
     weights: np.ndarray
     report: dict[str, float]
+
+
+def of_propagated(state: State, propagated: "Callable[..., Propagation]") -> PseudoLabels:
+    """The pseudo-labels that a SEMI's `propagated` gives, and what it reports of them."""
+    classes = state.probabilities.shape[1]
+    how = state.options["propagation"], state.device, state.graph
+    result = propagated(state.embeddings, state.labeled, state.labels, classes, *how)
+    report = {
+        "neighbor_recall": result.recall,
+        "mean_weight": float(result.weights.mean()),
+        "reached": float(result.reached.mean()),
+        "residual": result.residual,
+    }
+    return PseudoLabels(result.labels, result.weights, report)

@@ -1,7 +1,13 @@
 """Inductive label propagation (Section III; Iscen et al. 2019): the paper's SEMI."""
 
-from wholepool.graph.propagation import propagate_images
-from wholepool.learn.semi import PseudoLabels, State
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from wholepool.graph.affinity import Graph
+from wholepool.graph.propagation import Propagation, propagate, propagate_images
+from wholepool.learn.semi import PseudoLabels, State, of_propagated
 
 SOURCE = "the paper, Section III; Iscen et al. 2019, CVPR"
 COST = (
@@ -12,18 +18,20 @@ COST = (
 READS = ("semi", "propagation")
 
 
+def propagated(
+    embeddings: np.ndarray,
+    labeled: np.ndarray,
+    labels: np.ndarray,
+    classes: int,
+    settings: Mapping[str, Any],
+    device: str = "cpu",
+    graph: Graph | None = None,
+) -> Propagation:
+    """Label propagation over the graph of `embeddings` (n, d), see graph/propagation.py."""
+    known = labeled, labels
+    return propagate_images(embeddings, *known, classes, settings, device, propagate, graph)
+
+
 def pseudo_label(state: State) -> PseudoLabels:
     """Propagate the labels over the reciprocal kNN graph of the present embeddings."""
-    settings = state.options["propagation"]
-    classes = state.probabilities.shape[1]
-    known = state.labeled, state.labels
-    result = propagate_images(
-        state.embeddings, *known, classes, settings, state.device, state.graph
-    )
-    report = {
-        "neighbor_recall": result.recall,
-        "mean_weight": float(result.weights.mean()),
-        "reached": float(result.reached.mean()),
-        "residual": result.residual,
-    }
-    return PseudoLabels(result.labels, result.weights, report)
+    return of_propagated(state, propagated)
