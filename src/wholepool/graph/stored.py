@@ -1,5 +1,6 @@
 """A graph as a file: where the embeddings never change, it is made once for all that read it."""
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ def read_graph(path: str | Path, images: int) -> Graph:
             parts = file["data"], file["indices"], file["indptr"]
         size = len(parts[2]) - 1
         adjacency = sparse.csr_array(parts, shape=(size, size))
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"{path} holds no graph ({error}): {AGAIN}") from None
     if node.shape != (images,) or node.max(initial=-1) >= size:
         raise UserError(f"{path} holds a graph of {len(node)} images, not of {images}: {AGAIN}")
