@@ -11,10 +11,10 @@ demo: .venv/installed
 
 # photographs from zero labels, by frozen features: CIFAR-10's where they are in data/, else crops of
 # those that installed packages bring
-PHOTOS = workflow/grids/$(if $(wildcard data/cifar-10-batches-py),photos,photographs).yaml
+PHOTOS = $(if $(wildcard data/cifar-10-batches-py),photos,photographs)
 photos: .venv/installed
-	@source $(BIN)/activate && snakemake --cores all all_tables all_figures --configfile $(PHOTOS)
-	@$(BIN)/python -m wholepool show --results results/photos
+	@source $(BIN)/activate && snakemake --cores all all_tables all_figures --configfile workflow/grids/$(PHOTOS).yaml
+	@$(BIN)/python -m wholepool show --results results/$(PHOTOS)
 
 # a worker a core, at most 8; each file stays in one of them, with the fixtures of its module. In the
 # order of tests/conftest.py, which starts the longest first
