@@ -105,12 +105,26 @@ def experiment_faults(name: str, experiment: Config, datasets: Config) -> list[s
                 f"{where}.{user}: pre {words['pre']} gives the network {gives}, but "
                 f"network {network} eats {eats}: choose another of the two"
             )
+        faults += fitted_faults(f"{where}.{user}", words.get("semi", "none"), network)
         if "strategies" in words:
             faults += head_faults(f"{where}.{user}", words["strategies"], network)
     known = registry.get("source", word_of(dataset["source"]))["KNOWN"]
     if "n" in known:
         known = {**known, "n": min(dataset["pool"]["size"] or known["n"], known["n"])}
     return faults + fits.experiment_faults(where, fits.wish(experiment), network, known)
+
+
+def fitted_faults(where: str, semi: str, network: str) -> list[str]:
+    """A SEMI that trains a network step by step, beside one that is fitted at once."""
+    known = registry.plugins("semi")
+    if not registry.get("network", network)["FITS"] or semi not in known:
+        return []
+    if {"pseudo_label", "*"} & registry.defined(known[semi]):
+        return []
+    return [
+        f"{where}: semi {semi} trains step by step, but network {network} is fitted at once: "
+        "choose a SEMI that gives pseudo-labels, or another network"
+    ]
 
 
 def cold_faults(where: str, start: Mapping[str, Any]) -> list[str]:

@@ -54,6 +54,8 @@ def ask(args: Arguments) -> None:
             f"strategy {args.strategy} cannot ask before there are labels: take one that declares "
             "COLD = True"
         )
+    required(args, plugin)
+    require_arrays(args, plugin)
     none: Columns = {"index": np.empty(0, np.int64), "label": np.empty(0, np.int32)}
     result = answer_of(args, plugin, pool, none, 0, first_draws(args, pool))
     more = {"seed": str(args.seed), "strategy": args.strategy, "pre": args.pre}
@@ -115,8 +117,6 @@ def answer_of(
     from wholepool.job.randomness import generator
     from wholepool.strategies import Query, checked
 
-    required(args, plugin)
-    require_arrays(args, plugin)
     left = pool.n - len(known["index"])
     if args.budget > left:
         raise UserError(
