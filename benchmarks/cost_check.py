@@ -17,9 +17,10 @@ from wholepool.cost.work import jobs
 from wholepool.grid.config import resolve
 from wholepool.paper.evidence import benchmarks
 
-#: rules that share the benchmark folder of another, as the `use rule` of rules/cycle.smk has it
+#: rules that share the benchmark folder of another, as their `use rule` has it
 FOLDER = {
     "embed_initial": "embed",
+    "features": "pretrain",
     "propagate_initial": "propagate",
     "acquire_with_pseudo_labels": "acquire",
 }
