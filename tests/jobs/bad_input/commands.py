@@ -41,7 +41,7 @@ PLACES = {
     "pretrain.parquet": "results/datasets/digits/pretrain/deepcluster/history.parquet",
 }
 RATES = {
-    "format": 2,
+    "format": 3,
     "device": "toy",
     "kind": "cpu",
     "networks": [],
