@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from folders import TORCHVISION
 
-from wholepool.data.sources import load, with_channels
+from wholepool.data.sources import load, photographs, with_channels
 from wholepool.job import registry
 from wholepool.job.errors import UserError
 
@@ -190,3 +190,23 @@ def test_images_that_make_no_pool_are_refused(lab, old, new, words):
 def test_an_unknown_source_is_named_with_what_was_meant():
     with pytest.raises(UserError, match="'digitz', which is unknown.*digits"):
         load("digitz", {}, None)
+
+
+def test_photographs_are_as_known_and_cut_the_same_each_time():
+    images, again = (load("photographs", {}, Path("nowhere")) for _ in range(2))
+    assert images.train.shape == (3000, 64, 64, 3) and images.test.shape == (600, 64, 64, 3)
+    np.testing.assert_array_equal(images.train, again.train)
+    np.testing.assert_array_equal(images.test, again.test)
+    for labels, count in ((images.train_labels, 1000), (images.test_labels, 200)):
+        assert np.bincount(labels).tolist() == [count] * 3
+
+
+def test_test_crops_of_a_photograph_overlap_none_of_the_pool_s():
+    """A photograph that brightens from left to right says where a crop lies."""
+    columns = np.broadcast_to(np.arange(240, dtype=np.uint8), (200, 240))
+    photograph = np.stack([columns] * 3, axis=2)
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        pool = photographs.crop(photograph, (0.0, photographs.SPLIT), rng)
+        test = photographs.crop(photograph, (photographs.SPLIT, 1.0), rng)
+        assert pool[..., 0].max() < test[..., 0].min() + 2  # bicubic overshoots by one
