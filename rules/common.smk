@@ -303,12 +303,9 @@ def fitted(yes):
 
 def graph_settings(wildcards):
     """The slice of the config that decides a graph of features, by the file's name."""
-    for name, one in EXPERIMENTS.items():
-        for method, words in one["methods"].items():
-            cell = Cell(name, method, INITIAL, 0, 0)
-            if words["pre"] == wildcards.pre and one["dataset"] == wildcards.dataset:
-                if plan.graph_file(SETTINGS, cell).endswith(f"graph-{wildcards.graph}.npz"):
-                    return slices.graph(one, THREADS)
+    for path, (pre, name) in plan.graphs(SETTINGS, wildcards.dataset).items():
+        if pre == wildcards.pre and path.endswith(f"graph-{wildcards.graph}.npz"):
+            return slices.graph(EXPERIMENTS[name], THREADS)
     raise WorkflowError(f"no experiment of this grid asks for the graph {wildcards.graph}")
 
 

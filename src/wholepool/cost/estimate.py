@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from wholepool.cost.throughput import FORMAT, NUMBERS, SAME, Facts, facts_of, unlike
+from wholepool.cost.throughput import FORMAT, NUMBERS, PART_OF, SAME, Facts, facts_of, unlike
 from wholepool.cost.work import SHARED, Job, around, on_disk
 from wholepool.job.errors import UserError
 from wholepool.job.log import clock
@@ -22,7 +22,7 @@ Rates = Mapping[str, Any]
 Scaled = dict[str, str]
 
 #: what runs on the device; the graph does too, if it is a GPU
-ON_DEVICE = (*("pretrain", "features", "train", "embed", "embed_pool", "embed_initial", "predict"),)
+ON_DEVICE = ("pretrain", "features", "embed_pool", "train", "embed", "embed_initial", "predict")
 #: what a job imports; the others are light
 START = {
     **dict.fromkeys(("data", "read_head", *ON_DEVICE), "torch"),
@@ -65,7 +65,7 @@ def read_rates(path: str | Path) -> Rates:
 def nearest(rates: Rates, kind: str, facts: Facts, scaled: Scaled) -> Mapping[str, Any]:
     """The measured row of a kind that is least unlike some facts; `scaled` gets what differs."""
     what = facts.get("strategy")
-    rows = [row for row in rates[kind] if row.get("strategy") == what]
+    rows = [row for row in rates[PART_OF.get(kind, kind)] if row.get("strategy") == what]
     if not rows:
         raise UserError(
             f"the rates of {rates['device']} hold no {kind}{f', {what}' if what else ''}, but the "

@@ -100,6 +100,10 @@ def facts_of(job: Job) -> Iterator[tuple[str, Facts, int]]:
 SAME = (0, 0.0)  # what `unlike` says of equal facts
 
 
+#: kinds that are a part of what is measured for another
+PART_OF = {"searches": "graphs", "solves": "graphs"}
+
+
 def unlike(row: Mapping[str, Any], facts: Facts) -> tuple[int, float]:
     """How many facts differ that are words; and how far apart the NUMBERS are, up to 1 %."""
     words = [name for name, fact in facts.items() if isinstance(fact, bool | str | dict)]
@@ -128,7 +132,8 @@ def measure(plan: Iterable[Job], choice: str, threads: int) -> dict[str, Any]:
         **{kind: [] for kind in MEASURED},
     }
     wanted = [(job, kind, facts) for job in plan for kind, facts, _ in facts_of(job)]
-    for job, kind, facts in sorted(wanted, key=lambda one: -one[-1].get("n", 0)):
+    for job, part, facts in sorted(wanted, key=lambda one: -one[-1].get("n", 0)):
+        kind = PART_OF.get(part, part)
         if not any(unlike(row, facts) == SAME for row in result[kind]):
             told = {name: fact for name, fact in facts.items() if not isinstance(fact, dict)}
             logger.info("measuring %s: %s", kind, told)
@@ -277,8 +282,6 @@ def strategy_rates(job: Job, facts: Facts, device: torch.device) -> Facts:
 MEASURED: Mapping[str, Callable[[Job, Facts, torch.device], Facts]] = {
     "networks": network_rates,
     "graphs": graph_rates,
-    "searches": graph_rates,
-    "solves": graph_rates,
     "fits": fit_rates,
     "features": feature_rates,
     "kmeans": kmeans_rates,

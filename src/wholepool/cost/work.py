@@ -13,7 +13,8 @@ from typing import Any
 
 from wholepool.graph.neighbors import EXACT_UP_TO
 from wholepool.grid import joblist, plan, slices
-from wholepool.grid.cells import ALL, cold, initial_size
+from wholepool.grid.cells import ALL, cold
+from wholepool.grid.fits import labels_in
 from wholepool.grid.made import of_results
 from wholepool.grid.pools import Pool, pool_of, pretraining
 from wholepool.job import registry
@@ -83,7 +84,7 @@ def job_of(planned: joblist.Job, config: Settings, words: Settings, pool: Pool) 
         own |= {"group": cell.experiment, "method": cell.method, "budget": experiment["budget"]}
         own["propagation"] = searched(experiment["propagation"], pool.n)
         if cell.strategy != ALL:
-            own["labels"] = initial_size(experiment["initial"]) + cell.cycle * experiment["budget"]
+            own["labels"] = labels_in(experiment, cell.cycle)
     if rule == "pretrain":
         own["work"] = pretraining(pool, planned.pre)
     elif rule == "features":
@@ -97,7 +98,8 @@ def job_of(planned: joblist.Job, config: Settings, words: Settings, pool: Pool) 
     elif rule == "fit":
         own["work"] = fitting(pool.n, own["labels"], words)
     elif rule == "graph":
-        own["propagation"] = asked(config["experiments"], planned.dataset, pool.n)
+        _, asking = plan.graphs(config, planned.dataset)[planned.outputs["out"]]
+        own["propagation"] = searched(config["experiments"][asking]["propagation"], pool.n)
         own["work"] = Work(graphs=1)
     elif rule == "embed_pool" and not pool.fitted:
         own["work"] = Work(embedded=pool.n)
@@ -133,12 +135,6 @@ def searched(propagation: Settings, n: int) -> dict[str, Any]:
     exact = search == "exact" or (search == "auto" and n <= EXACT_UP_TO)
     # an index of faiss counts as our own: to be trained it may need more points than are timed
     return {**propagation, "search": "exact" if exact else "approximate"}
-
-
-def asked(experiments: Settings, dataset: str, n: int) -> dict[str, Any]:
-    """The section `propagation` of the first experiment on a data set: for its graph."""
-    first = next(one for one in experiments.values() if one["dataset"] == dataset)
-    return searched(first["propagation"], n)
 
 
 def fitting(n: int, labels: int, words: Settings) -> Work:

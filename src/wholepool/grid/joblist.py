@@ -23,8 +23,8 @@ from wholepool.grid.plan import (
     features_inputs,
     fit_inputs,
     gives_features,
-    graph_file,
     graph_inputs,
+    graphs,
     initial_folder,
     initial_inputs,
     is_fitted,
@@ -99,18 +99,8 @@ def dataset_jobs(config: Config, dataset: str) -> Iterator[Job]:
     for pre, seed in in_order([*cold_draws(mine), *(features if fitted else ())]):
         yield job("embed_pool", embed_pool_inputs(dataset, pre, seed), pre, seed)
     if fitted:
-        yield from graph_jobs(config, dataset)
-
-
-def graph_jobs(config: Config, dataset: str) -> Iterator[Job]:
-    """The graphs of a data set's features: one for each PRE and each way to make it."""
-    graphs = {}
-    for cell in cells(config["experiments"]):
-        words = words_of(config, cell)
-        if dataset_of(config, cell) == dataset and propagates(words):
-            graphs[graph_file(config, cell)] = words["pre"]
-    for path, pre in graphs.items():
-        yield Job("graph", dataset, graph_inputs(dataset, pre), {"out": path}, pre)
+        for path, (pre, _) in graphs(config, dataset).items():
+            yield Job("graph", dataset, graph_inputs(dataset, pre), {"out": path}, pre)
 
 
 def pre_draws(experiments: Iterable[Mapping[str, Any]]) -> list[tuple[str, int | None]]:

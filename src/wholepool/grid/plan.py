@@ -243,6 +243,17 @@ def graph_file(config: Config, cell: Cell) -> str:
     return f"{frozen(config, cell)}/graph-{hashlib.sha256(text.encode()).hexdigest()[:12]}.npz"
 
 
+def graphs(config: Config, dataset: str) -> dict[str, tuple[str, str]]:
+    """Every graph of a data set's features, by its file: its PRE, and an experiment that asks."""
+    found = {}
+    for name, experiment in config["experiments"].items():
+        for method, words in experiment["methods"].items():
+            cell = Cell(name, method, INITIAL, 0, 0)
+            if experiment["dataset"] == dataset and propagates(words) and gives_features(words):
+                found[graph_file(config, cell)] = words["pre"], name
+    return found
+
+
 def graph_inputs(dataset: str, pre: str) -> Files:
     """Of rule graph."""
     return of_dataset(dataset, "pool", "info") | placed(pre_folder(dataset, pre), "embed_pool")

@@ -88,8 +88,9 @@ class PseudoLabels:
 def of_propagated(state: State, propagated: "Callable[..., Propagation]") -> PseudoLabels:
     """The pseudo-labels that a SEMI's `propagated` gives, and what it reports of them."""
     classes = state.probabilities.shape[1]
-    how = state.options["propagation"], state.device, state.graph
-    result = propagated(state.embeddings, state.labeled, state.labels, classes, *how)
+    how = state.options["propagation"], state.device
+    known = state.labeled, state.labels
+    result = propagated(state.embeddings, *known, classes, *how, graph=state.graph)
     report = {
         "neighbor_recall": result.recall,
         "mean_weight": float(result.weights.mean()),

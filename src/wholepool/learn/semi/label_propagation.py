@@ -1,12 +1,8 @@
 """Inductive label propagation (Section III; Iscen et al. 2019): the paper's SEMI."""
 
-from collections.abc import Mapping
-from typing import Any
+from functools import partial
 
-import numpy as np
-
-from wholepool.graph.affinity import Graph
-from wholepool.graph.propagation import Propagation, propagate, propagate_images
+from wholepool.graph.propagation import propagate, propagate_images
 from wholepool.learn.semi import PseudoLabels, State, of_propagated
 
 SOURCE = "the paper, Section III; Iscen et al. 2019, CVPR"
@@ -18,18 +14,8 @@ COST = (
 READS = ("semi", "propagation")
 
 
-def propagated(
-    embeddings: np.ndarray,
-    labeled: np.ndarray,
-    labels: np.ndarray,
-    classes: int,
-    settings: Mapping[str, Any],
-    device: str = "cpu",
-    graph: Graph | None = None,
-) -> Propagation:
-    """Label propagation over the graph of `embeddings` (n, d), see graph/propagation.py."""
-    known = labeled, labels
-    return propagate_images(embeddings, *known, classes, settings, device, propagate, graph)
+#: as learn/semi/__init__.py says, see graph/propagation.py
+propagated = partial(propagate_images, spread=propagate)
 
 
 def pseudo_label(state: State) -> PseudoLabels:

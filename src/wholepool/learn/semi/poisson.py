@@ -1,13 +1,9 @@
 """Poisson learning in the place of label propagation (Calder et al. 2020): best with a balance."""
 
-from collections.abc import Mapping
-from typing import Any
+from functools import partial
 
-import numpy as np
-
-from wholepool.graph.affinity import Graph
 from wholepool.graph.poisson import poisson
-from wholepool.graph.propagation import Propagation, propagate_images
+from wholepool.graph.propagation import propagate_images
 from wholepool.learn.semi import PseudoLabels, State, of_propagated
 
 SOURCE = "Calder et al. 2020, ICML"
@@ -19,18 +15,8 @@ COST = (
 READS = ("semi", "propagation")
 
 
-def propagated(
-    embeddings: np.ndarray,
-    labeled: np.ndarray,
-    labels: np.ndarray,
-    classes: int,
-    settings: Mapping[str, Any],
-    device: str = "cpu",
-    graph: Graph | None = None,
-) -> Propagation:
-    """Poisson learning on the graph of `embeddings` (n, d), see graph/poisson.py."""
-    known = labeled, labels
-    return propagate_images(embeddings, *known, classes, settings, device, poisson, graph)
+#: as learn/semi/__init__.py says, see graph/poisson.py
+propagated = partial(propagate_images, spread=poisson)
 
 
 def pseudo_label(state: State) -> PseudoLabels:
