@@ -140,8 +140,10 @@ images = sources.load("my_images", {}, Path(sys.argv[2]))
 assert len(images.train) == 48 and len(images.test) == 12
 reads = sources.files_behind("my_images", {}, Path(sys.argv[2]))
 assert reads == ["images.npy", "labels.npy"]
-features = registry.get("pretrain", "coarse").load().features(images.train, {}, "cpu")
-assert features.shape == (48, 16) and features.dtype == np.float32 and features.max() <= 1
+coarse = registry.get("pretrain", "coarse").load()
+features, test = coarse.features(images.train, images.test, {}, "cpu")
+assert features.shape == (48, 16) and test.shape == (12, 16)
+assert features.dtype == np.float32 and features.max() <= 1
 answers = registry.get("oracle", "noise").load().answer(np.array([6, 7]), np.arange(60) % 3, {})
 assert list(answers) == [0, 2]
 """

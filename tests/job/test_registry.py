@@ -188,7 +188,7 @@ def test_a_declaration_stands_on_its_own(plugin, line):
 
 
 def test_a_pre_must_define_what_it_gives(plugin):
-    found = plugin("pretrain", "blocks", "def features(images, settings, device, report): ...\n")
+    found = plugin("pretrain", "blocks", "def features(*given): ...\n")
     with pytest.raises(UserError, match=r"GIVES is 'weights', so it must define .* pretrain"):
         found.load()
 

@@ -35,7 +35,9 @@ def images_of(n=5, channels=3, seed=0):
 
 
 def features(images, **changes):
-    return pretrained.features(images, {"pretrained": OWN | changes}, "cpu")
+    """Of a pool of images, as they come out of the network."""
+    own = OWN | {"center": False} | changes
+    return pretrained.features(images, images[:0], {"pretrained": own}, "cpu")[0]
 
 
 @torch.inference_mode()
@@ -241,19 +243,30 @@ def test_without_a_network_timm_s_weights_are_one_clear_error(monkeypatch):
         features(images_of(1), weights="timm")
 
 
-def test_finished_features_are_centered_by_the_pool_and_of_length_one():
-    rng = np.random.default_rng(0)
-    pool, test = (rng.normal(3, 1, (n, 4)).astype(np.float32) for n in (50, 20))
-    own, other = pretrained.finish(pool, test, {"pretrained": OWN})
-    for rows, given in ((own, pool), (other, test)):
-        wanted = np.array([(row - pool.mean(axis=0)) for row in given])
+def test_features_are_centered_by_the_pool_and_of_length_one():
+    sets = images_of(5), images_of(3, seed=1)
+    plain = [features(images) for images in sets]
+    found = pretrained.features(*sets, {"pretrained": OWN}, "cpu")
+    for rows, given in zip(found, plain, strict=True):
+        wanted = np.array([(row - plain[0].mean(axis=0, dtype=float)) for row in given])
         wanted = np.array([row / np.sqrt((row**2).sum()) for row in wanted])
         np.testing.assert_allclose(rows, wanted, atol=1e-5)
         assert rows.dtype == np.float32
-    plain = pretrained.finish(pool, test, {"pretrained": OWN | {"center": False}})
-    assert plain[0] is pool and plain[1] is test
-    alone, none = pretrained.finish(pool[:1], test[:0], {"pretrained": OWN})
-    assert np.linalg.norm(alone) == 1 and none.shape == (0, 4)
+    as_they_are = pretrained.features(*sets, {"pretrained": OWN | {"center": False}}, "cpu")
+    for rows, given in zip(as_they_are, plain, strict=True):
+        np.testing.assert_array_equal(rows, given)
+
+
+def test_a_pool_of_one_image_and_no_test_images_have_features():
+    alone, none = pretrained.features(images_of(1), images_of(0), {"pretrained": OWN}, "cpu")
+    assert np.linalg.norm(alone) == 1 and none.shape == (0, 320)
+
+
+def test_the_network_is_loaded_once_for_both_sets(monkeypatch):
+    asked, loaded = [], pretrained.loaded
+    monkeypatch.setattr(pretrained, "loaded", lambda own: asked.append(own) or loaded(own))
+    pretrained.features(images_of(2), images_of(1, seed=1), {"pretrained": OWN}, "cpu")
+    assert len(asked) == 1
 
 
 class Preactivated(nn.Module):

@@ -99,8 +99,9 @@ def keep(folder: Path, key: Mapping[str, Any], rows: Mapping[bytes, np.ndarray])
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with atomic(folder / "key.json") as temporary:
-            temporary.write_text(json.dumps(key, indent=2) + "\n", encoding="utf-8")
+        if not (folder / "key.json").exists():
+            with atomic(folder / "key.json") as temporary:
+                temporary.write_text(json.dumps(key, indent=2) + "\n", encoding="utf-8")
         with atomic(folder / f"{uuid.uuid4().hex}.npz") as temporary, temporary.open("wb") as file:
             digests = np.array(list(rows), dtype="V16")
             np.savez(file, digests=digests, rows=np.stack(list(rows.values())))

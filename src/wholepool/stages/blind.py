@@ -86,15 +86,12 @@ def features(args: Arguments) -> None:
     pool = open_pool(args)
     keep = checkpoints(args, pool, {"pretrain": args.pre}, pre=args.pre)
     device = training_device(args)
-    module, how = plugin.load(), (args.settings, device, EpochReport(keep))
-    own, images = module.features(pool.images, *how), read_test_images(args.test_images, pool)
-    test = module.features(images, *how) if len(images) else np.empty((0, *np.shape(own)[1:]))
-    if hasattr(module, "finish"):
-        own, test = module.finish(own, test, args.settings)
+    images, how = read_test_images(args.test_images, pool), (args.settings, device)
+    own, test = plugin.load().features(pool.images, images, *how, EpochReport(keep))
     write_history(args, pool, [], device, "float32", keep, versions.of_features(args.pre))
-    for path, rows, count in ((args.test_features, test, None), (args.out, own, pool.n)):
+    for path, rows, count in ((args.test_features, test, len(images)), (args.out, own, pool.n)):
         rows = np.ascontiguousarray(rows, dtype=np.float32)
-        bad = rows.ndim != 2 or (count is not None and len(rows) != count)
+        bad = rows.ndim != 2 or len(rows) != count
         if bad or not np.isfinite(rows).all():
             raise UserError(
                 f"PRE {args.pre} gives features {rows.shape}, finite or not, but they must be "

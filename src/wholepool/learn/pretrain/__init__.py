@@ -6,13 +6,10 @@ A module defines one of two functions, see job/registry.py:
         trains the network in place. The cycles get its trunk: parameters, batch-norm statistics.
         `settings` are the config's sections that it reads; `report` and `keep` as in loop.fit.
 
-    def features(images, settings, device, report=None) -> float32 (n, d)
-        makes of images, uint8 (n, H, W, C), what the cycles see in their place (GIVES =
-        "features"). It is called for the pool and for the test images.
-
-    def finish(pool, test, settings) -> (pool, test)
-        may follow it: what is done to both sets of features with what the pool's tell, as their
-        mean.
+    def features(pool, test, settings, device, report=None) -> (pool, test)
+        makes of images, uint8 (n, H, W, C), the features float32 (n, d) that the cycles see in
+        their place (GIVES = "features"): those of the pool, and of the test images, of which there
+        may be none. What is done to both may follow from the pool's, as their mean.
 
 and, for the cost, how much it does to a pool of n, or the cost says that it does not know:
 

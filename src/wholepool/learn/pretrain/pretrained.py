@@ -57,9 +57,13 @@ def work(n: int, classes: int, settings: Mapping[str, Any]) -> Work:
 
 
 def features(
-    images: np.ndarray, settings: Mapping[str, Any], device: str, report: Any = None
-) -> np.ndarray:
-    """float32 (n, d), neither centered nor scaled, of images uint8 (n, H, W, C).
+    pool: np.ndarray,
+    test: np.ndarray,
+    settings: Mapping[str, Any],
+    device: str,
+    report: Any = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """float32 (n, d) and (t, d), of images uint8 (n, H, W, C) and (t, H, W, C).
 
     Raises UserError if the weights are not there, are not the model's or are others than they
     were, and for a layer that the model has not.
@@ -69,7 +73,9 @@ def features(
     transform = {name: own[name] for name in ("model", "size", "layer")}
     where = torch.device(device).type
     key = {**transform, "weights": digest, "device": where, "format": 1}
-    return through_cache(images, key, embed, BATCH)
+    found = through_cache(pool, key, embed, BATCH)
+    asked = through_cache(test, key, embed, BATCH) if len(test) else found[:0]
+    return centered(found, asked) if own["center"] else (found, asked)
 
 
 def embedder(
@@ -100,12 +106,8 @@ def embedder(
     return embed, digest
 
 
-def finish(
-    pool: np.ndarray, test: np.ndarray, settings: Mapping[str, Any]
-) -> tuple[np.ndarray, np.ndarray]:
-    """The features of the pool and of the test images less the pool's mean, each of length 1."""
-    if not settings["pretrained"]["center"]:
-        return pool, test
+def centered(pool: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both sets of features less the pool's mean, each row of length 1."""
     mean = pool.mean(axis=0, dtype=np.float64)
     return of_length_one(pool - mean), of_length_one(test - mean)
 
