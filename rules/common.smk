@@ -145,8 +145,7 @@ def below_results(files):
     """Input files where they stand.
 
     The age of the pool's images makes no job run again: pool.json, which holds their fingerprint
-    and is compared by content, stands for them. To compare the images themselves Snakemake would
-    hash them after every job, once for each of its outputs.
+    and is compared by content, stands for them: they may be too many to be hashed.
     """
     return {
         name: ancient(f"{RESULTS}/{path}") if name == "pool" else f"{RESULTS}/{path}"

@@ -7,7 +7,9 @@ import signal
 import time
 
 from snakemake.dag import DAG
+from snakemake.io import _IOFile
 
+from wholepool.job.checksums import remember_checksums
 from wholepool.job.files import explained
 from wholepool.job.hardware import SLOW_BFLOAT16, lacks_bfloat16
 from wholepool.job.locks import announce, claim_results, release_results, superseded
@@ -15,6 +17,7 @@ from wholepool.job import log as told
 
 PARSED = time.time()
 announce()
+remember_checksums(_IOFile)
 
 if not workflow.is_main_process:
     # A job on the cluster. SLURM's warning signal is for the stage, which answers it with a checkpoint;

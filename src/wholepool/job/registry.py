@@ -58,7 +58,9 @@ KINDS = {
     # LEAST: pixels that images must be high and wide, and must be where a batch may be one image
     "network": Kind(
         *("learn/networks", ("build", "fit")),
-        {"VERSION": 1, "EATS": "images", "FITS": False, "LEAST": (1, 1), "LINEAR": False} | SAID,
+        {"VERSION": 1, "EATS": "images", "FITS": False, "LEAST": (1, 1)}
+        | {"LINEAR": False, "NORMALIZES": False}
+        | SAID,
         {"EATS": ("images", "features")},
     ),
     "pretrain": Kind(
@@ -91,7 +93,7 @@ KINDS = {
 OURS = {
     "source": ("cifar10", "cifar100", "digits", "fashion_mnist", "mnist", "photographs", "svhn"),
     "oracle": ("hidden",),
-    "network": ("conv13", "head"),
+    "network": ("backbone", "conv13", "head"),
     "pretrain": ("deepcluster", "pretrained"),
     "semi": ("label_propagation", "poisson"),
     "strategy": (

@@ -24,6 +24,8 @@ class Views:
     A pool of at most `memory_mb` MiB (None: half of what is free there) is copied to the device:
     `rows`, as stored. A larger one stays where it is, in its memory-mapped file, and only the rows
     of each batch travel; `rows` is None. Views are the same, to the bit.
+
+    Images come less the pool's mean over its standard deviation; without `normalize`, as 0 to 1.
     """
 
     def __init__(
@@ -34,6 +36,7 @@ class Views:
         embedding_view: str = "plain",
         device: torch.device | str = "cpu",
         memory_mb: int | None = None,
+        normalize: bool = True,
     ) -> None:
         self.device = torch.device(device)
         self.classes = pool.classes
@@ -46,9 +49,12 @@ class Views:
         self.flip = flip
         self.embedding_view = embedding_view
         # (x / 255 - mean) / std as one multiplication and one addition
-        std = torch.tensor(pool.std, dtype=torch.float64)
+        self.normalized = normalize
+        mean, std = (torch.tensor(own, dtype=torch.float64) for own in (pool.mean, pool.std))
+        if not normalize:
+            mean, std = torch.zeros_like(mean), torch.ones_like(std)
         self.scale = (1 / (255 * std)).float().to(device)
-        self.offset = (-torch.tensor(pool.mean, dtype=torch.float64) / std).float().to(device)
+        self.offset = (-mean / std).float().to(device)
 
     def __len__(self) -> int:
         return len(self.stored)

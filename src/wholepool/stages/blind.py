@@ -180,7 +180,8 @@ def embed(args: Arguments) -> None:
         write_array(args.embeddings, embeddings)
         write_array(args.probabilities, probabilities)
     test = dataclasses.replace(pool, images=test_rows)
-    plain = views.Views(test, 0, False, device=own.device, memory_mb=args.pool_memory_mb)
+    how = {"memory_mb": args.pool_memory_mb, "normalize": own.normalized}
+    plain = views.Views(test, 0, False, device=own.device, **how)
     write_array(args.test_probabilities, embedding.embed(network, plain)[1])
 
 

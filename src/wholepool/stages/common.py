@@ -123,7 +123,9 @@ def prepared(
             f"augment.translate is {shift}, but must be below the {least} pixels that images are "
             "wide or high: make it smaller"
         )
-    views = Views(pool, device=device, memory_mb=args.pool_memory_mb, **args.settings["augment"])
+    plugin = registry.get("network", word_of(args.settings["network"]), "network.name")
+    how = args.settings["augment"] | {"normalize": not plugin["NORMALIZES"]}
+    views = Views(pool, device=device, memory_mb=args.pool_memory_mb, **how)
     if views.rows is None:
         megabytes = pool.images.nbytes / 1e6
         logger.info("the pool's %.0f MB stay on disk: each batch is read from there", megabytes)

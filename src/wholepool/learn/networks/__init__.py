@@ -5,6 +5,7 @@ A module defines, see job/registry.py:
     EATS = "images"    or "features": what a row is
     LEAST = (12, 16)   pixels that images must be high and wide, and where a batch may be one image
     FITS = True        it is fitted at once, without torch: see below
+    NORMALIZES = True  images come as 0 to 1, not by the pool's mean and standard deviation
     LINEAR = True      says that `classify` is linear in the embedding, but for a bias: then
                        strategies may read it, see learn/head.py
     SOURCE, COST       texts for docs/words.md: the paper, and time and memory

