@@ -16,7 +16,7 @@ from wholepool.report import build
 from wholepool.report.accuracy import COLUMNS, accuracy_table, read_accuracy, read_runs
 from wholepool.report.results import Results
 
-TABLES = ["accuracy.csv"] + [
+TABLES = ["accuracy.csv", "balanced.csv", "classes.csv"] + [
     f"table{number}.{kind}" for number in (1, 2, 3) for kind in ("csv", "md", "tex")
 ]
 FIGURES = [f"figure{number}.{kind}" for number in (1, 2, 3, 4) for kind in ("pdf", "png", "svg")]

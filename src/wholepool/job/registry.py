@@ -101,7 +101,7 @@ OURS = {
         *("kmedoids", "least_confidence", "margin", "maxherding", "power_bald", "probcover"),
         *("random", "typiclust", "uherding", "uncertainty"),
     ),
-    "page": ("figure1", "figure2", "figure3", "figure4", "table1", "table2", "table3"),
+    "page": ("classes", "figure1", "figure2", "figure3", "figure4", "table1", "table2", "table3"),
 }
 
 
