@@ -9,7 +9,7 @@ import time
 from snakemake.dag import DAG
 from snakemake.io import _IOFile
 
-from wholepool.job.checksums import remember_checksums
+from wholepool.job.snakemake_load import keep_one_timer, remember_checksums
 from wholepool.job.files import explained
 from wholepool.job.hardware import SLOW_BFLOAT16, lacks_bfloat16
 from wholepool.job.locks import announce, claim_results, release_results, superseded
@@ -82,6 +82,7 @@ onstart:
     global CLAIM
     told.start_logging("wholepool", None)
     warn_of_bfloat16()
+    keep_one_timer(workflow.scheduler)
     try:
         # the SLURM plugin names all jobs of a run alike
         CLAIM = claim_results(RESULTS, getattr(workflow.scheduler._executor, "run_uuid", ""))

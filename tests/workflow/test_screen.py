@@ -15,8 +15,6 @@ from running import command, environment, snakemake
 
 pytest.importorskip("rich")
 METHODS = {"baseline": {"pre": "none", "semi": "none", "strategies": ["random"]}}
-# Snakemake outlives its last job by a timespan
-SOON = ("--max-jobs-per-timespan", "1000/1s")
 AGAIN = "Run the same command again: finished work is kept."
 
 
@@ -28,7 +26,7 @@ def at_a_terminal(folder, *arguments, config, then=None, columns=100, **variable
     ours, its = pty.openpty()
     fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 30, columns, 0, 0))
     process = subprocess.Popen(
-        command(folder, *SOON, *arguments, config=config),
+        command(folder, *arguments, config=config),
         env=environment() | {"TERM": "xterm-256color"} | variables,
         stdin=its,
         stdout=its,
@@ -138,6 +136,6 @@ def test_whoever_wants_it_plain_gets_it_plain(tmp_path, long_training, asked):
 
 def test_without_a_terminal_there_are_plain_lines(tmp_path, long_training):
     target = "results/datasets/digits/pool.npy"
-    output = snakemake(tmp_path, *SOON, "--cores", "1", target, config=long_training).stdout
+    output = snakemake(tmp_path, "--cores", "1", target, config=long_training).stdout
     assert "\x1b" not in output and "all jobs" not in output
     assert "[data] digits: a pool of 200 images" in output and "Finished jobid" in output

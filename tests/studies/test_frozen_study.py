@@ -1,4 +1,4 @@
-"""What the first labels are worth: the study's tables against the landed runs, cell by cell."""
+"""Frozen features: the study's tables against the landed runs, cell by cell."""
 
 import importlib.util
 import re
@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 ROOT = Path(__file__).parents[2]
-EVIDENCE = ROOT / "evidence" / "from_zero"
-spec = importlib.util.spec_from_file_location("from_zero", ROOT / "studies/from_zero.py")
+EVIDENCE = ROOT / "evidence" / "modern_cpu"
+STUDY = ROOT / "studies" / "frozen_features.py"
+spec = importlib.util.spec_from_file_location("frozen_features", STUDY)
 study = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(study)
 
@@ -56,12 +57,32 @@ def test_later_labels_are_compared_after_the_same_random_start(runs):
     difference = statistics.mean(one[seed] - other[seed] for seed in one)
     assert cells[4] == f"{difference:+.1f}".replace("-", "−")
     text = study.text(EVIDENCE, "later")
-    assert "over the 18 tests" in text
-    assert len(re.findall("^\\| \\w+ − Random", text, flags=re.MULTILINE)) == 18
+    # four strategies, two methods, three numbers of labels
+    assert "over the 24 tests" in text
+    assert len(re.findall("^\\| \\w+ − Random", text, flags=re.MULTILINE)) == 24
+
+
+def test_strategies_are_compared_from_labels_of_each_class(runs):
+    told = line(study.text(EVIDENCE, "strategies"), "| Margin |")
+    cells = line(study.text(EVIDENCE, "against_random"), "| Margin − Random | + SEMI |")
+    one, other = (of(runs, "ten_per_class", "semi", name, 200) for name in ("margin", "random"))
+    values = list(one.values())
+    assert told[2] == f"{statistics.mean(values):.1f}±{statistics.stdev(values):.1f}"
+    difference = statistics.mean(one[seed] - other[seed] for seed in one)
+    assert cells[3] == f"{difference:+.1f}".replace("-", "−")
+
+
+def test_a_strategy_that_a_method_does_not_have_is_a_dash_and_no_test():
+    """CEAL brings pseudo-labels of its own, so it does not stand beside SEMI."""
+    assert line(study.text(EVIDENCE, "strategies"), "| CEAL |")[2] == "–"
+    table = study.text(EVIDENCE, "against_random")
+    assert "| CEAL − Random | labels alone |" in table
+    assert "| CEAL − Random | + SEMI |" not in table and "over the 33 tests" in table
 
 
 def test_no_cell_is_left_out(runs):
     text = study.text(EVIDENCE, "accuracies")
     rows = [one for one in text.splitlines() if one.startswith("| ") and "±" in one]
-    later = runs[runs["cycle"] > 0].groupby(["experiment", "method", "strategy"]).ngroups
+    cold = runs[runs["experiment"].str.startswith("from_")]
+    later = cold[cold["cycle"] > 0].groupby(["experiment", "method", "strategy"]).ngroups
     assert len(rows) == later
