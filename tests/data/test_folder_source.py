@@ -78,6 +78,12 @@ def test_without_labels_there_is_no_truth(data):
     assert colors(images.train) == [30, 20, 10]
 
 
+def test_classes_may_be_numbers(data):
+    (data / "photos" / "dogs").rename(data / "photos" / "7")
+    images = loaded(data, labels="folders", classes=["cats", 7])
+    assert images.class_names == ["cats", "7"] and images.train_labels.tolist() == [1, 0, 0]
+
+
 def test_without_labels_the_classes_may_be_those_of_the_test(data):
     images = loaded(data, test="test")
     assert images.train_labels is None and images.class_names == ["cats", "dogs"]

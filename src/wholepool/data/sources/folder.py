@@ -130,8 +130,8 @@ def named(
     test_words: list[str] | None,
 ) -> list[str]:
     """The names of the classes, in order. UserError where there are none, or one is unknown."""
-    names = settings["classes"]
-    if names is None:
+    names = [str(name) for name in settings["classes"] or ()]
+    if settings["classes"] is None:
         names = sorted({*(words or ()), *((test_words or ()) if words is None else ())})
     if not names:
         raise UserError(
@@ -145,7 +145,7 @@ def named(
                     f"{place}: the images in the subfolder {word!r} ({times}) are of no known class"
                     f"{suggestion(word, names)}: rename it, or name all classes under classes"
                 )
-    return list(names)
+    return names
 
 
 def numbered(words: list[str] | None, names: list[str]) -> np.ndarray | None:
