@@ -76,7 +76,7 @@ def named(plugin: Plugin) -> dict[str, Any]:
     """The table that names a plug-in and has its keys."""
     table = json.loads(json.dumps(sections.inline(plugin)))
     table["properties"]["name"] |= {"const": plugin.name}
-    return {**table, "required": ["name"]}
+    return {**table, "required": ["name", *table.get("required", [])]}
 
 
 def values(key: dict[str, Any]) -> str:

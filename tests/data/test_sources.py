@@ -86,7 +86,7 @@ def test_what_is_known_beforehand(source, known):
 
 
 def test_all_sources_are_registered():
-    assert set(registry.plugins("source")) == {"digits", "photographs", *TORCHVISION}
+    assert set(registry.plugins("source")) == {"digits", "folder", "photographs", *TORCHVISION}
 
 
 def test_grey_images_get_three_equal_channels():

@@ -16,6 +16,8 @@ from wholepool.paper.figure import comparison_figure
 from wholepool.paper.table import to_markdown
 
 SOURCES = ["mnist", "svhn", "cifar10", "cifar100"]
+#: no cell of the paper has another network, or another source
+OF_PAPER = {"network": ["conv13"], "source": SOURCES}
 
 
 def every_key():
@@ -30,7 +32,7 @@ def every_key():
         found |= {f"{name}.{key}" for key in definitions[name]["properties"]}
     for kind in inline:
         for plugin in registry.plugins(kind).values():
-            if kind == "network" and plugin.name != "conv13":  # the paper's only one
+            if plugin.name not in OF_PAPER.get(kind, [plugin.name]):
                 continue
             found |= {
                 f"{kind}.{key}" for key in (plugin.section or {"properties": {}})["properties"]

@@ -1,8 +1,8 @@
 """The files behind a source: recorded beside its pool, and compared with those that are there now.
 
 A source that reads files may say which, by a function `files(settings, data_dir)`. It returns
-paths; of a folder all files below it are meant, but hidden ones. A pool that was made needs them no
-more: what is gone is no change.
+paths; of a folder all files below it are meant, but those that are hidden or cannot be read. A pool
+that was made needs them no more: what is gone is no change.
 """
 
 import contextlib
@@ -52,13 +52,23 @@ def files_of(names: list[str], data_dir: Path) -> Iterator[tuple[str, os.stat_re
         for folder, folders, files in os.walk(place):
             folders[:] = sorted(one for one in folders if not one.startswith("."))
             below = os.path.join(name, os.path.relpath(folder, place))
-            shown = sorted(file for file in files if not file.startswith("."))
-            found += [os.path.normpath(os.path.join(below, file)) for file in shown]
+            shown = [os.path.normpath(os.path.join(below, file)) for file in sorted(files)
+                     if not file.startswith(".")]  # fmt: skip
+            found += [file for file in shown if can_be_recorded(data_dir, file)]
         for file in found:
             with contextlib.suppress(OSError):  # it is gone, or a link to nothing
                 there = (data_dir / file).stat()
                 if stat.S_ISREG(there.st_mode):
                     yield file, there
+
+
+def can_be_recorded(data_dir: Path, file: str) -> bool:
+    """Whether a file that lies in a folder can be read, and its name written as UTF-8."""
+    try:
+        file.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return os.access(data_dir / file, os.R_OK)
 
 
 def prints(names: list[str], data_dir: Path, before: Prints | None = None) -> Prints:

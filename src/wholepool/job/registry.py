@@ -91,7 +91,10 @@ KINDS = {
 #: those that come with this package. Of any other, also one that is put into its folders, an edit
 #: is a new version
 OURS = {
-    "source": ("cifar10", "cifar100", "digits", "fashion_mnist", "mnist", "photographs", "svhn"),
+    "source": (
+        *("cifar10", "cifar100", "digits", "fashion_mnist", "folder", "mnist", "photographs"),
+        "svhn",
+    ),
     "oracle": ("hidden",),
     "network": ("backbone", "conv13", "head"),
     "pretrain": ("deepcluster", "pretrained"),
