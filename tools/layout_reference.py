@@ -22,6 +22,7 @@ FLOORS = {
     "learn": "training: SUP, SEMI and PRE",
     "strategies": "which images are asked for",
     "data": "pools, index sets, sources and oracles",
+    "labeling": "what people answer: the file of it, and what it adds up to",
     "graph": "neighbors, graph, propagation, k-means",
     "job": "what every job needs: files, locks, checkpoints, log, plug-ins",
 }
