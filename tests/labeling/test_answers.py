@@ -252,12 +252,10 @@ def test_fleiss_kappa_with_missing_answers_weighs_images_alike():
     x = (1 + 2 / 3 + 1 / 4) / 3
     expected = x**2 + (1 - x) ** 2
     assert agreement.fleiss(table) == pytest.approx((observed - expected) / (1 - expected))
-    votes = {
-        str(n): {
-            f"{n}{who}": what for who, what in enumerate(w for w in one for _ in range(one[w]))
-        }
-        for n, one in enumerate(table)
-    }
+    votes = {}
+    for n, one in enumerate(table):
+        given = [what for what in one for _ in range(one[what])]
+        votes[n] = {f"{n} {who}": what for who, what in enumerate(given)}
     found = agreement.agreement(votes)
     assert found.kappa == pytest.approx(agreement.fleiss(table))
     assert found.share == pytest.approx((2 + 2 + 6) / (2 + 6 + 12))
