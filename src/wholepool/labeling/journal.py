@@ -220,7 +220,7 @@ def caught_up(handle: int) -> tuple[Seen, bool]:
     """What a locked file holds, of which only what is new is read; and whether its end is torn."""
     found = os.fstat(handle)
     seen = SEEN.setdefault((found.st_dev, found.st_ino), Seen())
-    if found.st_size < seen.end or not goes_on(handle, seen, (found.st_size, found.st_mtime_ns)):
+    if not goes_on(handle, seen, (found.st_size, found.st_mtime_ns)):
         seen = SEEN[found.st_dev, found.st_ino] = Seen()
     for key in list(SEEN)[:-FILES]:
         del SEEN[key]
