@@ -640,11 +640,16 @@ def test_processes_and_threads_append_at_once(two):
 
 
 SAME = """
-import json, sys
+import json, sys, time
 from wholepool.job.errors import UserError
 from wholepool.labeling import journal
+write = journal.write
+def late(handle, content):
+    time.sleep(0.01)  # so that another may come between the look and the writing
+    write(handle, content)
+journal.write = late
 line, made = json.loads(sys.argv[3]), json.loads(sys.argv[4])
-for number in range(100):
+for number in range(20):
     journal.append(sys.argv[1], line | {"id": f"same-{number}"})
     try:
         own = {"id": f"{sys.argv[2]}-{number}", "class": f"{sys.argv[2]}-{number}"}
@@ -663,17 +668,22 @@ def test_of_processes_that_send_the_same_line_or_name_one_writes_it(two):
     lines, wrong = journal.read(two)
     assert wrong == []
     assert sorted(one["name"] for one in lines if one["kind"] == "class")[2:] == sorted(
-        f"name {number}" for number in range(100)
+        f"name {number}" for number in range(20)
     )
-    assert sum(one["kind"] == "answer" for one in lines) == 100
+    assert sum(one["kind"] == "answer" for one in lines) == 20
 
 
 def test_threads_write_a_line_once_where_there_are_no_locks(two, monkeypatch):
     def flock(*_):
         raise OSError(journal.errno.ENOLCK, "No locks available")
 
+    def late(handle, content):
+        time.sleep(0.01)  # so that another may come between the look and the writing
+        os.write(handle, content)
+
     monkeypatch.setattr(journal.fcntl, "flock", flock)
-    lines = [answer(number, "c1", id=f"same-{number}") for number in range(60)]
+    monkeypatch.setattr(journal, "write", late)
+    lines = [answer(number, "c1", id=f"same-{number}") for number in range(20)]
     threads = [
         threading.Thread(target=lambda: [journal.append(two, one) for one in lines])
         for _ in range(6)
