@@ -1,1 +1,4 @@
-"""A folder of images and a person who labels: what is read, asked and kept."""
+"""A folder of images in, labels for all of them out: what people answer, and what it adds up to.
+
+An image is known by the SHA-256 of its file's bytes, in lower-case hexadecimal: its image id.
+"""
