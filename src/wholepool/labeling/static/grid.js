@@ -1,6 +1,8 @@
 // The grid: images to look at again, sorted so that errors stand together.
 
-const STEP = 200; // cells at once
+import { saw } from "./here.js";
+
+export const STEP = 200; // cells at once
 
 const ORDERS = {
   certainty: ["least certain first", (a, b) => number(a.certainty) - number(b.certainty)],
@@ -51,9 +53,6 @@ export function draw(page, batch, told, named, limit, open) {
   page.cells.replaceChildren(...items);
   page.more.hidden = found.length <= limit;
 }
-
-export { STEP };
-
 function offer(select, found) {
   const kept = select.value;
   const useful = Object.keys(ORDERS).filter(
@@ -65,6 +64,7 @@ function offer(select, found) {
 }
 
 function cell(entry, told, named, open) {
+  if (entry.label) saw(entry.image, "guess"); // a label that no person gave is a guess
   const item = document.createElement("li");
   const button = document.createElement("button");
   button.type = "button";

@@ -1,28 +1,18 @@
 // The person's page: one image at a time, answered by keys or buttons.
 
-import { draw, percent, STEP } from "./grid.js";
+import { drawDone, drawSingle, KEYS, OTHERS } from "./draw.js";
+import { draw, STEP } from "./grid.js";
+import { answer, entryOf, here, isLater, named, saw, shownOf, upcoming } from "./here.js";
 import { fit, keep, photo, why } from "./photos.js";
 import { get, Refused, save, state } from "./server.js";
 
-const KEYS = [..."123456789abcdefhijklmopqstyz"]; // classes, in order; u g w n r v x mean else
-const OTHERS = { " ": "later", "?": "unsure", x: "bad" };
-const WORDS = { later: "later", unsure: "cannot tell", bad: "bad image" };
 const POLL = 2000; // milliseconds
 const AHEAD = 3; // images that are loaded before they are needed
 
 const $ = (id) => document.getElementById(id);
 const all = (query) => document.querySelectorAll(query);
 
-let batch = { images: [], review: [] };
-let told = { answers: {}, classes: [], others: [], undo: null };
-let view = "single"; // or "grid"
-let at = null; // the image before the person
-let pinned = null; // an image that is to be answered again, out of turn
-let pass = null; // the images left as later that this pass has still to show
-let seen = {}; // what was shown of the image before the person
-let open = { guess: false, why: false }; // what is shown of it now
 let form = null; // null, "new", or the class that is being renamed
-let picking = false; // the class to rename is being chosen
 let saving = false;
 let saves = 0; // what was asked before the latest save is old news
 let limit = STEP;
@@ -31,43 +21,25 @@ let wake = () => {};
 
 // ---- what comes next
 
-const answer = (image) => told.answers[image];
-const isLater = (image) => answer(image) && !answer(image).done && answer(image).answer === "later";
-const isOpen = (image) => !answer(image)?.done && !isLater(image);
-const entryOf = (image) =>
-  batch.images.find((entry) => entry.image === image)
-  || batch.review.find((entry) => entry.image === image);
-const isReview = (image) => !batch.images.some((entry) => entry.image === image);
-
-function upcoming() {
-  const waiting = pass
-    ? pass.filter(isLater)
-    : batch.images.map((entry) => entry.image).filter(isOpen);
-  const free = waiting.filter((image) => !told.others.includes(image));
-  return pinned ? [pinned, ...waiting.filter((image) => image !== pinned)]
-    : free.length ? free : waiting;
-}
-
 function advance() {
   let images = upcoming();
-  if (pass && !images.length) {
-    pass = null;
+  if (here.pass && !images.length) {
+    here.pass = null;
     images = upcoming();
   }
   show(images[0] ?? null);
 }
 
 function show(image) {
-  if (image !== at) {
-    seen = { view: image && isReview(image) ? "review" : "batch", guess: false, why: false };
-    if (image && isReview(image)) seen.guess = Boolean(entryOf(image).label); // the grid told it
-    open = { guess: false, why: false };
+  const other = image !== here.at;
+  here.at = image;
+  if (other) {
+    here.open = { guess: false, why: false };
     closeForm();
     place(image);
   }
-  at = image;
   const ahead = [...new Set([...(image ? [image] : []), ...upcoming()])].slice(0, AHEAD + 1);
-  if (told.undo && entryOf(told.undo.image)) ahead.push(told.undo.image);
+  if (here.told.undo && entryOf(here.told.undo.image)) ahead.push(here.told.undo.image);
   keep(ahead);
   render();
 }
@@ -80,7 +52,7 @@ async function place(image) {
   if (!element.state) {
     $("photo").replaceChildren();
     await element.ready;
-    if (at !== image) return undefined;
+    if (here.at !== image) return undefined;
   }
   $("photo").replaceChildren(element);
   fit($("photo"));
@@ -97,134 +69,22 @@ async function place(image) {
 
 // ---- drawing
 
-function named(given) {
-  if (!given) return "no label";
-  if (typeof given === "string") return WORDS[given];
-  return told.classes.find((one) => one.class === given.class)?.name ?? given.class;
-}
-
 function render() {
-  const images = batch.images.map((entry) => entry.image);
+  const images = here.batch.images.map((entry) => entry.image);
   const finished = images.filter((image) => answer(image)?.done);
   const later = images.filter(isLater);
   $("count").textContent = `${finished.length} of ${images.length}`;
   $("count").setAttribute("aria-label", `${finished.length} of ${images.length} answered`);
   $("progress").max = Math.max(1, images.length);
   $("progress").value = finished.length;
-  $("single").hidden = view !== "single" || at === null;
-  $("done").hidden = view !== "single" || at !== null;
-  $("grid").hidden = view !== "grid";
-  $("view").querySelector("span").textContent = view === "grid" || comesBack() ? "Back" : "Grid";
-  if (view === "grid") drawGrid();
-  else if (at === null) drawDone(images, finished, later);
+  $("single").hidden = here.view !== "single" || here.at === null;
+  $("done").hidden = here.view !== "single" || here.at !== null;
+  $("grid").hidden = here.view !== "grid";
+  $("view").querySelector("span").textContent = here.view === "grid" || here.back ? "Back" : "Grid";
+  if (here.view === "grid") drawGrid();
+  else if (here.at === null) drawDone(images, finished, later);
   else drawSingle();
-  for (const button of all("[data-key=u]")) button.disabled = !told.undo;
-}
-
-function drawSingle() {
-  const entry = entryOf(at);
-  $("path").textContent = entry.path;
-  $("note").textContent = noteOn(entry);
-  $("picking").hidden = !picking;
-  const standing = answer(at)?.answer;
-  $("classes").replaceChildren(...told.classes.map((one, place) => {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.dataset.class = one.class;
-    const key = KEYS[place];
-    const mark = document.createElement("kbd");
-    mark.textContent = key ?? "–";
-    const name = document.createElement("span");
-    name.textContent = one.name;
-    button.append(mark, name);
-    if (key) button.setAttribute("aria-keyshortcuts", key);
-    button.classList.toggle("chosen", standing?.class === one.class);
-    return button;
-  }));
-  for (const [key, word] of Object.entries(OTHERS)) {
-    document.querySelector(`#others [data-key="${key}"]`)
-      .classList.toggle("chosen", standing === word);
-  }
-  document.querySelector("[data-key=g]").setAttribute("aria-pressed", open.guess);
-  document.querySelector("[data-key=w]").setAttribute("aria-pressed", open.why);
-  document.querySelector("[data-key=r]").disabled = !told.classes.length;
-  drawAbout(entry);
-}
-
-function noteOn(entry) {
-  const words = [];
-  if (isReview(at) && entry.label) {
-    const sure = typeof entry.certainty === "number" ? `, certainty ${percent(entry.certainty)}` : "";
-    words.push(`Labeled as ${named({ class: entry.label })}${sure}.`);
-  }
-  const standing = answer(at);
-  if (standing) {
-    const who = standing.by === told.annotator ? "" : ` by ${standing.by}`;
-    words.push(`Answered${who}: ${named(standing.answer)}.`);
-    if (standing.done && !pinned) words.push("Enter goes on.");
-  }
-  return words.join(" ");
-}
-
-function drawAbout(entry) {
-  const lines = [];
-  const say = (text) => lines.push(
-    Object.assign(document.createElement("p"), { textContent: text }));
-  if (open.guess) {
-    const guess = entry.guess ?? (entry.label && { class: entry.label, probability: entry.certainty });
-    say(guess
-      ? `The model's guess: ${named({ class: guess.class })}`
-        + (typeof guess.probability === "number" ? `, ${percent(guess.probability)}` : "")
-      : "There is no guess for this image.");
-  }
-  if (open.why) {
-    const score = typeof entry.why?.score === "number" ? entry.why.score.toPrecision(3) : null;
-    say(entry.why
-      ? `Picked by ${entry.why.strategy}${score === null ? "" : `, score ${score}`}`
-      : "Nothing is known about why this image was picked.");
-    if (entry.nearest?.length) {
-      say("Most similar of the labeled images:");
-      lines.push(nearest(entry));
-    }
-  }
-  $("about").hidden = !lines.length;
-  $("about").replaceChildren(...lines);
-}
-
-function nearest(entry) {
-  const row = Object.assign(document.createElement("div"), { className: "near" });
-  for (const one of entry.nearest) {
-    const figure = document.createElement("figure");
-    const label = one.label ? named({ class: one.label }) : "no label";
-    const image = document.createElement("img");
-    image.src = `thumb/${one.image}`;
-    image.alt = label;
-    figure.append(image, Object.assign(document.createElement("figcaption"), {
-      textContent: label,
-    }));
-    row.append(figure);
-  }
-  return row;
-}
-
-function drawDone(images, finished, later) {
-  const word = (given) => images.filter((image) => answer(image)?.answer === given).length;
-  const labeled = images.filter((image) => answer(image)?.answer?.class).length;
-  $("done-title").textContent = !images.length ? "This batch has no images"
-    : later.length ? "Every image has been shown" : "This batch is done";
-  const counts = [
-    [labeled, "labeled"], [word("unsure"), "cannot tell"], [word("bad"), "marked bad"],
-    [later.length, "left as later"],
-  ];
-  $("done-list").replaceChildren(...counts.filter(([count]) => count).map(([count, text]) =>
-    Object.assign(document.createElement("li"), { textContent: `${count} ${text}` })));
-  const command = Object.assign(document.createElement("code"), { textContent: "wholepool next" });
-  $("done-next").replaceChildren(
-    "What to do next: in the terminal, end this page with Ctrl+C and run ", command,
-    ". It learns from these answers and picks the next images.",
-  );
-  $("again").hidden = !later.length;
-  $("again").lastElementChild.textContent = `Go through the ${later.length} left as later`;
+  for (const button of all("[data-key=u]")) button.disabled = !here.told.undo;
 }
 
 function drawGrid() {
@@ -232,32 +92,29 @@ function drawGrid() {
     sort: $("sort"), title: $("grid-title"), empty: $("grid-empty"), cells: $("cells"),
     more: $("more"),
   };
-  draw(page, batch, told, named, limit, (image) => {
+  draw(page, here.batch, here.told, named, limit, (image) => {
     scrolled = $("grid").scrollTop;
-    view = "single";
-    pinned = image;
-    back = true;
+    here.view = "single";
+    here.pinned = image;
+    here.back = true;
     show(image);
   });
 }
 
-let back = false; // the image was opened from the grid, and the grid comes after it
-const comesBack = () => back;
-
 function toGrid() {
-  view = "grid";
-  back = false;
-  pinned = null;
+  here.view = "grid";
+  here.back = false;
+  here.pinned = null;
   closeForm();
   render();
   $("grid").scrollTop = scrolled;
 }
 
 function toSingle() {
-  view = "single";
-  back = false;
-  pinned = null;
-  at = null;
+  here.view = "single";
+  here.back = false;
+  here.pinned = null;
+  here.at = null;
   advance();
 }
 
@@ -284,7 +141,7 @@ async function write(line, refused = alarm) {
       alarm(`Not saved: ${text} It is tried again in ${seconds} s.`, "Try again now");
       return new Promise((now) => { wake = now; });
     });
-    told = given.state;
+    here.told = given.state;
     alarm("");
     say("All answers are saved");
     return given.line;
@@ -301,27 +158,28 @@ async function write(line, refused = alarm) {
 }
 
 async function give(value) {
-  const image = at;
+  const image = here.at;
   const element = photo(image);
   if (!element.state && value !== "later") return; // nobody has seen it yet
-  const line = { kind: "answer", image, answer: value, shown: { ...seen } };
+  const line = { kind: "answer", image, answer: value, shown: shownOf(image) };
   if (!(await write(line))) return;
-  if (pass) pass = pass.filter((one) => one !== image);
-  if (back) toGrid();
+  if (here.pass) here.pass = here.pass.filter((one) => one !== image);
+  if (here.back) toGrid();
   else {
-    pinned = null;
+    here.pinned = null;
     advance();
+    look(); // the other windows are told at once where this one is now
   }
 }
 
 async function undo() {
-  if (!told.undo) return;
-  const { of, image } = told.undo;
+  if (!here.told.undo) return;
+  const { of, image } = here.told.undo;
   if (!(await write({ kind: "undo", of }))) return;
-  if (view === "grid") render();
+  if (here.view === "grid") render();
   else {
-    pinned = image;
-    back = false;
+    here.pinned = image;
+    here.back = false;
     show(image);
   }
 }
@@ -330,10 +188,10 @@ async function undo() {
 
 function openForm(kind) {
   form = kind;
-  picking = false;
-  const old = told.classes.find((one) => one.class === kind)?.name ?? "";
+  here.picking = false;
+  const old = here.told.classes.find((one) => one.class === kind)?.name ?? "";
   $("form-label").textContent = old ? `New name for ${old}`
-    : told.classes.length ? "Name of the new class" : "No class yet: type the first one";
+    : here.told.classes.length ? "Name of the new class" : "No class yet: type the first one";
   $("name").value = old;
   $("form-error").textContent = "";
   $("form").hidden = false;
@@ -343,19 +201,26 @@ function openForm(kind) {
 }
 
 function closeForm() {
+  const inside = $("form").contains(document.activeElement);
   form = null;
-  picking = false;
+  here.picking = false;
   $("picking").hidden = true;
   $("form").hidden = true;
-  document.activeElement?.blur();
+  if (inside) document.activeElement.blur(); // else keys would still go there
 }
 
 async function submit() {
   const name = $("name").value;
   if (saving || !form || !name.trim()) return;
+  const taken = here.told.classes.find((one) =>
+    one.class !== form && one.name.toLowerCase() === name.trim().toLowerCase());
+  if (taken) {
+    $("form-error").textContent = `There is a class ${taken.name} already: type another name`;
+    return;
+  }
   const line = form === "new" ? { kind: "class", name } : { kind: "rename", class: form, name };
-  const line_ = await write(line, (text) => { $("form-error").textContent = text; });
-  if (!line_) return;
+  const written = await write(line, (text) => { $("form-error").textContent = text; });
+  if (!written) return;
   closeForm();
   render();
 }
@@ -364,45 +229,45 @@ async function submit() {
 
 function pressed(key) {
   if (saving) return;
-  if (key === "v") return view === "grid" ? toSingle() : toGrid();
+  if (key === "v") return here.view === "grid" ? toSingle() : toGrid();
   if (key === "u" || key === "Backspace") return void undo();
-  if (key === "Escape" && (picking || form)) return closeForm();
-  if (key === "Escape" && view === "single" && back) return toGrid();
-  if (view === "grid") return undefined;
+  if (key === "Escape" && (here.picking || form)) return closeForm();
+  if (key === "Escape" && here.view === "single" && here.back) return toGrid();
+  if (here.view === "grid") return undefined;
   if (key === "Enter") return goOn();
-  if (at === null) return undefined;
+  if (here.at === null) return undefined;
   const place = KEYS.indexOf(key);
-  if (place >= 0 && told.classes[place]) return choose(told.classes[place].class);
+  if (place >= 0 && here.told.classes[place]) return choose(here.told.classes[place].class);
   if (key in OTHERS) return void give(OTHERS[key]);
   if (key === "g" || key === "w") return reveal(key === "g" ? "guess" : "why");
   if (key === "n") return openForm("new");
-  if (key === "r" && told.classes.length) {
-    picking = !picking;
+  if (key === "r" && here.told.classes.length) {
+    here.picking = !here.picking;
     return render();
   }
   return undefined;
 }
 
 function goOn() {
-  if (at === null) {
-    const later = batch.images.map((entry) => entry.image).filter(isLater);
-    pass = later.length ? later : null;
+  if (here.at === null) {
+    const later = here.batch.images.map((entry) => entry.image).filter(isLater);
+    here.pass = later.length ? later : null;
     advance();
-  } else if (answer(at)?.done && !pinned) advance();
+  } else if (answer(here.at)?.done && !here.pinned) advance();
 }
 
 function choose(key) {
-  if (picking) openForm(key);
+  if (here.picking) openForm(key);
   else give({ class: key });
 }
 
 function reveal(what) {
-  open[what] = !open[what];
-  seen[what] = true;
+  here.open[what] = !here.open[what];
+  saw(here.at, what);
   render();
 }
 
-/** The key as this page names it: on any layout, a letter's key is that letter, a digit's a digit. */
+/** A key as this page names it: on any keyboard a letter's place is the letter, a digit's the digit. */
 function keyOf(event) {
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   if (key in OTHERS || /^[a-z0-9]$/.test(key) || key.length > 1) return key;
@@ -422,7 +287,7 @@ document.addEventListener("keydown", (event) => {
   const ours = key in OTHERS || ["Backspace", "Enter"].includes(key);
   if (ours) event.preventDefault();
   if (event.repeat) return; // a key that is held down is one answer
-  if (/^[a-z]$/.test(key)) event.preventDefault(); // else the letter lands in a field that opens
+  if (/^[a-z0-9]$/.test(key)) event.preventDefault(); // else it lands in a field that opens
   pressed(key);
 });
 
@@ -434,7 +299,7 @@ document.addEventListener("click", (event) => {
   if (button.dataset.key) pressed(button.dataset.key);
   else if (button.dataset.class) choose(button.dataset.class);
   else if (button.id === "view") {
-    if (back) toGrid();
+    if (here.back) toGrid();
     else pressed("v");
   } else if (button.id === "again") goOn();
   else if (button.id === "more") {
@@ -468,14 +333,14 @@ let lost = false;
 async function look() {
   const before = saves;
   try {
-    const now = await state(at);
+    const now = await state(here.at);
     if (lost) alarm("");
     lost = false;
     if (saving || before !== saves) return;
-    const changed = JSON.stringify(now) !== JSON.stringify(told);
-    told = now;
-    if (now.batch !== batch.batch) await begin();
-    else if (at === null && view === "single") advance();
+    const changed = JSON.stringify(now) !== JSON.stringify(here.told);
+    here.told = now;
+    if (now.batch !== here.batch.batch) await begin();
+    else if (here.view === "single" && !form && (here.at === null || overtaken())) advance();
     else if (changed) render();
   } catch (error) {
     if (saving) return; // that says so itself
@@ -485,15 +350,18 @@ async function look() {
   }
 }
 
+/** Others have answered the image here, and no other waits: no key can hit a wrong one then. */
+const overtaken = () => answer(here.at)?.done && !here.pinned && !upcoming().length;
+
 async function begin() {
-  batch = await get("batch");
-  pinned = pass = at = null;
-  back = false;
-  const aside = told.aside;
+  here.batch = await get("batch");
+  here.pinned = here.pass = here.at = null;
+  here.back = false;
+  const aside = here.told.aside;
   if (aside) alarm(`${aside} damaged lines of the journal are set aside; all others count.`);
-  if (view === "grid") render();
+  if (here.view === "grid") render();
   else advance();
-  if (at !== null && !told.classes.length) openForm("new");
+  if (here.at !== null && !here.told.classes.length) openForm("new");
 }
 
 async function poll() {
