@@ -12,7 +12,7 @@ from wholepool.labeling.lines import Line, encoded
 from wholepool.labeling.sent import completed, next_class
 from wholepool.labeling.told import relevant, told
 
-SECONDS_AT = 5.0  # a window that has not asked for so long is closed, or asleep
+SECONDS_AT = 8.0  # a window that has not asked for so long is closed, or asleep
 TRIES = 20  # to find an id for a class, while others make classes too
 
 Stamp = tuple[int, ...]

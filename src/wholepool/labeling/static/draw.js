@@ -28,6 +28,7 @@ export function drawSingle() {
     button.classList.toggle("chosen", standing?.class === one.class);
     return button;
   }));
+  $("classes").classList.toggle("many", here.told.classes.length > 9);
   for (const [key, word] of Object.entries(OTHERS)) {
     document.querySelector(`#others [data-key="${key}"]`)
       .classList.toggle("chosen", standing === word);
@@ -111,5 +112,5 @@ export function drawDone(images, finished, later) {
     ". It learns from these answers and picks the next images.",
   );
   $("again").hidden = !later.length;
-  $("again").lastElementChild.textContent = `Go through the ${later.length} left as later`;
+  $("again").lastElementChild.textContent = `Go through those left as later (${later.length})`;
 }

@@ -138,7 +138,7 @@ async function write(line, refused = alarm) {
   try {
     const given = await save(line, (text, seconds) => {
       say("Not saved yet", "wrong");
-      alarm(`Not saved: ${text} It is tried again in ${seconds} s.`, "Try again now");
+      alarm(`Not saved, tried again in ${seconds} s: ${text}`, "Try again now");
       return new Promise((now) => { wake = now; });
     });
     here.told = given.state;
