@@ -569,6 +569,8 @@ def test_the_grid_is_sorted_and_a_label_in_it_is_corrected(window, desk):
     expect(names).to_have_text(["cat", "dog"])
     page.select_option("#sort", "class")
     expect(page.locator("#cells .heading")).to_have_text(["cat", "dog"])
+    loaded = "images => images.every(one => one.complete && one.naturalWidth > 0)"
+    until(lambda: page.locator("#cells img").evaluate_all(loaded))
     shot(page, "grid")
     page.click(f"[data-image='{entries[7]['image']}']")
     expect(page.locator("#note")).to_contain_text("Labeled as dog, certainty 25 %")

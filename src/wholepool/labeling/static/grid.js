@@ -4,6 +4,8 @@ import { saw } from "./here.js";
 
 export const STEP = 200; // cells at once
 
+const thumbnails = new Map(); // image -> its element
+
 const ORDERS = {
   certainty: ["least certain first", (a, b) => number(a.certainty) - number(b.certainty)],
   class: ["class", null],
@@ -69,12 +71,7 @@ function cell(entry, told, named, open) {
   const button = document.createElement("button");
   button.type = "button";
   button.dataset.image = entry.image;
-  const image = document.createElement("img");
-  image.loading = "lazy";
-  image.alt = "";
-  image.src = `thumb/${entry.image}`;
-  image.addEventListener("error", () => image.replaceWith("cannot be shown"));
-  button.append(image, text("name", named(entry.now)));
+  button.append(thumbnail(entry.image), text("name", named(entry.now)));
   if (typeof entry.certainty === "number") {
     button.append(text("quiet", `certainty ${percent(entry.certainty)}`));
   }
@@ -89,6 +86,19 @@ function cell(entry, told, named, open) {
   button.addEventListener("click", () => open(entry.image));
   item.append(button);
   return item;
+}
+
+/** The element of a thumbnail, the same one whenever the grid is drawn: it would flicker else. */
+function thumbnail(image) {
+  if (!thumbnails.has(image)) {
+    const element = document.createElement("img");
+    element.loading = "lazy";
+    element.alt = "";
+    element.src = `thumb/${image}`;
+    element.addEventListener("error", () => element.replaceWith("cannot be shown"));
+    thumbnails.set(image, element);
+  }
+  return thumbnails.get(image);
 }
 
 export const percent = (share) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
