@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Answer = TypeVar("Answer", bound=Hashable)
 
@@ -51,7 +51,7 @@ def cohen(pairs: Sequence[Sequence[Hashable]]) -> float | None:
     return beyond_chance(observed, sum(first[name] * second[name] for name in first) / n**2)
 
 
-def fleiss(counts: Sequence[Mapping[Hashable, int]]) -> float | None:
+def fleiss(counts: Sequence[Mapping[Any, int]]) -> float | None:
     """Fleiss' kappa (1971), of how often each answer was given to each image: two in all, or more.
 
     Where images have different numbers of answers each image weighs the same, in the agreement and

@@ -17,7 +17,7 @@ from pathlib import Path
 from wholepool.job.errors import UserError
 from wholepool.job.log import logger
 from wholepool.labeling.classes import Classes, settled, standing
-from wholepool.labeling.lines import Line, classes_in, encoded, fault, parsed
+from wholepool.labeling.lines import BOM, Line, classes_in, encoded, fault, parsed
 
 #: the errors of a file system without locks
 NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
@@ -118,7 +118,7 @@ def normal(path: Path, line: Line) -> tuple[bytes, Line]:
         try:
             content = encoded(line)
         except (TypeError, ValueError, RecursionError) as error:
-            raise UserError(f"{path}: a line is refused, JSON cannot hold it: {error}") from error
+            raise UserError(f"{path}: a line is refused: JSON cannot hold it: {error}") from error
         again, wrong = parsed(content)
         if again is not None:
             return content + b"\n", again
@@ -197,7 +197,7 @@ def taken(seen: Seen, content: bytes) -> Iterator[tuple[Line | None, str]]:
     """Add lines that follow to what is known: each, or None and why it is set aside ("": blank)."""
     for raw in content.split(b"\n"):
         begin, seen.end, seen.count = seen.end, seen.end + len(raw) + 1, seen.count + 1
-        if not raw.strip(b" \t\r\xef\xbb\xbf"):
+        if not raw.removeprefix(BOM).strip():
             yield None, ""
             continue
         line, reason = parsed(raw)
@@ -220,7 +220,7 @@ def caught_up(handle: int) -> tuple[Seen, bool]:
     """What a locked file holds, of which only what is new is read; and whether its end is torn."""
     found = os.fstat(handle)
     seen = SEEN.setdefault((found.st_dev, found.st_ino), Seen())
-    if found.st_size < seen.end or not goes_on(handle, seen, (found.st_size, found.st_mtime_ns)):
+    if not goes_on(handle, seen, (found.st_size, found.st_mtime_ns)):
         seen = SEEN[found.st_dev, found.st_ino] = Seen()
     for key in list(SEEN)[:-FILES]:
         del SEEN[key]
