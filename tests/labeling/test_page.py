@@ -19,6 +19,7 @@ from wholepool.labeling import answers, journal
 from wholepool.labeling.page import has_screen, serve
 
 pages.needed()
+pytestmark = pytest.mark.jobs
 ROUNDS = int(os.environ.get("WHOLEPOOL_KILLS", "10"))
 
 
@@ -523,7 +524,6 @@ def stream(page, entries, acknowledged, stop):
             return  # it was killed
 
 
-@pytest.mark.jobs
 def test_no_acknowledged_answer_is_lost_when_the_server_is_killed(tmp_path):
     """ROUNDS kills, at a random moment each; WHOLEPOOL_KILLS sets how many."""
     folder, entries = pages.folder_of(tmp_path, 5)

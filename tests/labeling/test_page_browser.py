@@ -331,9 +331,11 @@ def test_two_windows_share_the_work_and_see_each_other(window, desk):
     one.keyboard.type("ox")
     one.keyboard.press("Enter")
     expect(two.locator("#classes button")).to_have_text(["1cat", "2dog", "3ox"])
+    shows(two, entries[2], "2 of 6")
     two.keyboard.press("3")
     expect(two.locator("#count")).to_have_text("3 of 6")
     for count in (4, 5, 6):
+        expect(one.locator("#photo img")).to_be_visible()
         one.keyboard.press("1")
         for page in (one, two):
             expect(page.locator("#count")).to_have_text(f"{count} of 6")
@@ -574,6 +576,7 @@ def test_the_grid_is_sorted_and_a_label_in_it_is_corrected(window, desk):
     shot(page, "grid")
     page.click(f"[data-image='{entries[7]['image']}']")
     expect(page.locator("#note")).to_contain_text("Labeled as dog, certainty 25 %")
+    shows(page, entries[7], "0 of 6")
     shot(page, "grid-opened")
     page.keyboard.press("1")
     expect(page.locator("#cells .corrected")).to_have_text(["corrected"])
