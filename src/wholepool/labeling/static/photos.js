@@ -19,10 +19,16 @@ export function photo(image) {
   return loaded.get(image);
 }
 
-/** Load these, and forget all others. */
-export function keep(images) {
-  for (const image of images) photo(image);
+let wanted = [];
+
+/** Load these one after the other, so that the first is there first, and forget all others. */
+export async function keep(images) {
+  wanted = images;
   for (const image of loaded.keys()) if (!images.includes(image)) loaded.delete(image);
+  for (const image of images) {
+    if (wanted !== images) return;
+    await photo(image).ready;
+  }
 }
 
 /** Why an image cannot be shown, in the server's words. */
