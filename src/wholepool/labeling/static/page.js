@@ -334,7 +334,7 @@ async function look() {
   const before = saves;
   try {
     const now = await state(here.at);
-    if (lost) alarm("");
+    if (lost && !saving) alarm(""); // a save says itself how it is
     lost = false;
     if (saving || before !== saves) return;
     const changed = JSON.stringify(now) !== JSON.stringify(here.told);
