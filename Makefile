@@ -55,7 +55,7 @@ findings: .venv/installed
 # builds the package, is among them). Elsewhere pip resolves pyproject.toml's ranges
 comma := ,
 LOCKED := $(filter Linux-x86_64,$(shell uname -sm | tr ' ' -))
-REQUIREMENTS := $(if $(LOCKED),--require-hashes --requirement envs/requirements.lock,.[workflow$(comma)dev])
+REQUIREMENTS := $(if $(LOCKED),--require-hashes --requirement envs/requirements.lock,.[workflow$(comma)label$(comma)dev])
 
 .venv/installed: envs/requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -76,7 +76,7 @@ bench: .venv/installed
 lock:
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/python -m pip install --quiet uv
-	.venv-lock/bin/uv pip compile pyproject.toml --extra workflow --extra slurm --extra dev \
+	.venv-lock/bin/uv pip compile pyproject.toml --extra workflow --extra label --extra slurm --extra dev \
 		--constraint <(printf '%s\n' torch==2.15.0 torchvision==0.29.2) \
 		--universal --fork-strategy fewest --python-version 3.11 --generate-hashes --upgrade \
 		--no-annotate --no-header --quiet --output-file envs/requirements.lock

@@ -10,7 +10,7 @@ import threading
 import time
 import uuid
 
-import pages
+import labeled_page as pages
 import pytest
 from PIL import Image
 

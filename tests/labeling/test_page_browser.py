@@ -9,7 +9,7 @@ import shutil
 from contextlib import ExitStack
 from pathlib import Path
 
-import pages
+import labeled_page as pages
 import pytest
 from PIL import Image
 from processes import until

@@ -8,7 +8,7 @@ what the network sees.
 import hashlib
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from wholepool.job.errors import UserError
 
@@ -72,46 +72,29 @@ def thumbnail(found: bytes, path: str) -> tuple[bytes, str]:
 def opened(found: bytes, path: str) -> "Image.Image":
     from PIL import Image
 
+    from wholepool.labeling import decode
+
     try:
-        return Image.open(io.BytesIO(found))
+        picture = Image.open(io.BytesIO(found), formats=decode.formats())
+        if picture.width * picture.height > decode.LIMIT:
+            raise decode.RejectedError(decode.too_large("more"))
+        return picture
     except Exception as error:  # Pillow raises many kinds
         raise UserError(f"{path} is no image that can be shown ({error}): mark it bad") from error
 
 
 def upright(picture: "Image.Image", path: str, longest: int) -> "Image.Image":
-    """As RGB on white, turned by EXIF, no side longer than `longest` pixels."""
-    from PIL import Image, ImageOps
+    """As RGB on white, turned by EXIF, as the network sees it; no side above `longest` pixels."""
+    from PIL import Image
+
+    from wholepool.labeling import decode
 
     try:
-        picture = plain(ImageOps.exif_transpose(picture))
+        picture = decode.rgb(decode.turned(picture))
         picture.thumbnail((longest, longest), Image.Resampling.LANCZOS)
         return picture
     except Exception as error:
         raise UserError(f"{path} cannot be decoded ({error}): mark it bad") from error
-
-
-def plain(picture: "Image.Image") -> "Image.Image":
-    """In RGB of 8 bits: gray of more bits is scaled, what is transparent becomes white."""
-    import numpy as np
-    from PIL import Image
-
-    if picture.mode[0] in "IF":
-        gray = np.asarray(picture, dtype=np.float64)
-        return Image.fromarray(eight_bits(gray, picture.mode)).convert("RGB")
-    if "A" in picture.getbands() or "transparency" in picture.info:
-        layer = picture.convert("RGBA")
-        picture = Image.new("RGBA", layer.size, "white")
-        picture.alpha_composite(layer)
-    return picture.convert("RGB")
-
-
-def eight_bits(gray: Any, mode: str) -> Any:
-    """Gray values (H, W) as uint8: 16 bits by their full range, others by the image's own."""
-    import numpy as np
-
-    gray = np.nan_to_num(gray, posinf=0.0, neginf=0.0)
-    low, high = (0.0, 65535.0) if mode.startswith("I;16") else (gray.min(), gray.max())
-    return ((gray - low) / max(high - low, 1e-12) * 255).round().clip(0, 255).astype(np.uint8)
 
 
 def encoded(picture: "Image.Image", lossless: int = LOSSLESS) -> tuple[bytes, str]:
