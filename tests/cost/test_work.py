@@ -12,7 +12,7 @@ import yaml
 from toys import toy_pool
 
 from wholepool.cost import estimate
-from wholepool.cost.throughput import FORMAT, SAME, facts_of, measure, unlike
+from wholepool.cost.throughput import FORMAT, SAME, STARTS, facts_of, measure, unlike
 from wholepool.cost.work import jobs
 from wholepool.grid import slices
 from wholepool.grid.config import resolve
@@ -272,7 +272,7 @@ def rates_of(config, step=0.5, embed=0.01):
             result[kind].append(facts | {"n": 100} | made[kind])
     return {
         **{"format": FORMAT, "device": "toy", "kind": "cpu", "processor": "toy", "threads": 1},
-        **{"torch": "2", "start": {"light": 0.0, "scipy": 0.0, "tables": 0.0, "torch": 0.0}},
+        **{"torch": "2", "start": dict.fromkeys(STARTS, 0.0)},
         **result,
     }
 
@@ -411,7 +411,7 @@ def test_measured_rates_are_those_of_the_grid(monkeypatch):
     monkeypatch.setattr("wholepool.cost.throughput.ENOUGH", 0.01)
     monkeypatch.setattr(
         "wholepool.cost.throughput.STARTS",
-        dict.fromkeys(("light", "scipy", "tables", "torch"), "pass"),
+        dict.fromkeys(STARTS, "pass"),
     )
     config = grid()
     rates = json.loads(json.dumps(measure(jobs(config), "cpu", 1)))

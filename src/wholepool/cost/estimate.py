@@ -26,7 +26,8 @@ ON_DEVICE = ("pretrain", "features", "embed_pool", "train", "embed", "embed_init
 #: what a job imports; the others are light
 START = {
     **dict.fromkeys(("data", "read_head", *ON_DEVICE), "torch"),
-    **dict.fromkeys(("propagate", "propagate_initial", "fit", "graph"), "scipy"),
+    **dict.fromkeys(("propagate", "propagate_initial", "graph"), "scipy"),
+    **{"fit": "fitted", "features": "features"},
     **dict.fromkeys(("tables", "figures"), "tables"),
 }
 #: the power of the number of rows with which a search grows: an approximate one took 23 us a row of

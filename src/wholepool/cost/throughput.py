@@ -40,18 +40,25 @@ LADDER = (8, 32, 128)  # batches whose step is timed; the time of others is read
 POINTS = {"cpu": 4000, "cuda": 20000}
 ENOUGH = 1.0  # seconds that a measurement takes at least
 PICKS = 32  # images of the longer of two acquisitions; the shorter acquires one
-#: what the jobs of each kind import, and do first
+#: what every job imports
+COMMON = (
+    "import wholepool.__main__, wholepool.data.indexsets, wholepool.data.oracles, "
+    "wholepool.data.pool, wholepool.job.provenance, pyarrow.parquet; "
+)
+#: what the jobs of each kind import beside it, and do first
 STARTS = {
-    "light": "import wholepool.data.indexsets, wholepool.data.oracles, wholepool.data.pool",
-    "scipy": "import wholepool.data.pool, wholepool.graph.affinity, wholepool.graph.propagation",
+    "light": "",
+    "scipy": "import wholepool.graph.affinity, wholepool.graph.propagation",
+    "fitted": "import wholepool.graph.propagation, wholepool.graph.stored, scipy.optimize",
     "tables": "import pandas, seaborn.objects",
+    "features": "import timm, wholepool.learn.pretrain.pretrained",
     "torch": (
         "import torch, wholepool.data.oracles, wholepool.learn.training, wholepool.learn.weights; "
         "layer = torch.nn.Conv2d(3, 16, 3).to({0!r}); "
         "layer(torch.zeros(2, 3, 32, 32, device={0!r})).sum().backward()"
     ),
 }
-FORMAT = 3  # of the file of rates, raised when it changes
+FORMAT = 4  # of the file of rates, raised when it changes
 #: facts in whose proportion a time can be scaled
 NUMBERS = ("flops", "dimensions", "classes", "clusters", "k")
 
@@ -143,9 +150,10 @@ def measure(plan: Iterable[Job], choice: str, threads: int) -> dict[str, Any]:
 
 def start_seconds(code: str, device: str) -> float:
     """Median seconds of a process that imports what a kind of job does, and leaves like it."""
-    code = f"import gc, os; gc.disable(); {code.format(device)}; os._exit(0)"
+    code = f"import gc, os; gc.disable(); {COMMON}{code.format(device)}\nos._exit(0)"
     environment = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
-    run = partial(subprocess.run, [sys.executable, "-c", code], check=True, env=environment)
+    shell = ["bash", "-c", 'set -euo pipefail; "$0" -c "$1"; exit', sys.executable, code]
+    run = partial(subprocess.run, shell, check=True, env=environment)
     run()
     return repeated(run)
 

@@ -41,7 +41,7 @@ PLACES = {
     "pretrain.parquet": "results/datasets/digits/pretrain/deepcluster/history.parquet",
 }
 RATES = {
-    "format": 3,
+    "format": 4,
     "device": "toy",
     "kind": "cpu",
     "networks": [],
@@ -49,7 +49,7 @@ RATES = {
     "kmeans": [],
     "strategies": [],
 }
-RATES |= {"start": dict.fromkeys(("light", "scipy", "tables", "torch"), 1.0)}
+RATES |= {"start": dict.fromkeys(("light", "scipy", "fitted", "features", "tables", "torch"), 1.0)}
 
 
 def with_settings(**changes: Any) -> str:
