@@ -143,7 +143,7 @@ def test_a_batch_from_no_class_at_all_to_its_end(window, tmp_path, start):
         shows(page, entries[number], f"{done} of 6")
         page.keyboard.press(key)
     expect(page.locator("#done-title")).to_have_text("Every image has been shown")
-    expect(page.locator("#done")).to_contain_text("wholepool next")
+    expect(page.locator("#done")).to_contain_text("Your answers are on disk")
     expect(page.locator("#done-list li")).to_have_text(
         ["3 labeled", "1 cannot tell", "1 marked bad", "1 left as later"]
     )

@@ -106,11 +106,8 @@ export function drawDone(images, finished, later) {
   ];
   $("done-list").replaceChildren(...counts.filter(([count]) => count).map(([count, text]) =>
     Object.assign(document.createElement("li"), { textContent: `${count} ${text}` })));
-  const command = Object.assign(document.createElement("code"), { textContent: "wholepool next" });
-  $("done-next").replaceChildren(
-    "What to do next: in the terminal, end this page with Ctrl+C and run ", command,
-    ". It learns from these answers and picks the next images.",
-  );
+  $("done-next").textContent = "What to do next: end this page with Ctrl+C in the terminal. "
+    + "Your answers are on disk, in the file that was named there.";
   $("again").hidden = !later.length;
   $("again").lastElementChild.textContent = `Go through those left as later (${later.length})`;
 }
