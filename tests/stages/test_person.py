@@ -32,18 +32,18 @@ def photos(tmp_path):
 
 
 def test_all_images_are_asked_for_once_in_an_order_that_stays(photos, tmp_path):
-    found = json.loads(whole(photos, tmp_path / "one.json", 1).read_text())
+    found = json.loads(whole(photos, tmp_path / "one.json").read_text())
     assert sorted(entry["path"] for entry in found["images"]) == ["a.png", "b.png", "sub/c.png"]
     order = [entry["image"] for entry in found["images"]]
     (photos / "b.png").rename(photos / "z.png")  # of the same bytes: the same image
-    again = json.loads(whole(photos, tmp_path / "two.json", 1).read_text())
+    again = json.loads(whole(photos, tmp_path / "two.json").read_text())
     assert [entry["image"] for entry in again["images"]] == order
 
 
 def test_a_folder_without_images_is_said(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="empty holds no image that can be read"):
-        whole(tmp_path / "empty", tmp_path / "one.json", 1)
+        whole(tmp_path / "empty", tmp_path / "one.json")
 
 
 def test_answers_inside_the_folder_are_refused(photos):

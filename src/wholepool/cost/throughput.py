@@ -153,6 +153,7 @@ def start_seconds(code: str, device: str) -> float:
     """Median seconds of a process that imports what a kind of job does, and leaves like it."""
     code = f"import gc, os; gc.disable(); {COMMON}{code.format(device)}\nos._exit(0)"
     environment = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
+    # through a shell that waits, as Snakemake has it
     shell = ["bash", "-c", 'set -euo pipefail; "$0" -c "$1"; exit', sys.executable, code]
     run = partial(subprocess.run, shell, check=True, env=environment)
     run()

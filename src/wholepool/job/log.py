@@ -45,3 +45,10 @@ def clock(seconds: float) -> str:
     if seconds >= 360_000:
         return f"{seconds / 3600:,.0f} h"
     return f"{seconds // 3600:.0f}:{seconds % 3600 // 60:02.0f} h"
+
+
+def pace(done: int, total: int, seconds: float, unit: str) -> str:
+    """How far a job is that has done so many of a total in so many seconds, and how fast."""
+    speed = done / max(seconds, 1e-9)
+    more = "done" if done == total else f"{clock((total - done) / speed)} left"
+    return f"{done} of {total} {unit}, {speed:.0f} {unit}/s, {more}"

@@ -2,12 +2,12 @@
 
 import hashlib
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from wholepool.job.errors import UserError
+from wholepool.labeling.lines import DIGEST
 
 #: what the file has, in words for a message
 SHAPE = (
@@ -65,7 +65,7 @@ def fault(entry: Any) -> str:
     if not isinstance(entry, dict):
         return f"a {type(entry).__name__} stands there"
     image, path = entry.get("image"), entry.get("path")
-    if not isinstance(image, str) or not re.fullmatch("[0-9a-f]{64}", image):
+    if not isinstance(image, str) or not DIGEST.fullmatch(image):
         return f"image is {image!r}, no SHA-256 in lowercase"
     if not isinstance(path, str) or not path or "\0" in path:
         return f"path is {path!r}, no path"

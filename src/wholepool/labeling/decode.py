@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
@@ -124,20 +125,8 @@ def opened(path: str | Path) -> Iterator[BufferedReader]:
 
 def square(file: BufferedReader, suffix: str, size: int) -> tuple[int, int, np.ndarray]:
     """Width, height (as shown), and pixels uint8 (size, size, 3), of an open file."""
-    if suffix in RAW:
-        raise RejectedError(OTHER[suffix])
-    try:
-        image = Image.open(file, formats=formats())
-    except UnidentifiedImageError:
-        raise RejectedError(
-            OTHER.get(suffix, "not an image of a kind that is known here")
-        ) from None
-    except Image.DecompressionBombError:
-        raise RejectedError(too_large("more")) from None
-    with image:
+    with recognized(file, suffix) as image:
         width, height = image.size
-        if width * height > LIMIT:  # known from the header; nothing is decoded yet
-            raise RejectedError(too_large(f"{width} x {height} are more"))
         image.draft(None, (SPARE * size, SPARE * size))  # JPEG: 1/2, 1/4 or 1/8 of the size
         reduced = image.size != (width, height)
         image.load()
@@ -149,6 +138,23 @@ def square(file: BufferedReader, suffix: str, size: int) -> tuple[int, int, np.n
         shown = rgb(upright)
     scaled = shown.resize((size, size), Image.Resampling.BICUBIC)
     return width, height, np.asarray(scaled)
+
+
+def recognized(file: IO[bytes], suffix: str) -> Image.Image:
+    """The image of an open file, not yet decoded; RejectedError if it is none, or too large."""
+    if suffix in RAW:
+        raise RejectedError(OTHER[suffix])
+    try:
+        image = Image.open(file, formats=formats())
+    except UnidentifiedImageError:
+        raise RejectedError(
+            OTHER.get(suffix, "not an image of a kind that is known here")
+        ) from None
+    except Image.DecompressionBombError:
+        raise RejectedError(too_large("more")) from None
+    if image.width * image.height > LIMIT:  # known from the header
+        raise RejectedError(too_large(f"{image.width} x {image.height} are more"))
+    return image
 
 
 @functools.cache

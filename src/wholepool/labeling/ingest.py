@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from wholepool.job.errors import AGAIN, UserError
 from wholepool.job.files import atomic
-from wholepool.job.log import clock, logger
+from wholepool.job.log import logger, pace
 from wholepool.labeling.decode import Decoded, RejectedError, decode
 
 #: left by Windows, macOS and network disks, in lower case
@@ -130,11 +130,8 @@ def decoded(
             yield path, found
             now = time.monotonic()
             if now - told >= SAVE or done == len(paths):
-                told, speed = now, done / max(now - began, 1e-9)
-                more = (
-                    "done" if done == len(paths) else f"{clock((len(paths) - done) / speed)} left"
-                )
-                logger.info("%d of %d files, %.0f files/s, %s", done, len(paths), speed, more)
+                told = now
+                logger.info("%s", pace(done, len(paths), now - began, "files"))
     finally:
         pool.shutdown(cancel_futures=True)
 

@@ -70,15 +70,10 @@ def thumbnail(found: bytes, path: str) -> tuple[bytes, str]:
 
 
 def opened(found: bytes, path: str) -> "Image.Image":
-    from PIL import Image
-
     from wholepool.labeling import decode
 
     try:
-        picture = Image.open(io.BytesIO(found), formats=decode.formats())
-        if picture.width * picture.height > decode.LIMIT:
-            raise decode.RejectedError(decode.too_large("more"))
-        return picture
+        return decode.recognized(io.BytesIO(found), Path(path).suffix.lower())
     except Exception as error:  # Pillow raises many kinds
         raise UserError(f"{path} is no image that can be shown ({error}): mark it bad") from error
 

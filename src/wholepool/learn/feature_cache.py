@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from wholepool.job.files import atomic
-from wholepool.job.log import clock, logger
+from wholepool.job.log import logger, pace
 
 SAVE = 20.0  # seconds between two files, and two lines of progress
 
@@ -70,9 +70,7 @@ def through_cache(
             said, rows = now, rows | waiting
             keep(folder, key, waiting)
             waiting = {}
-            speed = done / max(now - began, 1e-9)
-            more = "done" if done == len(new) else f"{clock((len(new) - done) / speed)} left"
-            logger.info("%d of %d images, %.0f images/s, %s", done, len(new), speed, more)
+            logger.info("%s", pace(done, len(new), now - began, "images"))
     return np.stack([rows[one] for one in digests.tolist()]).astype(np.float32)
 
 

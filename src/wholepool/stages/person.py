@@ -37,24 +37,18 @@ def page(args: Arguments) -> None:
         raise UserError(f"--answers is {answers}, in the folder of images: name a file elsewhere")
     logger.info("answers are kept in %s", answers)
     with tempfile.TemporaryDirectory() as below:
-        batch = args.batch or whole(folder, Path(below) / "batch.json", args.threads)
+        batch = args.batch or whole(folder, Path(below) / "batch.json")
         serve(batch, folder, answers, args.port, args.annotator)
 
 
-def whole(folder: Path, out: Path, threads: int) -> Path:
+def whole(folder: Path, out: Path) -> Path:
     """A batch of all images of a folder, in a random order that is the same each time."""
+    from wholepool.data.sources.folder import opened
     from wholepool.job.files import write_json
     from wholepool.job.randomness import generator
-    from wholepool.labeling.ingest import ingest
 
-    found = ingest(folder, SMALL, threads=threads)
-    for path, reason in found.rejected:
-        logger.warning("%r gives no image: %s", path, reason)
-    if not found.manifest:
-        raise UserError(f"{folder} holds no image that can be read: name the folder of your images")
-    known = sorted(found.manifest, key=lambda entry: entry.image)
+    known = sorted(opened(folder, SMALL).manifest, key=lambda entry: entry.image)
     order = generator("person", "page").permutation(len(known))
     images = [{"image": known[at].image, "path": known[at].paths[0]} for at in order]
-    logger.info("%d images, %d files that give none", len(images), len(found.rejected))
     write_json(out, {"cycle": 0, "images": images})
     return out
