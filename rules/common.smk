@@ -9,7 +9,7 @@ from pathlib import Path
 from snakemake.common import overwrite_function_params
 from snakemake.exceptions import WorkflowError
 
-from wholepool.grid import fits, made, joblist, plan, slices, versions
+from wholepool.grid import fits, joblist, made, plan, slices, versions, written
 from wholepool.grid.cells import ALL, INITIAL, Cell, cells, cold, initial_size, summary
 from wholepool.grid.config import resolve
 from wholepool.job import registry
@@ -175,10 +175,10 @@ def inputs(function):
 
 def outputs(rule, folder):
     """The outputs of a rule, in the folder that its wildcards make."""
-    gone = plan.TEMPORARY.get(rule, ())
+    gone = written.TEMPORARY.get(rule, ())
     return {
         name: temp(path) if name in gone else path
-        for name, path in plan.placed(folder, rule).items()
+        for name, path in written.placed(folder, rule).items()
     }
 
 
@@ -230,7 +230,7 @@ def one_pretraining(wildcards):
 
 def all_metrics(wildcards=None):
     """The metrics of every cell of the grid."""
-    name = plan.OUTPUTS["evaluate"]["out"]
+    name = written.OUTPUTS["evaluate"]["out"]
     return [f"{RESULTS}/{cell.path}/{name}" for cell in cells(EXPERIMENTS)]
 
 

@@ -80,7 +80,7 @@ use rule stage as embed with:
         version=per_job(lambda wildcards: versions.of_embed(dataset_of(wildcards))),
 
 
-# As embed, but nothing is temporary: see plan.TEMPORARY.
+# As embed, but nothing is temporary: see written.TEMPORARY.
 use rule embed as embed_initial with:
     output:
         **outputs("embed_initial", RUN),

@@ -39,7 +39,7 @@ use rule stage as ask with:
             per_job(lambda w: below_results(plan.ask_inputs(SETTINGS, w.experiment, int(w.seed))))
         ),
     output:
-        out=f"{RESULTS}/{plan.initial_folder('{experiment}', '{seed}')}/{plan.OUTPUTS['ask']['out']}",
+        out=f"{RESULTS}/{plan.initial_folder('{experiment}', '{seed}')}/{written.OUTPUTS['ask']['out']}",
     log:
         f"{LOGS}/ask/{{experiment}}/seed{{seed}}.log",
     benchmark:

@@ -10,7 +10,8 @@ import pytest
 import yaml
 from running import planned
 
-from wholepool.grid import joblist, plan
+from wholepool.grid import joblist
+from wholepool.grid import written as files
 from wholepool.grid.config import resolve
 from wholepool.job import registry
 from wholepool.job.errors import UserError
@@ -220,5 +221,5 @@ def test_snakemake_plans_all_words_at_once(tmp_path):
     path.write_text(yaml.safe_dump(config))
     found = collections.Counter(job.rule for job in planned(tmp_path, "all_tables", config=path))
     counted = collections.Counter(job.rule for job in joblist.planned(resolve(config)))
-    mine = [*plan.OUTPUTS, "graph"]
+    mine = [*files.OUTPUTS, "graph"]
     assert {rule: found[rule] for rule in mine if found[rule]} == counted

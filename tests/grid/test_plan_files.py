@@ -6,7 +6,7 @@ import pytest
 import yaml
 from configs import ROOT
 
-from wholepool.grid import joblist, made, plan
+from wholepool.grid import joblist, made, plan, written
 from wholepool.grid.cells import Cell, cells
 from wholepool.grid.config import resolve
 from wholepool.job.errors import UserError
@@ -46,26 +46,26 @@ def test_every_rule_has_the_outputs_that_the_plan_says():
     found = rules_with_outputs()
     places = {"data": "DATA", "label_all": "DATA", "pretrain": "PRETRAIN", "features": "PRETRAIN"}
     places |= dict.fromkeys(("diagnose", "embed_pool"), "PRETRAIN")
-    for rule in plan.OUTPUTS:
+    for rule in written.OUTPUTS:
         if rule not in ("ask", "initial"):
             assert found[rule] == f'**outputs("{rule}", {places.get(rule, "RUN")}),', rule
     # whose folder is no cell's
     assert found["initial"].startswith('out=f"{RESULTS}/{plan.initial_labels(')
-    assert plan.initial_labels("e", 3).endswith("/" + plan.OUTPUTS["initial"]["out"])
+    assert plan.initial_labels("e", 3).endswith("/" + written.OUTPUTS["initial"]["out"])
     assert found["graph"].startswith('out=f"{RESULTS}/{plan.pre_folder(')
     gathering = {"runs", "tables", "pretraining", "figures", "compare_with_paper", "cost"}
     without = {"stage", "all_tables", "all_figures"}
-    assert found.keys() == plan.OUTPUTS.keys() | {"graph"} | gathering | without
+    assert found.keys() == written.OUTPUTS.keys() | {"graph"} | gathering | without
     assert {name for name, output in found.items() if output is None} == without
 
 
 def test_what_is_temporary_is_made_and_needed_by_a_strategy_alone():
-    for rule, names in plan.TEMPORARY.items():
-        assert set(names) <= plan.OUTPUTS[rule].keys()
+    for rule, names in written.TEMPORARY.items():
+        assert set(names) <= written.OUTPUTS[rule].keys()
         for name in names:
-            assert plan.OUTPUTS[rule][name] == plan.ARRAYS[name]
-    arrays = set(plan.ARRAYS.items())
-    assert arrays == set((plan.OUTPUTS["embed"] | plan.OUTPUTS["read_head"]).items())
+            assert written.OUTPUTS[rule][name] == written.ARRAYS[name]
+    arrays = set(written.ARRAYS.items())
+    assert arrays == set((written.OUTPUTS["embed"] | written.OUTPUTS["read_head"]).items())
 
 
 def test_every_file_is_made_once_and_before_it_is_read(config):
@@ -81,9 +81,9 @@ def test_every_file_is_made_once_and_before_it_is_read(config):
 
 def test_every_job_has_the_names_of_its_rule(config):
     for job in joblist.planned(config):
-        assert job.outputs.keys() == plan.OUTPUTS[job.rule].keys()
+        assert job.outputs.keys() == written.OUTPUTS[job.rule].keys()
         for name, path in job.outputs.items():
-            assert path.endswith("/" + plan.OUTPUTS[job.rule][name])
+            assert path.endswith("/" + written.OUTPUTS[job.rule][name])
 
 
 def test_only_what_must_see_them_is_given_hidden_labels(config):

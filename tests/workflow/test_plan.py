@@ -11,7 +11,7 @@ import pytest
 import yaml
 from running import ROOT, TINY, command, planned, snakemake
 
-from wholepool.grid import joblist, plan
+from wholepool.grid import joblist, written
 from wholepool.grid.config import resolve
 
 #: the only rules that may read what a learner must not see
@@ -48,7 +48,7 @@ def test_the_plan_s_jobs_are_snakemake_s_file_by_file(tmp_path, path):
         for job in joblist.planned(config)
     )
     found = planned(tmp_path, "all", config=path)
-    found = [job for job in found if job.rule in plan.OUTPUTS]
+    found = [job for job in found if job.rule in written.OUTPUTS]
     assert counted == sorted((job.rule, sorted(job.inputs), sorted(job.outputs)) for job in found)
 
 

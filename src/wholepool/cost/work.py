@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from wholepool.graph.neighbors import EXACT_UP_TO
-from wholepool.grid import joblist, plan, slices
+from wholepool.grid import joblist, plan, slices, written
 from wholepool.grid.cells import ALL, cold
 from wholepool.grid.fits import labels_in
 from wholepool.grid.made import of_results
@@ -116,7 +116,7 @@ def job_of(planned: joblist.Job, config: Settings, words: Settings, pool: Pool) 
         assert start
         own["strategy"], own["budget"] = start["strategy"], start["size"]
         own["options"] = slices.acquire(experiment, start["strategy"])
-    gone = frozenset(planned.outputs[name] for name in plan.TEMPORARY.get(planned.rule, ()))
+    gone = frozenset(planned.outputs[name] for name in written.TEMPORARY.get(planned.rule, ()))
     job = Job(planned.rule, tuple(planned.inputs.values()), pool, temporary=gone, **own)
     sizes = {path: BYTES.get(Path(path).name) for path in planned.outputs.values()}
     return replace(job, outputs={path: of(job, pool) if of else 0 for path, of in sizes.items()})
@@ -181,7 +181,7 @@ def final_jobs(before: list[Job], config: Settings) -> Iterator[Job]:
     """The tables, the figures, and `all` itself, as rules/tables.smk and figures.smk have them."""
     made = {rule: [file for job in before if job.rule == rule for file in job.outputs]
             for rule in ("data", "evaluate", "diagnose")}  # fmt: skip
-    infos = [file for file in made["data"] if file.endswith(plan.OUTPUTS["data"]["info"])]
+    infos = [file for file in made["data"] if file.endswith(written.OUTPUTS["data"]["info"])]
     cells, experiments = len(made["evaluate"]), len(config["experiments"])
     gathered = {"tables/runs.csv": 600 * cells, "tables/settings.json": 3000 * experiments}
     pages = [file for page in registry.plugins("page").values() for file in page["FILES"]]

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 from wholepool.grid.cells import ALL, INITIAL, Cell, cells, cold, is_full
 from wholepool.grid.plan import (
     Config,
-    Files,
     acquire_inputs,
     answers_inputs,
     ask_inputs,
@@ -30,7 +29,6 @@ from wholepool.grid.plan import (
     is_fitted,
     label_inputs,
     needs_of,
-    placed,
     pre_folder,
     pre_seed,
     pretrain_inputs,
@@ -41,6 +39,7 @@ from wholepool.grid.plan import (
     words_of,
 )
 from wholepool.grid.sections import word_of
+from wholepool.grid.written import Files, placed
 from wholepool.job import registry
 
 

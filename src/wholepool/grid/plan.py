@@ -12,74 +12,10 @@ from wholepool.grid.cells import ALL, INITIAL, Cell, before, cold, is_full
 from wholepool.grid.sections import reads, word_of
 from wholepool.grid.slices import as_json
 from wholepool.grid.slices import graph as graph_slice
+from wholepool.grid.written import ARRAYS, OUTPUTS, Files, placed
 from wholepool.job import registry
 
 Config = Mapping[str, Any]
-#: file by the name that the rule gives it, which is its option on the stage's command line
-Files = dict[str, str]
-
-#: what a job writes, by its rule: into the folder of its data set, pre-training or cell
-OUTPUTS: dict[str, Files] = {
-    "data": {
-        "pool": "pool.npy",
-        "info": "pool.json",
-        "made": "source.json",
-        "files": "files.json",
-        "oracle": "oracle.parquet",
-        "test_images": "test_images.npy",
-        "test_labels": "test_labels.npy",
-    },
-    "label_all": {"out": "all_labels.parquet"},
-    "initial": {"out": "labeled.parquet"},
-    "pretrain": {
-        "history": "history.parquet",
-        "clusters": "clusters.npy",
-        "cluster_epochs": "cluster_epochs.json",
-        "out": "model.safetensors",
-    },
-    "features": {
-        "history": "history.parquet",
-        "test_features": "test_features.npy",
-        "out": "features.npy",
-    },
-    "embed_pool": {"embeddings": "embeddings.npy"},
-    "diagnose": {"out": "diagnosis.json"},
-    "ask": {"out": "queries.parquet"},
-    "label": {"out": "labeled.parquet"},
-    "train": {"history": "history.parquet", "out": "model.safetensors"},
-    "fit": {
-        "history": "history.parquet",
-        "head": "head.npy",
-        "test_probabilities": "test_probabilities.npy",
-        "pseudo_labels": "pseudo_labels.parquet",
-    },
-    "embed": {
-        "embeddings": "embeddings.npy",
-        "probabilities": "probabilities.npy",
-        "test_probabilities": "test_probabilities.npy",
-    },
-    "read_head": {"head": "head.npy"},
-    "predict": {"test_probabilities": "predictions/test_probabilities.npy"},
-    "propagate": {"out": "pseudo_labels.parquet"},
-    "evaluate": {"out": "metrics.json"},
-    "acquire": {"out": "queries.parquet"},
-}
-OUTPUTS["embed_initial"] = OUTPUTS["embed"]
-OUTPUTS["propagate_initial"] = OUTPUTS["propagate"]
-OUTPUTS["acquire_with_pseudo_labels"] = {
-    "pseudo_labels": "acquired_pseudo_labels.parquet",
-    **OUTPUTS["acquire"],
-}
-#: of these, what is removed when nothing reads it any more. Cycle 0 is shared by all strategies,
-#: also by one that is added next month: were its embeddings temporary, making them again for the
-#: newcomer would run the other strategies' acquisitions again, and all that follows. So
-#: of cycle 0, one cell in every 1 + 4 S, they stay. (test_probabilities stay everywhere, for the
-#: same reason: else measuring again would mean acquiring again.)
-TEMPORARY = {"embed": ("embeddings", "probabilities")}
-
-#: where each array that a strategy may need stands, in the cell's folder. (What the oracle has
-#: answered, which it may need too, stands in the labeled set)
-ARRAYS = OUTPUTS["embed"] | OUTPUTS["read_head"]
 
 
 def of_dataset(dataset: str, *names: str) -> Files:
@@ -391,8 +327,3 @@ def embeds_pool(config: Config, cell: Cell) -> bool:
     """
     needs = needs_of(config, cell).intersection(OUTPUTS["embed"])
     return propagates(words_of(config, cell)) or bool(needs)
-
-
-def placed(folder: str, rule: str) -> Files:
-    """What a job of a rule writes, in its folder."""
-    return {name: f"{folder}/{file}" for name, file in OUTPUTS[rule].items()}

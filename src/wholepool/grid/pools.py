@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from wholepool.grid import plan, slices
+from wholepool.grid import plan, slices, written
 from wholepool.grid.sections import word_of
 from wholepool.job import registry
 from wholepool.job.errors import UserError
@@ -80,7 +80,7 @@ def pool_of(config: Settings, name: str, pre: str = "") -> Pool:
     work = pretraining(pool, pre)
     if work.dimensions:
         return replace(pool, shape=(work.dimensions,))
-    path = results / plan.pre_folder(name, pre) / plan.OUTPUTS["features"]["out"]
+    path = results / plan.pre_folder(name, pre) / written.OUTPUTS["features"]["out"]
     require(path, f"datasets.{name}: the size of the features of its PRE {pre}", "features")
     return replace(pool, shape=load_array(path, mapped=True).shape[1:])
 
