@@ -29,6 +29,7 @@ include: "rules/records.smk"
 include: "rules/data.smk"
 include: "rules/pretrain.smk"
 include: "rules/cycle.smk"
+include: "rules/people.smk"
 include: "rules/tables.smk"
 include: "rules/figures.smk"
 include: "rules/compare.smk"
@@ -38,8 +39,13 @@ include: "rules/cost.smk"
 # Beside Snakemake, not on the cluster: what needs the internet or takes a second.
 localrules:
     data,
+    data_of_people,
     initial,
     label_all,
+    answered,
+    batch,
+    standing,
+    next_batch,
     all,
     all_tables,
     all_figures,

@@ -9,7 +9,7 @@ from pathlib import Path
 from snakemake.common import overwrite_function_params
 from snakemake.exceptions import WorkflowError
 
-from wholepool.grid import fits, joblist, made, plan, slices, versions, written
+from wholepool.grid import fits, joblist, made, people, people_files, plan, slices, versions, written
 from wholepool.grid.cells import ALL, INITIAL, Cell, cells, cold, initial_size, summary
 from wholepool.grid.config import resolve
 from wholepool.job import registry
@@ -44,6 +44,7 @@ EXPERIMENTS = SETTINGS["experiments"]
 PLAN = summary(SETTINGS)
 STRATEGIES = registry.plugins("strategy")
 PRES = registry.plugins("pretrain")
+PEOPLE = people.asking(SETTINGS)
 
 # Where and how a job computes is no parameter of it: taking a grid from a CPU to a GPU, or moving
 # the data, does not redo what is done. (Threads are, where they are not 1: see slices.computed. So a
@@ -387,3 +388,8 @@ def page_versions(folder):
         *(page.version for page in build.pages(folder)),
     ]
     return ", ".join(parts)
+
+
+def people_only(yes):
+    """A wildcard constraint: the data sets whose labels come from people, or the others."""
+    return either(name for name, own in DATASETS.items() if people.closes(own) == yes)

@@ -19,6 +19,8 @@ use rule stage as data with:
         f"{LOGS}/data/{{dataset}}.log",
     benchmark:
         f"{BENCHMARKS}/data/{{dataset}}.tsv"
+    wildcard_constraints:
+        dataset=people_only(False),
     resources:
         **needs(mem_mb=4000, hours=1),
     params:

@@ -14,6 +14,7 @@ PACKAGE = ROOT / "src" / "wholepool"
 MARK = "<!-- made by `make reference` from here on: do not edit it -->\n"
 #: from top to bottom: nothing imports what stands before it
 FLOORS = {
+    "loop": "the commands of a person with a folder of images: new, next, label",
     "stages": "the commands: one thin function per stage, with its own options",
     "paper": "our runs beside the paper's printed figures",
     "report": "tables and figures",

@@ -37,6 +37,11 @@ def columns_of(kind):
         "rank": np.arange(4),
         "score": np.array([0.5, -1.0, np.inf, 1e-300]),
         "weight": np.array([0, 1, 0.25, 0.75]),
+        "probability": np.array([0.5, 1, 0.75, 0.25]),
+        "second": np.array([1, 2, 0, 0]),
+        "second_probability": np.array([0.5, 0, 0.25, 0.125]),
+        "propagated": np.array([2, -1, 1, 0]),
+        "certainty": np.array([0.5, 0, 0.25, 1]),
     }
     return {name: every[name].astype(dtype) for name, dtype in indexsets.SCHEMAS[kind].items()}
 

@@ -45,16 +45,18 @@ def test_every_rule_has_the_outputs_that_the_plan_says():
     """tests/workflow/test_plan.py shows that Snakemake understands the same by it."""
     found = rules_with_outputs()
     places = {"data": "DATA", "label_all": "DATA", "pretrain": "PRETRAIN", "features": "PRETRAIN"}
-    places |= dict.fromkeys(("diagnose", "embed_pool"), "PRETRAIN")
+    places |= dict.fromkeys(("diagnose", "embed_pool"), "PRETRAIN") | {"data_of_people": "DATA"}
     for rule in written.OUTPUTS:
-        if rule not in ("ask", "initial"):
+        if rule not in ("ask", "initial", "answered", "batch", "standing"):
             assert found[rule] == f'**outputs("{rule}", {places.get(rule, "RUN")}),', rule
     # whose folder is no cell's
     assert found["initial"].startswith('out=f"{RESULTS}/{plan.initial_labels(')
     assert plan.initial_labels("e", 3).endswith("/" + written.OUTPUTS["initial"]["out"])
+    assert "people.folder(" in found["answered"]
+    assert all("/people/{{experiment}}" in found[rule] for rule in ("batch", "standing"))
     assert found["graph"].startswith('out=f"{RESULTS}/{plan.pre_folder(')
     gathering = {"runs", "tables", "pretraining", "figures", "compare_with_paper", "cost"}
-    without = {"stage", "all_tables", "all_figures"}
+    without = {"stage", "all_tables", "all_figures", "next_batch"}
     assert found.keys() == written.OUTPUTS.keys() | {"graph"} | gathering | without
     assert {name for name, output in found.items() if output is None} == without
 

@@ -21,7 +21,7 @@ def test_the_package_s_own_are_found():
     assert list(registry.plugins("pretrain")) == ["deepcluster", "pretrained"]
     assert list(registry.plugins("semi")) == ["label_propagation", "poisson"]
     assert list(registry.plugins("network")) == ["backbone", "conv13", "head"]
-    assert list(registry.plugins("oracle")) == ["hidden"]
+    assert list(registry.plugins("oracle")) == ["hidden", "journal"]
     assert "_torchvision" not in registry.plugins("source")
 
 

@@ -90,9 +90,24 @@ def test_no_learner_loads_a_plug_in_that_answers():
         and isinstance(node.func, ast.Attribute)
         and node.func.attr in ("get", "plugins")
     )
-    # the plan asks only what the oracle declares of itself
-    assert loaders == ["data/oracles/__init__.py", "grid/cells.py"]
-    assert "load()" not in (PACKAGE / "grid" / "cells.py").read_text("utf-8")
+    # the plan asks what the oracle declares of itself
+    planning = ["grid/cells.py", "grid/people.py"]
+    assert sorted(set(loaders)) == ["data/oracles/__init__.py", *planning]
+    assert not any("load()" in (PACKAGE / path).read_text("utf-8") for path in planning)
+
+
+def test_only_the_plan_and_the_stages_of_people_ask_the_journal():
+    """The plan asks how many cycles are closed, and which classes there are."""
+    users = {module for module, path in MODULES.items() if "of_people" in set(names(path))}
+    assert users == {"wholepool.grid.people", "wholepool.stages.people"}
+    calls = {name for name in names(PACKAGE / "grid" / "people.py") if name.startswith("answer")}
+    assert calls == set()
+    readers = {
+        module for module, path in MODULES.items() if "wholepool.labeling.journal" in imported(path)
+    }
+    blind = {"asking", "blind", "fitting", "predicting"}
+    assert not readers & {f"wholepool.stages.{name}" for name in blind}
+    assert not [name for name in readers if name.split(".")[1] in LEARNING]
 
 
 def test_the_blind_stages_name_no_oracle():
@@ -132,7 +147,8 @@ def takes(stage):
 
 def test_only_they_take_a_hidden_label_on_their_command_line():
     assert {name for name in STAGES if "--oracle" in takes(name)} == MAY_SEE_LABELS
-    assert {name for name in STAGES if "--test-labels" in takes(name)} == {"data", "evaluate"}
+    with_test = {"data", "evaluate", "standing"}
+    assert {name for name in STAGES if "--test-labels" in takes(name)} == with_test
     assert all(STAGES[name].run.__module__.endswith(".sighted") for name in MAY_SEE_LABELS)
     sighted = {name for name, one in STAGES.items() if one.run.__module__.endswith(".sighted")}
     assert sighted == MAY_SEE_LABELS

@@ -28,6 +28,19 @@ SCHEMAS: dict[str, dict[str, type[np.generic]]] = {
     "pseudo_labels": {"index": np.int64, "label": np.int32, "weight": np.float32},
     # the hidden labels: only the oracle and evaluation read them
     "oracle": {"index": np.int64, "label": np.int32},
+    # images that a strategy is not to ask for: reserved for the audit, or set aside by people
+    "aside": {"index": np.int64},
+    # what a model says of each image of the pool: the classifier's best two classes with their
+    # probabilities; the class by propagation, -1 where there is none, and its certainty
+    "predicted": {
+        "index": np.int64,
+        "label": np.int32,
+        "probability": np.float32,
+        "second": np.int32,
+        "second_probability": np.float32,
+        "propagated": np.int32,
+        "certainty": np.float32,
+    },
 }
 
 Columns = dict[str, np.ndarray]

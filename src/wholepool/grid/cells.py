@@ -49,6 +49,8 @@ def cells(experiments: dict[str, Any]) -> Iterator[Cell]:
                 if is_full(words):
                     yield Cell(name, method, ALL, seed, 0)
                     continue
+                if experiment["cycles"] == 0:  # people have closed none yet
+                    continue
                 yield Cell(name, method, INITIAL, seed, 0)
                 for strategy in words["strategies"]:
                     for cycle in range(1, experiment["cycles"]):

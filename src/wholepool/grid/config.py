@@ -9,7 +9,7 @@ import copy
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from wholepool.grid import sections
+from wholepool.grid import people, sections
 from wholepool.grid.cells import cold
 from wholepool.grid.explain import listing, shape_faults, validate
 from wholepool.grid.faults import dataset_faults, experiment_faults, old_keys, strategy_faults
@@ -38,6 +38,7 @@ def resolve(config: Config) -> Config:
     propagation, and the section of each SEMI and strategy that its methods use}}. A source or an
     oracle is its name, or a table of its name and its own keys if it has any; a network always is a
     table.
+    Where people are asked, `cycles` are those that are closed: see people.py.
     Raises UserError, listing every fault with its key, value and remedy.
     """
     if faults := shape_faults(config):
@@ -81,9 +82,10 @@ def resolve(config: Config) -> Config:
         top["tables"]["ablation_strategies"] = papers or list(run)
     else:
         faults += strategy_faults("tables.ablation_strategies", shown)
-    if faults:
+    full = {**top, "datasets": datasets, "experiments": experiments}
+    if faults := faults or people.faults(full):
         raise UserError(listing(list(dict.fromkeys(faults))))
-    return {**top, "datasets": datasets, "experiments": experiments}
+    return people.as_it_stands(full)
 
 
 def schema_faults(config: Config) -> list[str]:

@@ -6,13 +6,17 @@ Snakemake finds the same jobs from the same files, one at a time.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from wholepool.grid import people
 from wholepool.grid.cells import ALL, INITIAL, Cell, cells, cold, is_full
+from wholepool.grid.people_files import answered_inputs, predict_pool_inputs
 from wholepool.grid.plan import (
     Config,
     acquire_inputs,
+    answered,
     answers_inputs,
     ask_inputs,
     asking,
+    asks_people,
     dataset_of,
     diagnose_inputs,
     embed_inputs,
@@ -65,7 +69,15 @@ def planned(config: Config) -> Iterator[Job]:
         yield from dataset_jobs(config, dataset)
     for name, experiment in config["experiments"].items():
         dataset = experiment["dataset"]
-        if not all(map(is_full, experiment["methods"].values())):
+        if asks_people(config, name):
+            for closed in range(experiment["cycles"] + 1):
+                files = answered_inputs(config, name), answered(name, closed)
+                yield Job("answered", dataset, *files, cell=Cell(name, "", "", 0, closed - 1))
+            if not experiment["cycles"]:
+                seed = experiment["seeds"][0]
+                files = ask_inputs(config, name, seed), placed(initial_folder(name, seed), "ask")
+                yield Job("ask", dataset, *files, cell=Cell(name, "", INITIAL, seed, 0))
+        elif not all(map(is_full, experiment["methods"].values())):
             for seed in experiment["seeds"]:
                 here, cell = initial_folder(name, seed), Cell(name, "", INITIAL, seed, 0)
                 for rule, inputs in (("ask", ask_inputs), ("initial", initial_inputs)):
@@ -84,7 +96,7 @@ def dataset_jobs(config: Config, dataset: str) -> Iterator[Job]:
         here = pre_folder(dataset, pre, seed) if pre else f"datasets/{dataset}"
         return Job(rule, dataset, inputs, placed(here, rule), pre, seed=seed)
 
-    yield job("data", {})
+    yield job("data_of_people" if people.closes(config["datasets"][dataset]) else "data", {})
     if any(is_full(words) for one in mine for words in one["methods"].values()):
         yield job("label_all", answers_inputs(dataset))
     for pre, seed in pre_draws(mine):
@@ -151,13 +163,16 @@ def cell_jobs(config: Config, cell: Cell) -> Iterator[Job]:
         if propagates(words_of(config, cell)):
             yield job(f"propagate{first}", propagate_inputs(config, cell))
 
-    if cell.strategy not in (INITIAL, ALL):
+    asked = asks_people(config, cell.experiment)
+    if cell.strategy not in (INITIAL, ALL) and not asked:
         yield job("label", label_inputs(config, cell))
     if is_fitted(config, cell):
         yield job("fit", fit_inputs(config, cell))
     else:
         yield from trained()
     yield job("evaluate", evaluate_inputs(config, cell))
+    if asked:
+        yield job("predict_pool", predict_pool_inputs(config, cell))
     for strategy in asking(config, cell):
         own = cell._replace(strategy=strategy)
         more = registry.get("strategy", strategy)["GIVES_PSEUDO_LABELS"]

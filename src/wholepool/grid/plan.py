@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+from wholepool.grid import people
 from wholepool.grid.cells import ALL, INITIAL, Cell, before, cold, is_full
 from wholepool.grid.sections import reads, word_of
 from wholepool.grid.slices import as_json
@@ -115,9 +116,27 @@ def labeled_set(config: Config, cell: Cell, cycle: int) -> str:
     """The labeled set of a cycle of the cell's trajectory."""
     if cell.strategy == ALL:
         return f"datasets/{dataset_of(config, cell)}/all_labels.parquet"
+    if asks_people(config, cell.experiment):
+        return answered(cell.experiment, cycle + 1)["out"]
     if cycle == 0:
         return initial_labels(cell.experiment, cell.seed)
     return f"{folder(cell, cycle)}/labeled.parquet"
+
+
+def asks_people(config: Config, experiment: str) -> bool:
+    """Whether the labels of an experiment come from people."""
+    return people.closes(config["datasets"][config["experiments"][experiment]["dataset"]])
+
+
+def answered(experiment: str, closed: int | str) -> Files:
+    """What people have answered when so many cycles are closed; cycle c trains on c + 1's."""
+    return placed(people.folder(experiment, closed), "answered")
+
+
+def listed(dataset: str, *names: str) -> Files:
+    """Files of a data set whose labels come from people, by their names in the rule."""
+    made = placed(f"datasets/{dataset}", "data_of_people")
+    return {name: made[name] for name in names}
 
 
 def gives_features(words: Mapping[str, Any]) -> bool:
@@ -146,6 +165,8 @@ def ask_inputs(config: Config, name: str, seed: int) -> Files:
     dataset, start = experiment["dataset"], cold(experiment)
     assert start
     found = of_dataset(dataset, "pool", "info")
+    if asks_people(config, name):
+        found["aside"] = answered(name, 0)["aside"]
     if start["pre"] == "none":
         return found
     here = pre_folder(dataset, start["pre"], pre_seed(experiment, start, seed))
@@ -288,6 +309,8 @@ def acquire_inputs(config: Config, cell: Cell) -> Files:
     here, needs = folder(cell, cell.cycle), registry.get("strategy", cell.strategy)["NEEDS"]
     found = of_dataset(dataset_of(config, cell), "pool", "info")
     found["labeled"] = labeled_set(config, cell, cell.cycle)
+    if asks_people(config, cell.experiment):
+        found["aside"] = answered(cell.experiment, cell.cycle + 1)["aside"]
     if not is_fitted(config, cell):
         return found | {name: f"{here}/{file}" for name, file in ARRAYS.items() if name in needs}
     if {"embeddings", "probabilities"}.intersection(needs):
@@ -308,6 +331,7 @@ def label_inputs(config: Config, cell: Cell) -> Files:
 def asking(config: Config, cell: Cell) -> list[str]:
     """The strategies that ask from what the cell has trained; none after the last cycle."""
     last = cell.cycle + 1 == config["experiments"][cell.experiment]["cycles"]
+    last = last and not asks_people(config, cell.experiment)  # whom it asks for the next batch
     if cell.strategy == ALL or last:
         return []
     return words_of(config, cell)["strategies"] if cell.strategy == INITIAL else [cell.strategy]
@@ -326,4 +350,5 @@ def embeds_pool(config: Config, cell: Cell) -> bool:
     are embedded: on a large pool that is most of the pass.
     """
     needs = needs_of(config, cell).intersection(OUTPUTS["embed"])
-    return propagates(words_of(config, cell)) or bool(needs)
+    told = asks_people(config, cell.experiment)
+    return propagates(words_of(config, cell)) or bool(needs) or told

@@ -14,6 +14,7 @@ OUTPUTS: dict[str, Files] = {
         "test_images": "test_images.npy",
         "test_labels": "test_labels.npy",
     },
+    "answered": {"out": "labeled.parquet", "aside": "aside.parquet"},
     "label_all": {"out": "all_labels.parquet"},
     "initial": {"out": "labeled.parquet"},
     "pretrain": {
@@ -44,10 +45,25 @@ OUTPUTS: dict[str, Files] = {
         "test_probabilities": "test_probabilities.npy",
     },
     "read_head": {"head": "head.npy"},
+    "predict_pool": {"out": "predicted.parquet"},
     "predict": {"test_probabilities": "predictions/test_probabilities.npy"},
     "propagate": {"out": "pseudo_labels.parquet"},
     "evaluate": {"out": "metrics.json"},
     "acquire": {"out": "queries.parquet"},
+}
+# of a data set whose labels come from people: which file each image is, and which gave none
+OUTPUTS["data_of_people"] = {
+    "images": "images.parquet",
+    "rejected": "rejected.csv",
+    "near": "near_duplicates.csv",
+    **OUTPUTS["data"],
+}
+# what people get: where they look for it, and what the page asks
+OUTPUTS["batch"] = {"out": "batch.json"}
+OUTPUTS["standing"] = {
+    "suspicious": "suspicious.csv",
+    "status": "status.json",
+    "out": "predictions.csv",
 }
 OUTPUTS["embed_initial"] = OUTPUTS["embed"]
 OUTPUTS["propagate_initial"] = OUTPUTS["propagate"]

@@ -51,9 +51,11 @@ KINDS = {
         *("data/sources", ("read",), {"VERSION": 1, "TITLE": "", "KNOWN": {}}),
         {"KNOWN": ("n", "n_test", "size", "channels", "classes")},
     ),
-    # KNOWS: all labels, or some of them so far
+    # KNOWS: all labels, or some of them so far. CLOSES: people answer, and cycles are closed
     "oracle": Kind(
-        "data/oracles", ("answer",), {"VERSION": 1, "KNOWS": "all"}, {"KNOWS": ("all", "some")}
+        *("data/oracles", ("answer", "answers")),
+        {"VERSION": 1, "KNOWS": "all", "CLOSES": False},
+        {"KNOWS": ("all", "some")},
     ),
     # LEAST: pixels that images must be high and wide, and must be where a batch may be one image
     "network": Kind(
@@ -95,7 +97,7 @@ OURS = {
         *("cifar10", "cifar100", "digits", "fashion_mnist", "folder", "mnist", "photographs"),
         "svhn",
     ),
-    "oracle": ("hidden",),
+    "oracle": ("hidden", "journal"),
     "network": ("backbone", "conv13", "head"),
     "pretrain": ("deepcluster", "pretrained"),
     "semi": ("label_propagation", "poisson"),
@@ -168,6 +170,13 @@ class Plugin:
             if lacking := [name for name in musts if not hasattr(module, name)]:
                 raise UserError(
                     f"{self.path}: FITS is {self['FITS']}, so it must define the function "
+                    f"{lacking[0]}, which it does not: add it, or declare the other"
+                )
+        if self.kind == "oracle":
+            asked = ("answers", "closed", "class_names") if self["CLOSES"] else ("answer",)
+            if lacking := [name for name in asked if not hasattr(module, name)]:
+                raise UserError(
+                    f"{self.path}: CLOSES is {self['CLOSES']}, so it must define the function "
                     f"{lacking[0]}, which it does not: add it, or declare the other"
                 )
         if self.kind == "semi" and not hasattr(module, "phase") and "semi" not in self["READS"]:

@@ -17,6 +17,7 @@ KINDS = {
     "class": ("class", "name"),
     "rename": ("class", "name"),
     "merge": ("class", "into"),
+    "close": ("cycle",),
 }
 #: the answers that are no class: to be asked again, cannot tell, out of the pool
 LATER, UNSURE, BAD = "later", "unsure", "bad"

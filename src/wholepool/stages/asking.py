@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from wholepool.grid import versions
 from wholepool.job import registry
-from wholepool.job.errors import UserError
+from wholepool.job.errors import AGAIN, UserError
 from wholepool.job.registry import Plugin
 from wholepool.stages.common import (
     acquisition_draws,
@@ -38,14 +38,14 @@ ARRAYS = ("embeddings", "probabilities", "head")
 
 @stage(
     option("strategy", "pool", "info", "out"),
-    optional("embeddings"),
+    optional("embeddings", "aside"),
     option("budget", type=positive),
     option("seed", type=int),
     option("pre", default="none", help="what made --embeddings, to be told"),
     SETTINGS,
 )
 def ask(args: Arguments) -> None:
-    """Choose the first images to be labeled, from zero labels."""
+    """Choose the first images to be labeled, from zero labels; none of --aside."""
     import numpy as np
 
     pool, plugin = open_pool(args), registry.get("strategy", args.strategy, "--strategy")
@@ -64,13 +64,13 @@ def ask(args: Arguments) -> None:
 
 @stage(
     option("strategy", "pool", "info", "labeled", "out"),
-    optional("embeddings", "probabilities", "head", "pseudo-labels"),
+    optional("embeddings", "probabilities", "head", "pseudo-labels", "aside"),
     option("budget", type=positive),
     option("later", type=int, default=0, help="how often the cell's strategy asks after this"),
     *(SETTINGS, CELL, DRAW_SEED),
 )
 def acquire(args: Arguments) -> None:
-    """Choose the next b images to be labeled."""
+    """Choose the next b images to be labeled, or all that are left beside those of --aside."""
     from wholepool.data.indexsets import write_index_set
 
     plugin = registry.get("strategy", args.strategy, "--strategy")
@@ -79,7 +79,7 @@ def acquire(args: Arguments) -> None:
     pool = open_pool(args)
     known = labeled_set(args, pool)
     left = pool.n - len(known["index"])
-    if args.budget <= left < args.budget * (args.later + 1):
+    if not args.aside and args.budget <= left < args.budget * (args.later + 1):
         raise UserError(
             f"budget is {args.budget} and {args.later + 1} cycles are to ask for as many, but only "
             f"{left} images of {pool.dataset} are unlabeled: make budget or cycles smaller"
@@ -112,29 +112,30 @@ def answer_of(
     cycle: int,
     draws: tuple[str | int, ...],
 ) -> "Acquisition":
-    """What the strategy asks for, checked; `known` are the labels so far."""
-    from wholepool.data.arrays import read_embeddings, read_head_of, read_probabilities
-    from wholepool.job.randomness import generator
-    from wholepool.strategies import Query, checked
+    """What the strategy asks for, checked; `known` are the labels so far.
 
-    left = pool.n - len(known["index"])
-    if args.budget > left:
+    Where images are set aside it sees the others alone, and asks for fewer where fewer are left.
+    """
+    import numpy as np
+
+    from wholepool.job.randomness import generator
+    from wholepool.strategies import Acquisition, Query, checked
+
+    rows, budget = np.arange(pool.n), args.budget
+    if args.aside:
+        rows = not_aside(args, pool, known)
+        budget = min(budget, len(rows) - len(known["index"]))
+        if budget == 0:
+            return Acquisition(rows[:0], np.empty(0))
+    left = len(rows) - len(known["index"])
+    if budget > left:
         raise UserError(
             f"--budget is {args.budget}, but only {left} images of {pool.dataset} are unlabeled: "
             "ask for fewer"
         )
-    arrays: dict[str, Any] = {}
-    if args.embeddings:
-        arrays["embeddings"] = read_embeddings(args.embeddings, pool)
-    if getattr(args, "head", None):
-        arrays["head"] = read_head_of(args.head, pool, arrays.get("embeddings"))
-    if getattr(args, "probabilities", None):
-        arrays["probabilities"] = read_probabilities(args.probabilities, pool.n, pool.classes)
-    elif "probabilities" in plugin["NEEDS"]:
-        from wholepool.learn.head import softmax
-
-        arrays["probabilities"] = softmax(arrays["embeddings"], arrays["head"])
-    arrays = {name: array for name, array in arrays.items() if name in plugin["NEEDS"]}
+    arrays = arrays_of(args, plugin, pool)
+    if args.aside:
+        arrays |= {name: arrays[name][rows] for name in arrays if name != "head"}
     if "answers" in plugin["NEEDS"]:
         arrays["answers"] = known["label"]
     if plugin["GPU"] and args.device != "cpu":
@@ -142,9 +143,9 @@ def answer_of(
 
         claim_gpu()
     query = Query(
-        n=pool.n,
-        labeled=known["index"],
-        budget=args.budget,
+        n=len(rows),
+        labeled=np.searchsorted(rows, known["index"]),
+        budget=budget,
         cycle=cycle,
         rng=generator(*draws),
         options=args.settings,
@@ -159,7 +160,43 @@ def answer_of(
             f"{plugin.path}: strategy {args.strategy} draws from query.rng, but does not declare "
             "it: add STOCHASTIC = True"
         )
-    return checked(answer, query, args.strategy, plugin.path, plugin["GIVES_PSEUDO_LABELS"])
+    found = checked(answer, query, args.strategy, plugin.path, plugin["GIVES_PSEUDO_LABELS"])
+    given = dict(found.pseudo_labels)
+    if given:
+        given["index"] = rows[given["index"]]
+    return Acquisition(rows[found.indices], found.scores, given)
+
+
+def not_aside(args: Arguments, pool: "Pool", known: "Columns") -> Any:
+    """The images that are not set aside, ascending, int64: the labeled ones are among them."""
+    import numpy as np
+
+    from wholepool.data.indexsets import read_index_set, unlabeled
+
+    aside = read_index_set(args.aside, "aside", pool)["index"]
+    if len(both := np.intersect1d(aside, known["index"])):
+        raise UserError(
+            f"{args.aside} sets image {both[0]} aside, which is labeled in {args.labeled}: {AGAIN}"
+        )
+    return unlabeled(pool.n, aside)
+
+
+def arrays_of(args: Arguments, plugin: Plugin, pool: "Pool") -> dict[str, Any]:
+    """The arrays that the strategy reads, by name."""
+    from wholepool.data.arrays import read_embeddings, read_head_of, read_probabilities
+
+    arrays: dict[str, Any] = {}
+    if args.embeddings:
+        arrays["embeddings"] = read_embeddings(args.embeddings, pool)
+    if getattr(args, "head", None):
+        arrays["head"] = read_head_of(args.head, pool, arrays.get("embeddings"))
+    if getattr(args, "probabilities", None):
+        arrays["probabilities"] = read_probabilities(args.probabilities, pool.n, pool.classes)
+    elif "probabilities" in plugin["NEEDS"]:
+        from wholepool.learn.head import softmax
+
+        arrays["probabilities"] = softmax(arrays["embeddings"], arrays["head"])
+    return {name: array for name, array in arrays.items() if name in plugin["NEEDS"]}
 
 
 def write_queries(

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from wholepool.grid import versions
+from wholepool.grid import people, versions
 from wholepool.grid.explain import listing
 from wholepool.grid.fits import pool_faults
 from wholepool.grid.sections import own_of, word_of
@@ -27,6 +27,7 @@ from wholepool.stages.options import (
 
 @stage(
     option("name", "pool", "info", "made", "files", "oracle", "test-images", "test-labels"),
+    optional("images", "rejected", "near", "kept"),
     SETTINGS,
     option("asked", type=from_json, default=None, help="what the grid asks of the pool, as JSON"),
     output="test_labels",
@@ -34,7 +35,8 @@ from wholepool.stages.options import (
 def data(args: Arguments) -> None:
     """Make the pool, its hidden labels and the test set from a data set's source.
 
-    What the grid asks of the pool is compared with it, as the config's check does with KNOWN.
+    What the grid asks of the pool is compared with it, as the config's check does with KNOWN. With
+    --images the source lists them; its images keep their places by what --kept, a folder, holds.
     """
     import numpy as np
 
@@ -51,7 +53,10 @@ def data(args: Arguments) -> None:
     own, folder = own_of(args.settings["source"]), Path(args.data_dir)
     reads = sources.files_behind(source, own, folder)
     before = behind.prints(reads, folder)  # a file that changes while it is read differs from it
-    images = sources.load(source, own, folder)
+    if args.images:
+        images, listed, refused = sources.grown(source, own, folder, Path(args.kept))
+    else:
+        images = sources.load(source, own, folder)
     if images.train.shape[3] == 1:
         images = sources.with_channels(images, wanted["grey_channels"])
     assert images.test is not None
@@ -71,6 +76,8 @@ def data(args: Arguments) -> None:
     truth = np.arange(pool.n if labels is not None else 0)
     hidden = {"index": truth, "label": truth if labels is None else labels[keep]}
     write_index_set(args.oracle, "oracle", hidden, pool)
+    if args.images:
+        write_lists(args, listed, refused, images.train)
     write_json(args.made, {"settings": args.settings, "version": versions.of_data(args.settings)})
     files = behind.prints(reads, folder, before)
     write_json(args.files, {"listed": reads, "files": files})
@@ -78,6 +85,18 @@ def data(args: Arguments) -> None:
     tested = np.empty(0) if images.test_labels is None else images.test_labels
     write_array(args.test_labels, tested.astype(np.int32))
     logger.info("%s: a pool of %d images and %d to test on", args.name, pool.n, len(images.test))
+
+
+def write_lists(args: Arguments, listed: Any, refused: Any, pixels: Any) -> None:
+    """Write which file each image is, which files gave none, and which images look alike."""
+    from wholepool.data.sources.folder import keep
+    from wholepool.labeling import ingest, near
+
+    ingest.write_manifest(args.images, listed)
+    ingest.write_rejected(args.rejected, refused)
+    pairs = near.near_duplicates(near.hashes_of(pixels))
+    near.write_near(args.near, pairs, [entry.paths[0] for entry in listed])
+    keep(Path(args.kept), listed, Path(args.pool))
 
 
 @stage(
@@ -186,7 +205,8 @@ def evaluate(args: Arguments) -> None:
     images = len(truth) or None  # of a test set without labels any number
     probabilities = read_probabilities(args.test_probabilities, images, pool.classes)
     labeled = labeled_set(args, pool)
-    require_answers(args.labeled, labeled, oracle_of(args, pool)(labeled["index"]))
+    if not people.closes(args.settings):  # what people said is what the set holds
+        require_answers(args.labeled, labeled, oracle_of(args, pool)(labeled["index"]))
     counts, balance = measures.class_balance(labeled["label"], pool.classes)
     cell = args.cell._asdict()
     del cell["experiment"]

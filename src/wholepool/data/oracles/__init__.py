@@ -7,9 +7,20 @@
 `queries` int64 (b,) are images of the pool; `hidden` int32 (n,) its true labels, -1 where there is
 no truth; `settings` the oracle's own section. The answers are int32 (b,), -1 where it does not know
 yet: such an image stays unlabeled, and may be asked for again.
+
+One that asks people declares CLOSES = True and KNOWS = "some", and defines instead
+
+    def closed(settings, data_dir) -> list[str]: ...
+    def class_names(settings, data_dir) -> list[str]: ...
+    def answers(images, class_names, settings, data_dir, closed) -> Answers: ...
+
+`closed` gives a text for each closed cycle, another one where its answers are others; `class_names`
+the classes as of the last one. `answers` are those that count when `closed` cycles are closed, to
+`images`, a list of SHA-256.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +30,44 @@ from wholepool.data.indexsets import Columns, read_index_set
 from wholepool.data.pool import Pool
 from wholepool.job import registry
 from wholepool.job.errors import AGAIN, UserError
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What people have said of n images.
+
+    `label` int32 (n,), -1 where there is none; `cycle` int16 (n,), the cycle that had it first;
+    `order`: the labeled images as they were answered. `reserved` bool (n,): for the audit, so no
+    training may have its label. `aside` bool (n,): not to be trained on or asked again. `again`: to
+    be asked once more, first the one on which people disagree.
+    """
+
+    label: np.ndarray
+    cycle: np.ndarray
+    reserved: np.ndarray
+    aside: np.ndarray
+    order: list[int] = field(default_factory=list)
+    again: list[int] = field(default_factory=list)
+
+    @classmethod
+    def none(cls, n: int, reserved: np.ndarray) -> "Answers":
+        """No answer to any of n images."""
+        empty = np.full(n, -1, np.int32), np.zeros(n, np.int16)
+        return cls(*empty, reserved, np.zeros(n, bool))
+
+    def to_train_on(self) -> np.ndarray:
+        """The labeled images that are not reserved for the audit, int64, as they were answered."""
+        order = np.array(self.order, dtype=np.int64)
+        return order[~self.reserved[order]]
+
+    def audited(self) -> np.ndarray:
+        """The labeled images that are reserved for the audit, ascending, int64."""
+        return np.flatnonzero(self.reserved & (self.label >= 0))
+
+
+def of_people(name: str) -> Any:
+    """The module of an oracle that asks people, with closed, class_names and answers."""
+    return registry.get("oracle", name).load()
 
 
 def oracle(

@@ -5,6 +5,7 @@
     def read(settings, data_dir) -> Images: ...
 
     def files(settings, data_dir) -> list[Path]: ...    it may define: which it reads
+    def grown(settings, data_dir, kept): ...            where people are asked: see folder.py
 
 KNOWN is what is known before the images are there, if anything is: from it the grid is checked, and
 its cost told, before any job runs; it is compared with what is given. n and n_test count images,
@@ -33,8 +34,22 @@ def load(name: str, settings: Mapping[str, Any], data_dir: Path) -> Images:
     source says of itself.
     """
     plugin = registry.get("source", name)
-    where = f"source {name!r}"
-    images = meant(plugin.load().read(settings, data_dir), f"{plugin.path}: {where}")
+    return as_said(plugin, plugin.load().read(settings, data_dir))
+
+
+def grown(
+    name: str, settings: Mapping[str, Any], data_dir: Path, kept: Path
+) -> tuple[Images, Any, Any]:
+    """As `load`; and which file each image is, and which files gave none: see sources/folder.py."""
+    plugin = registry.get("source", name)
+    images, listed, refused = plugin.load().grown(settings, data_dir, kept)
+    return as_said(plugin, images), listed, refused
+
+
+def as_said(plugin: registry.Plugin, given: Any) -> Images:
+    """The images of a source, checked: see `load`."""
+    where = f"source {plugin.name!r}"
+    images = meant(given, f"{plugin.path}: {where}")
     for key, known in plugin["KNOWN"].items():
         given = facts(images)[key]
         if given != known:

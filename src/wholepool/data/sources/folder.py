@@ -4,6 +4,7 @@ What gives no image is logged with its reason. Byte-identical files are one imag
 """
 
 import os
+import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,11 +14,20 @@ import numpy as np
 
 from wholepool.data.sources import Images
 from wholepool.job.errors import UserError, suggestion
+from wholepool.job.files import atomic, load_array
 from wholepool.job.log import logger
-from wholepool.labeling.ingest import Entry, Ingested, ingest
+from wholepool.labeling.ingest import (
+    Entry,
+    Ingested,
+    Refused,
+    ingest,
+    read_manifest,
+    write_manifest,
+)
 
 TITLE = "Folder"
 
+MANIFEST, PIXELS = "images.parquet", "pixels.npy"  # what is kept of a folder that grows
 TOLD = 5  # paths, of a longer list
 
 
@@ -28,18 +38,53 @@ def read(settings: Mapping[str, Any], data_dir: Path) -> Images:
     UserError for a folder without images, and for an image of no class or of two where the
     subfolders are the classes.
     """
+    return gathered(settings, data_dir, [], None)[0]
+
+
+def grown(
+    settings: Mapping[str, Any], data_dir: Path, kept: Path
+) -> tuple[Images, list[Entry], Refused]:
+    """As `read`, but images that are known keep their places, and new ones come after them.
+
+    `kept` is the folder where `keep` has left what was known; it may not be there. Also returned
+    are the list of the images, in their places, and the files that give none.
+    """
+    manifest, pixels = kept / MANIFEST, kept / PIXELS
+    if not (manifest.exists() and pixels.exists()):
+        return gathered(settings, data_dir, [], None)
+    entries, before = read_manifest(manifest), load_array(pixels, mapped=True)
+    fits = before.shape[:3] == (len(entries), settings["size"], settings["size"])
+    return gathered(settings, data_dir, entries, before if fits else None)
+
+
+def keep(kept: Path, manifest: list[Entry], pool: Path) -> None:
+    """Leave for `grown` what is known: the list, and the pixels, which stand in the file `pool`."""
+    kept.mkdir(parents=True, exist_ok=True)
+    with atomic(kept / PIXELS) as temporary:
+        try:
+            os.link(pool, temporary)
+        except OSError:  # a file system without links
+            shutil.copyfile(pool, temporary)
+    write_manifest(kept / MANIFEST, manifest)
+
+
+def gathered(
+    settings: Mapping[str, Any], data_dir: Path, known: list[Entry], pixels: np.ndarray | None
+) -> tuple[Images, list[Entry], Refused]:
+    """As `grown`, from the list of what is known and its pixels."""
     folder, test = places(settings, data_dir)
-    pool = opened(folder, settings["size"], test)
-    entries, pixels = pool.manifest, pool.pixels
+    pool = opened(folder, settings["size"], test, known, pixels)
+    entries, shown = pool.manifest, pool.pixels
     words = test_words = asked = None
     if test is not None:
         tested = opened(test, settings["size"])
         test_words, asked = classes_of(tested.manifest, test), tested.pixels
-        entries, pixels = apart(pool, {entry.image for entry in tested.manifest}, folder)
+        entries, shown = apart(pool, {entry.image for entry in tested.manifest}, folder)
     if settings["labels"] == "folders":
         words = classes_of(entries, folder)
     names = named(settings, folder, test, words, test_words)
-    return Images(pixels, numbered(words, names), asked, numbered(test_words, names), names)
+    numbers = numbered(words, names), asked, numbered(test_words, names)
+    return Images(shown, *numbers, names), entries, pool.rejected
 
 
 def apart(pool: Ingested, asked: set[str], folder: Path) -> tuple[list[Entry], np.ndarray]:
@@ -74,10 +119,20 @@ def expanded(path: str) -> str:
     return os.path.expanduser(os.path.expandvars(path))
 
 
-def opened(folder: Path, size: int, without: Path | None = None) -> Ingested:
-    """The images of a folder; the rejected files are logged. UserError if there is no image."""
+def opened(
+    folder: Path,
+    size: int,
+    without: Path | None = None,
+    known: Sequence[Entry] = (),
+    pixels: np.ndarray | None = None,
+) -> Ingested:
+    """The images of a folder; the rejected files are logged. UserError if there is no image.
+
+    `known` and their `pixels` are as `ingest` has them.
+    """
     logger.info("reading the images below %s", folder)
-    found = ingest(folder, size, threads=len(os.sched_getaffinity(0)), without=without)
+    threads = len(os.sched_getaffinity(0))
+    found = ingest(folder, size, known, pixels, threads, without)
     if found.rejected:
         logger.warning(
             "%d files or folders below %s give no image: %s",

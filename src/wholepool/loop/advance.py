@@ -1,0 +1,119 @@
+"""Do whatever can be done: close a cycle that is answered, learn, and pick the next images."""
+
+import getpass
+import os
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import wholepool
+from wholepool.job.errors import UserError
+from wholepool.job.files import read_object
+from wholepool.labeling import answers, batch, cycles, journal
+from wholepool.labeling.audit import rank
+from wholepool.labeling.lines import Line
+from wholepool.labeling.standing import told
+from wholepool.labeling.told import relevant
+from wholepool.labeling.told import told as page_of
+from wholepool.loop.project import Project, opened
+
+SNAKEFILE = Path(wholepool.__file__).parents[2] / "Snakefile"
+
+
+def advance(project: Project, go_on: bool, cores: int | None) -> list[str]:
+    """Take in new images and answers, learn, pick the next batch; returns what to tell.
+
+    A cycle is closed when all its batch is answered, or, with `go_on`, any of it. Raises UserError
+    where nothing can be learned from the answers, and where a job fails.
+    """
+    lines = project.lines()
+    asked, done = asked_and_done(project, lines)
+    new = new_answers(lines)
+    waits = 0 < done < asked or (done == 0 and asked and new)
+    if waits and not go_on:
+        return [
+            *standing(project),
+            f"{done} of {asked} images of the batch are answered. Go on with `wholepool label`, or "
+            "learn from what there is: `wholepool next --go-on`",
+        ]
+    if new and (go_on or done == asked):
+        close(project, lines)
+        project = opened(str(project.config))
+    run(project, cores)
+    waiting, done = asked_and_done(project, project.lines())
+    return [
+        *standing(project),
+        f"{waiting - done} images are to be labeled next: `wholepool label`"
+        if waiting > done
+        else "Every image is answered, set aside or in the audit: there is nothing left to ask.",
+    ]
+
+
+def asked_and_done(project: Project, lines: list[Line]) -> tuple[int, int]:
+    """The images of the batch of the cycle that is open, and how many are answered."""
+    file = project.made("batch")["out"]
+    if not file.exists():
+        return 0, 0
+    found = batch.read(file)
+    if found.cycle != len(cycles.ends(lines)):
+        return 0, 0
+    state = page_of(found, relevant(found, lines), "")["answers"]
+    images = [entry["image"] for entry in found.images]
+    return len(images), sum(1 for image in images if state.get(image, {}).get("done"))
+
+
+def new_answers(lines: list[Line]) -> bool:
+    """Whether anything was said since the last cycle was closed."""
+    ends = cycles.ends(lines)
+    kinds = {line["kind"] for line in lines[ends[-1] + 1 if ends else 0 :]}
+    return bool(kinds - {"close"})
+
+
+def close(project: Project, lines: list[Line]) -> None:
+    """Close the open cycle. UserError if its answers hold nothing to learn from."""
+    reserve = project.settings["datasets"][project.dataset]["oracle"]["audit_reserve"]
+    labels = answers.state(lines).labels
+    if not any(rank(image) >= reserve for image in labels):
+        raise UserError(
+            f"{project.journal}: no answer names a class of an image outside the audit, so there "
+            "is nothing to learn from: label a few more with `wholepool label`"
+        )
+    line = {
+        "id": uuid.uuid4().hex,
+        "time": journal.now(),
+        "kind": "close",
+        "annotator": getpass.getuser(),
+        "cycle": len(cycles.ends(lines)),
+    }
+    journal.append(project.journal, line)
+
+
+def run(project: Project, cores: int | None) -> None:
+    """Have Snakemake make the next batch. UserError if it fails; it has said why by then."""
+    if not SNAKEFILE.exists():
+        raise UserError(
+            f"{SNAKEFILE} is missing: wholepool runs from a checkout of its repository, with "
+            "pip install --editable"
+        )
+    count = cores or len(os.sched_getaffinity(0))
+    command = [sys.executable, "-m", "snakemake", "next_batch", "--snakefile", str(SNAKEFILE)]
+    command += ["--cores", str(count), "--configfile", str(project.config)]
+    if not sys.stderr.isatty():
+        command += ["--quiet", "all"]
+    status = subprocess.run(command, check=False).returncode
+    if status:
+        raise UserError(
+            "a job has failed, see above. Nothing that was answered is lost: after mending it, the "
+            "same command goes on"
+        )
+
+
+def standing(project: Project) -> list[str]:
+    """Where things stood when the last cycle was closed; nothing before the first."""
+    file = project.made("standing")["status"]
+    if not file.exists() or not project.cycles:
+        return []
+    status = read_object(file, "closed", "images", "answers", "audit")
+    made = project.made("standing")["out"]
+    return [*told(status)[:-1], told(status)[-1].replace("predictions.csv", str(made))]

@@ -1,0 +1,101 @@
+"""A folder of images that is being labeled: its config, and what stands where."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wholepool.grid import people
+from wholepool.grid.config import resolve
+from wholepool.grid.written import placed
+from wholepool.job.errors import UserError
+from wholepool.job.yaml import read_yaml
+from wholepool.labeling import journal
+from wholepool.labeling.lines import Line
+
+
+@dataclass(frozen=True)
+class Project:
+    """What a config says, all paths relative to its folder, which is the working directory.
+
+    `folder` holds the images, `journal` the answers; `name` is its one experiment's, `cycles` are
+    those that are closed.
+    """
+
+    config: Path
+    settings: Mapping[str, Any]
+    name: str
+    dataset: str
+    folder: Path
+    journal: Path
+
+    @property
+    def cycles(self) -> int:
+        return int(self.settings["experiments"][self.name]["cycles"])
+
+    def lines(self) -> list[Line]:
+        """The journal's valid lines."""
+        return journal.read(self.journal)[0]
+
+    def made(self, rule: str) -> dict[str, Path]:
+        """The files of a rule for people, or for the data set."""
+        place = f"datasets/{self.dataset}" if rule == "data_of_people" else f"people/{self.name}"
+        below = Path(self.settings["results_dir"])
+        return {name: below / path for name, path in placed(place, rule).items()}
+
+
+def opened(given: str | None) -> Project:
+    """The project of a config; without one, of the only config here. Its folder becomes the cwd.
+
+    Raises UserError if there is none, or several, or it asks nobody.
+    """
+    config = Path(given) if given else only_one()
+    if not config.is_file():
+        raise UserError(
+            f"{config} is not there: name the config, or make one by wholepool new FOLDER"
+        )
+    os.chdir(config.parent)
+    config = Path(config.name)
+    settings = resolve(read_yaml(config))
+    asking = people.asking(settings)
+    if len(asking) != 1:
+        raise UserError(
+            f"{config} has {len(asking)} experiments in which people are asked, but one is wanted: "
+            "take a config that wholepool new has made"
+        )
+    ((name, experiment),) = asking.items()
+    dataset = settings["datasets"][experiment["dataset"]]
+    below = Path(settings["data_dir"])
+    return Project(
+        config,
+        settings,
+        name,
+        experiment["dataset"],
+        below / os.path.expanduser(os.path.expandvars(dataset["source"]["path"])),
+        below / dataset["oracle"]["answers"],
+    )
+
+
+def only_one() -> Path:
+    """The one config in the working directory in which people are asked."""
+    found = [path for path in sorted(Path().glob("*.y*ml")) if asks(path)]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise UserError(
+            "no config of a folder to be labeled is here: go to where it is, name it, or make one "
+            "by wholepool new FOLDER"
+        )
+    names = ", ".join(map(str, found))
+    raise UserError(f"several folders are labeled from here, by {names}: name one of these")
+
+
+def asks(path: Path) -> bool:
+    """Whether a file looks like the config of a project; nothing that it holds is an error."""
+    try:
+        datasets: Any = read_yaml(path)["datasets"]
+        oracles = [own["oracle"] for own in datasets.values()]
+    except (UserError, AttributeError, KeyError, TypeError, OSError):
+        return False
+    return any(isinstance(one, dict) and one.get("name") == "journal" for one in oracles)
