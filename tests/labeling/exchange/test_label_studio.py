@@ -84,7 +84,7 @@ def test_the_image_id_decides_over_the_path(tmp_path):
     ("address", "path"),
     [
         ("/data/local-files/?d=a%20b/%C3%A9%23%25%3F%26%2B.png", "a b/é#%?&+.png"),
-        ("http://host:8080/data/local-files/?d=a%5Cb.png", "a/b.png"),
+        ("http://host:8080/data/local-files/?d=a%5Cb.png", "a\\b.png"),
         ("http://host/pictures/a%20b.png?size=2", "/pictures/a b.png"),
         ("pictures/a.png", "pictures/a.png"),
     ],

@@ -155,7 +155,7 @@ def image_of(data: dict[str, Any]) -> tuple[str, str]:
     path = served[0] if served else unquote(parts.path)
     if not path:
         raise ValueError(f"image is {address!r}, no address of a file")
-    return path.replace("\\", "/"), key if DIGEST.fullmatch(key) else ""
+    return path, key if DIGEST.fullmatch(key) else ""
 
 
 def about_of(annotation: dict[str, Any], who: Any) -> tuple[str, str]:

@@ -62,18 +62,18 @@ class Paths:
             return Place(why="image", meant=self.similar(found.path))
         if found.path in self.exact:
             return Place(self.exact[found.path], found.path)
-        path = unicodedata.normalize("NFC", found.path.replace("\\", "/"))
-        path = os.path.normpath(path)
-        for top in self.tops:
-            path = path.removeprefix(top)
-        paths = whole = self.composed.get(path, set())
-        paths = paths or self.ends.get(path, set())
-        paths = paths or {one for end in ends(path) for one in self.composed.get(end, ())}
-        if len({self.exact[one] for one in paths}) == 1:
-            return Place(self.exact[min(paths)], min(paths), by_end=not whole)
-        if paths:
-            several = ", ".join(sorted(paths)[:TOLD]) + (", ..." if len(paths) > TOLD else "")
-            return Place(why="ambiguous", meant=f"one of {several}")
+        for path in dict.fromkeys([found.path, found.path.replace("\\", "/")]):
+            path = os.path.normpath(unicodedata.normalize("NFC", path))
+            for top in self.tops:
+                path = path.removeprefix(top)
+            whole = self.composed.get(path, set())
+            paths = whole or self.ends.get(path, set())
+            paths = paths or {one for end in ends(path) for one in self.composed.get(end, ())}
+            if len({self.exact[one] for one in paths}) == 1:
+                return Place(self.exact[min(paths)], min(paths), by_end=not whole)
+            if paths:
+                several = ", ".join(sorted(paths)[:TOLD]) + (", ..." if len(paths) > TOLD else "")
+                return Place(why="ambiguous", meant=f"one of {several}")
         return Place(why="image", meant=self.similar(path))
 
     def similar(self, path: str) -> str:
