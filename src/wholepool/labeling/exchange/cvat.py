@@ -20,6 +20,8 @@ from wholepool.labeling.exchange.found import Found, Images, Named, content_of, 
 NO_LABEL = "no_label"  # the folder of an ImageNet zip whose images have no answer
 LARGEST = 2**30  # bytes of a file in a zip that is read as a whole
 EXPORTS = 'export the task as "CVAT for images 1.1" or "ImageNet 1.0"'
+#: what zipfile raises of bytes that are no zip, and of methods that it does not know
+NO_ZIP = (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, ValueError, OSError)
 #: what XML 1.0 cannot hold
 NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -71,7 +73,9 @@ def read(path: str | Path) -> list[Found]:
             if "synsets.txt" in names:
                 return lists_in(path, archive, names)
             return folders_in(path, archive, names)
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError) as error:
+    except UserError:
+        raise
+    except NO_ZIP as error:
         raise UserError(f"{path} is no complete zip ({error}): {EXPORTS}") from None
     except RuntimeError:
         raise UserError(f"{path} needs a password: make a zip without one") from None
