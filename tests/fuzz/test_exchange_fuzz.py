@@ -9,7 +9,7 @@ import zipfile
 import pytest
 from exchanged import MADE, answered, entries, image_of, labels, pool
 from histories import line
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from wholepool.job.errors import UserError
@@ -52,6 +52,7 @@ def class_lists(draw):
 
 
 @pytest.mark.parametrize("format", ["csv", "cvat", "imagefolder", "fiftyone"])
+@settings(max_examples=settings.default.max_examples // 4)  # they write folders
 @given(content=pools(), made=class_lists())
 def test_what_goes_out_comes_back(folder, format, content, made):
     """By image id and by path alone; and a second time it changes nothing."""
@@ -82,6 +83,7 @@ def test_what_goes_out_comes_back(folder, format, content, made):
         assert labels([*made, *plan.lines]) == labels(lines)
 
 
+@settings(max_examples=settings.default.max_examples // 4)  # they write folders
 @given(content=pools(), made=class_lists())
 def test_label_studio_gives_back_what_a_person_submits_there(folder, content, made):
     """Its export is our tasks with annotations, as a server made it (tests/labeling/exchange)."""

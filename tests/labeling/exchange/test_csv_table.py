@@ -2,6 +2,7 @@
 
 import codecs
 import csv
+import time
 
 import pytest
 from exchanged import MADE, answered, entries, image_of, pool
@@ -75,6 +76,17 @@ def test_every_column(tmp_path):
     assert (
         read(tmp_path, "path,label,time\na,cat,2026-01-31\n")[0].time == "2026-01-31T00:00:00.000Z"
     )
+
+
+def test_a_time_without_a_zone_is_utc_wherever_it_is_read(tmp_path, monkeypatch):
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        (found,) = read(tmp_path, "path,label,time\na,cat,2026-01-31T09:00\n")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert found.time == "2026-01-31T09:00:00.000Z"
 
 
 def test_the_words_that_are_no_class(tmp_path):

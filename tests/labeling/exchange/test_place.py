@@ -301,6 +301,13 @@ def test_a_row_that_was_changed_in_a_file_without_times(tmp_path):
     assert state(journal.read(path)[0]).bad == {image_of("a.png")}
 
 
+def test_a_row_without_a_time_replaces_no_answer_that_has_one(tmp_path):
+    path = started(tmp_path)
+    imported(table(tmp_path, [("a.png", "cat", "", TIMES[1])]), MANIFEST, path)
+    result = imported(table(tmp_path, [("a.png", "dog", "", "")]), MANIFEST, path)
+    assert [one.why for one in result.left] == ["older"]
+
+
 def test_an_import_that_is_killed_goes_on(tmp_path):
     found = [Found(path, "cow") for path in PATHS]
     whole = plan(found, new_classes=True)
