@@ -10,7 +10,8 @@ from pathlib import Path
 from wholepool.labeling.exchange.found import Found
 from wholepool.labeling.ingest import Entry
 
-SIMILAR = 5  # paths for which a similar one is sought: in 200,000 it takes about a second
+SIMILAR = 5  # paths for which a similar one is sought
+MANY = 20_000  # paths in which none is sought: in 200,000 it took more than a minute
 TOLD = 3  # paths of several that may be meant
 
 
@@ -79,7 +80,7 @@ class Paths:
     def similar(self, path: str) -> str:
         """A path that was perhaps meant; "" if none is alike, or too many were sought."""
         self.sought += 1
-        if self.sought > SIMILAR:
+        if self.sought > SIMILAR or len(self.exact) > MANY:
             return ""
         close = difflib.get_close_matches(path.replace("\\", "/"), list(self.exact), n=1)
         return f"did you mean {close[0]}?" if close else ""
