@@ -16,7 +16,16 @@ from pathlib import Path
 from wholepool.job.errors import Interrupted, UserError
 from wholepool.job.locks import die_with_driver, sole_writer
 from wholepool.job.log import logger, start_logging
-from wholepool.stages import asking, blind, cost, fitting, gather, person, sighted  # noqa: F401 (fill STAGES)
+from wholepool.stages import (  # noqa: F401 (fill STAGES)
+    asking,
+    blind,
+    cost,
+    fitting,
+    gather,
+    models,
+    person,
+    sighted,
+)
 from wholepool.stages.options import STAGES, parser
 
 
