@@ -12,7 +12,7 @@ from wholepool.learn.pretrain import pretrained
 NAMES = ("dark", "light", 'müßig, "green"')
 SIZE = 40  # pixels of the pool; the backbone scales them to its own
 OWN = {
-    **{"model": "tf_efficientnet_lite0", "weights": "installed", "size": 48},
+    **{"model": "tf_efficientnet_lite0", "weights": "installed", "size": 32},
     **{"layer": "last", "center": True},
 }
 NETWORK = {"name": "head", "scale": 10.0, "penalty": 0.001}
