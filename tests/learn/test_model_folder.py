@@ -69,6 +69,14 @@ def test_probabilities_are_those_of_the_workflow(made, tmp_path, changes):
     np.testing.assert_allclose(found, plainly(pool, new, head, settings), rtol=0, atol=1e-12)
 
 
+def test_an_image_that_is_the_mean_of_its_pool_has_those_of_the_workflow(made, tmp_path):
+    _, pool, head, settings = made
+    one = replace(pool, images=pool.images[:1])
+    write_model(tmp_path / "model", one, head, settings, "cpu")
+    found = read_model(tmp_path / "model").probabilities(one.images)
+    np.testing.assert_allclose(found, plainly(one, one.images, head, settings), rtol=0, atol=1e-12)
+
+
 def test_an_image_s_probabilities_do_not_depend_on_its_batch(made, tmp_path):
     new = ingest(photographs(tmp_path / "new", 4, seed=1), SIZE).pixels
     model = read_model(made[0])
