@@ -50,7 +50,7 @@ def photos(tmp_path):
     put(folder, "sub/é\nc.png", (10, 10, 80))
     put(folder, "tie.png", (10, 45, 45))
     (folder / "torn.png").write_bytes((folder / "b.png").read_bytes()[:40])
-    (folder / ".hidden.png").write_bytes(b"x")
+    (folder / "sub/.hidden.png").write_bytes(b"x")
     (folder / "notes.txt").write_text("no image")
     return folder
 
@@ -66,8 +66,8 @@ def test_a_row_for_each_image_by_path(photos):
     ]
     given = [(round(one.probability, 6), round(one.second_probability, 6)) for one in found]
     assert given == [(0.8, 0.2), (0.5, 0.3), (0.8, 0.1), (0.45, 0.45)]
-    assert sorted(path for path, _ in rejected) == [".hidden.png", "notes.txt", "torn.png"]
-    assert "hidden" in dict(rejected)[".hidden.png"] and dict(rejected)["torn.png"]
+    assert sorted(path for path, _ in rejected) == ["notes.txt", "sub/.hidden.png", "torn.png"]
+    assert "hidden" in dict(rejected)["sub/.hidden.png"] and dict(rejected)["torn.png"]
 
 
 def test_batches_are_of_at_most_as_many_as_the_network_takes(tmp_path, monkeypatch):
