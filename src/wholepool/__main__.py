@@ -22,6 +22,7 @@ from wholepool.stages import (  # noqa: F401 (fill STAGES)
     cost,
     fitting,
     gather,
+    models,
     people,
     person,
     predicting,

@@ -435,3 +435,17 @@ def test_a_recompressed_photograph_is_near_and_another_is_not(tmp_path):
 
 def test_no_images_have_no_duplicates():
     assert near.near_duplicates(np.empty(0, np.uint64)) == []
+
+
+def test_few_images_wait_for_one_who_is_slow(tmp_path, monkeypatch):
+    for level in range(40):
+        put(tmp_path / f"{level:02d}.png", level)
+    begun, plain = [], module.decode
+    monkeypatch.setattr(module, "decode", lambda *given: begun.append(given) or plain(*given))
+    monkeypatch.setattr(module, "AHEAD", 5)
+    paths = walk(tmp_path)[0]
+    for taken, (path, one) in enumerate(module.decoded(tmp_path, paths, SIZE, frozenset(), 2), 1):
+        assert path == paths[taken - 1] and one.pixels[0, 0, 0] == taken - 1
+        time.sleep(0.002)
+        assert len(begun) <= taken + 5
+    assert taken == len(begun) == 40

@@ -12,6 +12,7 @@ loop can be entered. Hidden files and folders, and what operating systems leave,
 import csv
 import os
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from wholepool.labeling.decode import Decoded, RejectedError, decode
 #: left by Windows, macOS and network disks, in lower case
 LITTER = ("thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin")
 SAVE = 20.0  # seconds between two lines of progress
+AHEAD = 256  # images that are decoded before they are asked for
 
 MANIFEST = pa.schema(
     {"image": pa.string(), "paths": pa.list_(pa.string()), "width": pa.int32()}
@@ -115,7 +117,10 @@ def ingest(
 def decoded(
     folder: Path, paths: Sequence[str], size: int, known: frozenset[str], threads: int
 ) -> Iterator[tuple[str, Decoded | str]]:
-    """Each path, in order, with its image or the reason why there is none."""
+    """Each path, in order, with its image or the reason why there is none.
+
+    At most AHEAD images wait for whoever asks for them, so a slow one needs no more memory.
+    """
 
     def one(path: str) -> Decoded | str:
         try:
@@ -126,8 +131,12 @@ def decoded(
     began = told = time.monotonic()
     pool = ThreadPoolExecutor(threads)  # Pillow and hashlib let go of Python's lock
     try:
-        for done, (path, found) in enumerate(zip(paths, pool.map(one, paths), strict=True), 1):
-            yield path, found
+        waiting = deque(pool.submit(one, path) for path in paths[:AHEAD])
+        for done, path in enumerate(paths, 1):
+            yield path, waiting.popleft().result()
+            waiting.extend(
+                pool.submit(one, path) for path in paths[done + AHEAD - 1 : done + AHEAD]
+            )
             now = time.monotonic()
             if now - told >= SAVE or done == len(paths):
                 told = now

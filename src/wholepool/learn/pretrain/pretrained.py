@@ -59,14 +59,21 @@ def features(
     Raises UserError if the weights are not there, are not the model's or are others than they
     were, and for a layer that the model has not.
     """
+    found, asked = not_centered(pool, test, settings, device)
+    return centered(found, asked) if settings["pretrained"]["center"] else (found, asked)
+
+
+def not_centered(
+    pool: np.ndarray, test: np.ndarray, settings: Mapping[str, Any], device: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """As `features`, but as they come out of the network."""
     own = settings["pretrained"]
     embed, digest = embedder(settings, device)
     transform = {name: own[name] for name in ("model", "size", "layer")}
     where = torch.device(device).type
     key = {**transform, "weights": digest, "device": where, "format": 1}
     found = through_cache(pool, key, embed, BATCH)
-    asked = through_cache(test, key, embed, BATCH) if len(test) else found[:0]
-    return centered(found, asked) if own["center"] else (found, asked)
+    return found, through_cache(test, key, embed, BATCH) if len(test) else found[:0]
 
 
 def embedder(
@@ -76,8 +83,18 @@ def embedder(
     own = settings["pretrained"]
     model, digest, mean, std = loaded(own, "pretrained")
     logger.info("features of %s, weights %s (%s)", own["model"], own["weights"], digest[:12])
+    return embedding_by(model, own["size"], own["layer"], mean, std, device), digest
+
+
+def embedding_by(
+    model: Any, size: int, layer: str | int, mean: list[float], std: list[float], device: str
+) -> Callable[[np.ndarray], np.ndarray]:
+    """What gives a model's features float32 (B, d) of images uint8 (B, H, W, C), B <= BATCH.
+
+    `mean` and `std` are per channel, of the range 0 to 1.
+    """
     where = torch.device(device)
-    network = functools.cache(lambda: prepared(model, own["size"]).to(where))  # if it is asked
+    network = functools.cache(lambda: prepared(model, size).to(where))  # if it is asked
     scale = 1 / (255 * torch.tensor(std, device=where).view(1, -1, 1, 1))
     offset = -(torch.tensor(mean, device=where) / torch.tensor(std, device=where))
     offset = offset.view(1, -1, 1, 1)
@@ -88,20 +105,25 @@ def embedder(
         full = np.concatenate([batch, np.repeat(batch[-1:], BATCH - len(batch), axis=0)])
         rows = torch.as_tensor(full, device=where).permute(0, 3, 1, 2).float()
         rows = rows.expand(-1, 3, -1, -1) if rows.shape[1] == 1 else rows
-        size = (own["size"], own["size"])
-        rows = functional.interpolate(rows, size, mode="bicubic", antialias=True)
+        rows = functional.interpolate(rows, (size, size), mode="bicubic", antialias=True)
         rows = rows.clamp(0, 255) * scale + offset
         rows = rows.contiguous(memory_format=torch.channels_last)
-        found: np.ndarray = pooled(network(), rows, own["layer"]).cpu().numpy()
+        found: np.ndarray = pooled(network(), rows, layer).cpu().numpy()
         return found[: len(batch)]
 
-    return embed, digest
+    return embed
 
 
 def centered(pool: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Both sets of features less the pool's mean, each row of length 1."""
-    mean = pool.mean(axis=0, dtype=np.float64)
+    mean = mean_of(pool)
     return of_length_one(pool - mean), of_length_one(test - mean)
+
+
+def mean_of(pool: np.ndarray) -> np.ndarray:
+    """What features are centered by: their mean, float64 (d,)."""
+    mean: np.ndarray = pool.mean(axis=0, dtype=np.float64)
+    return mean
 
 
 def of_length_one(rows: np.ndarray) -> np.ndarray:
@@ -122,10 +144,9 @@ def pooled(model: Any, rows: Tensor, layer: str | int) -> Tensor:
     if layer == "head":
         found: Tensor = model.forward_head(model.forward_features(rows), pre_logits=True)
         return found
-    blocks = blocks_of(model)
-    at = checked_block(len(blocks) - 1 if layer == "last" else int(layer), len(blocks))
     kept: list[Tensor] = []
-    handle = blocks[at].register_forward_hook(lambda module, given, answer: kept.append(answer))
+    block = block_of(model, layer)
+    handle = block.register_forward_hook(lambda module, given, answer: kept.append(answer))
     try:
         model.forward_features(rows)
     finally:
@@ -133,6 +154,12 @@ def pooled(model: Any, rows: Tensor, layer: str | int) -> Tensor:
     answer = kept[0]
     # (B, d, H, W) of convolutions, (B, places, d) of transformers
     return answer.mean(dim=(2, 3)) if answer.ndim == 4 else answer.mean(dim=1)
+
+
+def block_of(model: Any, layer: str | int) -> nn.Module:
+    """The block that a layer, not head, is the output of."""
+    blocks = blocks_of(model)
+    return blocks[checked_block(len(blocks) - 1 if layer == "last" else int(layer), len(blocks))]
 
 
 def blocks_of(model: Any) -> list[nn.Module]:
