@@ -203,7 +203,7 @@ def test_the_prior_asks_for_enough_answers():
 
 def test_no_interval_is_paid_for_at_the_start():
     code = (
-        "import sys; from wholepool.labeling import audit; "
+        "import sys; from wholepool.labeling import audit, advice; "
         "print([name for name in ('scipy', 'pandas', 'torch', 'pyarrow') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, check=True)
