@@ -6,8 +6,8 @@
 The runs hold the accuracy on thousands of test images. An audit of a few is drawn at it: of each
 image one normal draw stands for how hard it is, in all cycles, and one for each cycle; their
 weights make right and wrong of two cycles correlate by advice.ALIKE where half is right. The
-numbers of `labeling/advice.py` were chosen on seeds 0 to 4 of evidence/modern_cpu: what is told is
-of its other seeds, and of all seeds of any other grid. No kappa is recorded, so none is given.
+numbers of `labeling/advice.py` were chosen on a part of two grids, CHOSEN: what is told is of the
+other part, and of the whole of any other grid. No kappa is recorded, so none is given.
 """
 
 import argparse
@@ -26,8 +26,8 @@ from wholepool.report.effects import runs_of, signed, table
 
 #: images of the audit
 SIZES = (20, 100)
-#: the runs on which the numbers were chosen
-CHOSEN_ON, CHOSEN_SEEDS = "modern_cpu", range(5)
+#: the runs of a grid on which the numbers were chosen
+CHOSEN = {"modern_cpu": "seed < 5", "long_cpu": "experiment == 'cifar_random'"}
 #: the chances below which to stop that `thresholds` compares
 UNLIKELY = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
 CELL = ["experiment", "method", "strategy"]
@@ -67,8 +67,8 @@ def back_test(path: str, chosen: bool = False) -> pd.DataFrame:
     """A row an audit's size, a run and a cycle that has a next one; `chosen` asks for the part on
     which the numbers were chosen."""
     runs = runs_of(path)
-    if Path(path).name == CHOSEN_ON:
-        runs = runs[runs["seed"].isin(CHOSEN_SEEDS) == chosen]
+    if part := CHOSEN.get(Path(path).name):
+        runs = runs.query(part if chosen else f"not ({part})")
     rows, rng = [], np.random.default_rng(0)
     for names, labels, accuracy in trajectories(runs):
         for asked in SIZES:

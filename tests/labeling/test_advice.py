@@ -42,7 +42,7 @@ def literal(curves, cycles, batch, worth):
             for j, other in enumerate(cycles):
                 deviation = parts = 1.0
                 for k, cycle in ((i, one), (j, other)):
-                    wiggle = 0.2**2 / cycle.labels
+                    wiggle = (0.6 * cycle.labels**-0.75) ** 2
                     deviation *= math.sqrt(told[k] * (1 - told[k]) / cycle.asked + wiggle)
                     wrong = 1 - cycle.right / cycle.asked
                     audit = wrong * (1 - wrong) / cycle.asked
@@ -52,7 +52,7 @@ def literal(curves, cycles, batch, worth):
         weights.append(multivariate_normal(told, covariance).pdf(seen))
         gains.append(100 * (at(now) - at(now + batch)))
     weights = np.array(weights) / sum(weights)
-    spread = 100 * 0.2 * math.sqrt(1 / now + 1 / (now + batch))
+    spread = 60 * math.hypot(now**-0.75, (now + batch) ** -0.75)
     grid = np.arange(-60, 120, 0.01)
     below = sum(w * norm.cdf(grid, g, spread) for w, g in zip(weights, gains, strict=True))
     low, high = (grid[np.searchsorted(below, level)] for level in (0.1, 0.9))
@@ -122,7 +122,7 @@ def test_the_interval_holds_what_it_says_where_the_curve_is_of_the_kind():
         )
         left = ((labels + shift) / (labels[3] + shift)) ** -exponent
         curve = error * (floor + (1 - floor) * left)
-        truth = np.clip(curve + 0.2 / np.sqrt(labels) * rng.standard_normal(5), 0.001, 0.98)
+        truth = np.clip(curve + 0.6 * labels**-0.75 * rng.standard_normal(5), 0.001, 0.98)
         z = math.sqrt(common) * rng.standard_normal(100)
         z = z + math.sqrt(1 - common) * rng.standard_normal((4, 100))
         right = (z < norm.ppf(1 - truth[:4, None])).sum(axis=1)
