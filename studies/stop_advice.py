@@ -1,7 +1,7 @@
 """The advice when to stop, given at each cycle of recorded runs, beside what came next.
 
     python studies/stop_advice.py evidence/modern_cpu
-    python studies/stop_advice.py evidence/modern_cpu --figure docs/images/stop-advice.png
+    python studies/stop_advice.py evidence/stop_advice/long_cpu --figure docs/images/stop-advice.png
 
 The runs hold the accuracy on thousands of test images. An audit of a few is drawn at it: of each
 image one normal draw stands for how hard it is, in all cycles, and one for each cycle; their
