@@ -1,11 +1,11 @@
 """When to stop: what the next batch of labels is expected to gain, how surely, and for how much.
 
 The error after n labels is taken to be a + b (n + s)^-c (pow4 in Viering and Loog 2022, arXiv
-2103.10948), and a cycle's own error to lie about it, by WIGGLE / sqrt(n), as other labels would
-have given another. Two to ten audits of some twenty to a hundred images do not tell one such curve
-from another. So none is picked: many are weighted by how well they explain the audits, and what
-they say of the next batch is a distribution. Nothing is drawn: the same audits give the same
-advice. docs/stop-advice.md compares it with what recorded grids gained.
+2103.10948), and a cycle's own error to lie about it, as other labels would have given another. Two
+to ten audits of some twenty to a hundred images do not tell one such curve from another. So none is
+picked: many are weighted by how well they explain the audits, and what they say of the next batch
+is a distribution. Nothing is drawn: the same audits give the same advice. docs/stop-advice.md
+compares it with what recorded grids gained.
 """
 
 from collections.abc import Sequence
@@ -21,9 +21,11 @@ GO_ON, YOUR_CHOICE, STOP = "go on", "your choice", "stop"
 LEAST_ASKED, LEAST_CYCLES = 20, 2
 #: how much of the gain's distribution lies in its interval
 LEVEL = 0.8
-#: the deviation of a cycle's error from its curve, times the root of its labels
-WIGGLE = 0.2
-#: the correlation of two cycles' right and wrong on the same images
+#: the deviation of a cycle's error from its curve after n labels is WIGGLE * n ** -DECAY: of ten
+#: 11 points, of a hundred 1.9 (chosen on recorded grids: docs/stop-advice.md)
+WIGGLE, DECAY = 0.6, 0.75
+#: the correlation of two cycles' right and wrong on the same images: 0.2 to 0.9 on CIFAR-10, the
+#: less the fewer labels and the farther apart
 ALIKE = 0.6
 #: the chances of a gain that is worth a batch: go on from the first on, stop below the second
 LIKELY, UNLIKELY = 0.5, 0.2
@@ -133,10 +135,15 @@ def next_gain(cycles: Sequence[Cycle], batch: int, worth: float) -> Gain:
     curves = error * (floor + (1 - floor) * power(labels[:, None], now, exponent, shift))
     weights = explained(np.minimum(curves, 0.99), cycles)
     gains = 100 * error * (1 - floor) * (1 - power(after, now, exponent, shift))
-    spread = 100 * WIGGLE * np.sqrt(1 / now + 1 / after)
+    spread = 100 * np.hypot(wiggle(now), wiggle(after))
     low, high = (mixture_quantile(gains, weights, spread, (1 + s * LEVEL) / 2) for s in (-1, 1))
     chance = weights @ (gains >= worth)
     return Gain(float(weights @ gains), low, high, float(chance))
+
+
+def wiggle(labels: Any) -> Any:
+    """The deviation of a cycle's error (0 to 1) from its curve."""
+    return WIGGLE * labels**-DECAY
 
 
 def power(labels: Any, now: float, exponent: np.ndarray, shift: np.ndarray) -> np.ndarray:
@@ -149,25 +156,28 @@ def explained(curves: np.ndarray, cycles: Sequence[Cycle]) -> np.ndarray:
     """The weight of each of m curves, float64 (m,), of sum 1, by its errors (cycles, m).
 
     The audits' errors are taken as normal about the curve, with the binomial variance and that of
-    WIGGLE. They are correlated, as it is the same images that are right or wrong in all cycles.
+    `wiggle`. They are correlated, as the same images are right or wrong in all cycles.
     """
     asked = np.array([cycle.asked for cycle in cycles])
     wrong = 1 - np.array([cycle.right for cycle in cycles]) / asked
-    wiggle = WIGGLE**2 / np.array([cycle.labels for cycle in cycles])
-    deviation = np.sqrt((curves * (1 - curves)) / asked[:, None] + wiggle[:, None])
+    own = wiggle(np.array([cycle.labels for cycle in cycles], dtype=np.float64)) ** 2
+    deviation = np.sqrt((curves * (1 - curves)) / asked[:, None] + own[:, None])
     away = (wrong[:, None] - curves) / deviation
-    fit = (away * np.linalg.solve(correlation(wrong, asked, wiggle), away)).sum(axis=0) / 2
+    fit = (away * np.linalg.solve(correlation(wrong, asked, own), away)).sum(axis=0) / 2
     fit += np.log(deviation).sum(axis=0)
     weights = np.exp(fit.min() - fit)
     found: np.ndarray = weights / weights.sum()
     return found
 
 
-def correlation(wrong: np.ndarray, asked: np.ndarray, wiggle: np.ndarray) -> np.ndarray:
-    """Of the audits' errors (t, t): ALIKE in the part that the choice of images has in them."""
+def correlation(wrong: np.ndarray, asked: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """Of the audits' errors (t, t): ALIKE in the part that the choice of images has in them.
+
+    The other part of their variance, `own` (t,), is each cycle's.
+    """
     some = np.clip(wrong, 1 / asked, 1 - 1 / asked)  # none wrong is no proof that none ever is
     binomial = some * (1 - some) / asked
-    share = np.sqrt(ALIKE * binomial / (binomial + wiggle))
+    share = np.sqrt(ALIKE * binomial / (binomial + own))
     matrix = np.outer(share, share)
     np.fill_diagonal(matrix, 1)
     return matrix
