@@ -9,7 +9,17 @@ from pathlib import Path
 from snakemake.common import overwrite_function_params
 from snakemake.exceptions import WorkflowError
 
-from wholepool.grid import fits, joblist, made, people, people_files, plan, slices, versions, written
+from wholepool.grid import (
+    fits,
+    joblist,
+    made,
+    people,
+    people_files,
+    plan,
+    slices,
+    versions,
+    written,
+)
 from wholepool.grid.cells import ALL, INITIAL, Cell, cells, cold, initial_size, summary
 from wholepool.grid.config import resolve
 from wholepool.job import registry
@@ -242,8 +252,13 @@ def made_with(wildcards=None):
 
 def dataset_infos(wildcards=None):
     """The description of every data set that an experiment uses."""
-    used = dict.fromkeys(experiment["dataset"] for experiment in EXPERIMENTS.values())
-    return {name: f"{RESULTS}/{plan.of_dataset(name, 'info')['info']}" for name in used}
+    used = {
+        one["dataset"]: plan.of_dataset(one["dataset"], "info")["info"]
+        for one in EXPERIMENTS.values()
+    }
+    for name, one in PEOPLE.items():
+        used[one["dataset"]] = plan.answered(name, one["cycles"])["described"]
+    return {name: f"{RESULTS}/{path}" for name, path in used.items()}
 
 
 INFOS = [f"{name}={path}" for name, path in dataset_infos().items()]

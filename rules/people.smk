@@ -19,7 +19,9 @@ use rule data as data_of_people with:
 
 use rule stage as answered with:
     input:
-        unpack(per_job(lambda w: below_results(people_files.answered_inputs(SETTINGS, w.experiment)))),
+        unpack(
+            per_job(lambda w: below_results(people_files.answered_inputs(SETTINGS, w.experiment)))
+        ),
     output:
         **outputs("answered", f"{RESULTS}/{people.folder('{experiment}', '{closed}')}"),
     log:

@@ -1,7 +1,7 @@
 """Data sets whose labels come from people, by an oracle that closes cycles (see data/oracles).
 
-How many cycles there are, and which classes, is read when the grid is planned. A person is asked
-about one batch, so such an experiment has one method, one strategy and one seed.
+How many cycles there are is read when the grid is planned. A person is asked about one batch, so
+such an experiment has one method, one strategy and one seed.
 """
 
 from collections.abc import Mapping
@@ -42,17 +42,16 @@ def module_of(dataset: Settings) -> Any:
 
 
 def as_it_stands(config: Config) -> Config:
-    """A resolved config with the closed cycles and the classes as they are now.
+    """A resolved config with as many cycles, where people are asked, as are closed now.
 
-    An experiment in which people are asked has as many cycles as are closed. A source that can
-    take the names of the classes, and was given none, takes those of the last closed cycle.
+    A source that must be told the classes, and was not, is told that none is known yet: the stage
+    answered knows those that people have made.
     """
     data_dir, datasets = Path(config["data_dir"]), config["datasets"]
     for dataset in datasets.values():
         source: Any = dataset["source"]
         if closes(dataset) and isinstance(source, dict) and asks_for_classes(source):
-            names = module_of(dataset).class_names(own_of(dataset["oracle"]), data_dir)
-            source["classes"] = names or [NONE_YET]
+            source["classes"] = [NONE_YET]
     for name in asking(config):
         dataset = datasets[config["experiments"][name]["dataset"]]
         closed = module_of(dataset).closed(own_of(dataset["oracle"]), data_dir)

@@ -4,7 +4,7 @@ from wholepool.grid import people
 from wholepool.grid.cells import Cell
 from wholepool.grid.plan import (
     Config,
-    dataset_of,
+    described,
     frozen,
     initial_folder,
     is_fitted,
@@ -25,7 +25,7 @@ def answered_inputs(config: Config, experiment: str) -> Files:
 
 def predict_pool_inputs(config: Config, cell: Cell) -> Files:
     """Of rule predict_pool: what the classifier and the propagation say, and no answer."""
-    found = of_dataset(dataset_of(config, cell), "pool", "info")
+    found = described(config, cell)
     if is_fitted(config, cell):
         found |= placed(frozen(config, cell), "embed_pool")
         found["head"] = placed(cell.path, "fit")["head"]
@@ -53,7 +53,9 @@ def batch_inputs(config: Config, name: str) -> Files:
     found = of_dataset(dataset, "pool", "info") | listed(dataset, "images")
     found["queries"] = queries_file(config, name)
     last = people.last_cell(name, config["experiments"][name])
-    return found if last is None else found | predicted_files(config, last)
+    return (
+        found if last is None else found | described(config, last) | predicted_files(config, last)
+    )
 
 
 def predicted_files(config: Config, cell: Cell) -> Files:
@@ -71,7 +73,7 @@ def standing_inputs(config: Config, name: str) -> Files:
     last = people.last_cell(name, config["experiments"][name])
     assert last
     dataset = config["experiments"][name]["dataset"]
-    found = of_dataset(dataset, "pool", "info", "test_labels")
+    found = described(config, last, "test_labels")
     found |= listed(dataset, "images", "rejected", "near") | predicted_files(config, last)
     rule = "fit" if is_fitted(config, last) else "embed"
     return found | {"test_probabilities": f"{last.path}/{OUTPUTS[rule]['test_probabilities']}"}

@@ -139,6 +139,14 @@ def listed(dataset: str, *names: str) -> Files:
     return {name: made[name] for name in names}
 
 
+def described(config: Config, cell: Cell, *names: str) -> Files:
+    """The pool of a cell, with its classes, and other files of its data set."""
+    found = of_dataset(dataset_of(config, cell), "pool", "info", *names)
+    if asks_people(config, cell.experiment):
+        found["info"] = answered(cell.experiment, cell.cycle + 1)["described"]
+    return found
+
+
 def gives_features(words: Mapping[str, Any]) -> bool:
     """Whether a method's PRE gives features, which stand for the images."""
     pre = words["pre"]
@@ -218,7 +226,7 @@ def graph_inputs(dataset: str, pre: str) -> Files:
 
 def fit_inputs(config: Config, cell: Cell) -> Files:
     """Of rule fit."""
-    found = of_dataset(dataset_of(config, cell), "pool", "info")
+    found = described(config, cell)
     found |= placed(frozen(config, cell), "embed_pool")
     found["test_features"] = placed(frozen(config, cell), "features")["test_features"]
     found["labeled"] = labeled_set(config, cell, cell.cycle)
@@ -239,7 +247,7 @@ def propagating(words: Mapping[str, Any]) -> str:
 def cell_files(config: Config, cell: Cell, *names: str) -> Files:
     """The images that a cell's stage reads, and other files of its data set; or the features."""
     dataset, words = dataset_of(config, cell), words_of(config, cell)
-    found = of_dataset(dataset, "pool", "info", *names)
+    found = described(config, cell, *names)
     if gives_features(words):
         made = placed(pre_folder(dataset, words["pre"]), "features")
         found["features"] = made["out"]
@@ -283,7 +291,7 @@ def read_head_inputs(config: Config, cell: Cell) -> Files:
 
 def propagate_inputs(config: Config, cell: Cell) -> Files:
     """Of rules propagate and propagate_initial."""
-    return of_dataset(dataset_of(config, cell), "pool", "info") | {
+    return described(config, cell) | {
         "labeled": labeled_set(config, cell, cell.cycle),
         "embeddings": f"{cell.path}/{ARRAYS['embeddings']}",
     }
@@ -294,7 +302,7 @@ def evaluate_inputs(config: Config, cell: Cell) -> Files:
     here, rule = cell.path, "embed" if embeds_pool(config, cell) else "predict"
     if is_fitted(config, cell):
         rule = "fit"
-    found = of_dataset(dataset_of(config, cell), "pool", "info", "oracle", "test_labels") | {
+    found = described(config, cell, "oracle", "test_labels") | {
         "labeled": labeled_set(config, cell, cell.cycle),
         "history": f"{here}/{OUTPUTS['train']['history']}",  # fit's has the same name
         "test_probabilities": f"{here}/{OUTPUTS[rule]['test_probabilities']}",
@@ -307,7 +315,7 @@ def evaluate_inputs(config: Config, cell: Cell) -> Files:
 def acquire_inputs(config: Config, cell: Cell) -> Files:
     """Of rules acquire and acquire_with_pseudo_labels: the arrays that the strategy declares."""
     here, needs = folder(cell, cell.cycle), registry.get("strategy", cell.strategy)["NEEDS"]
-    found = of_dataset(dataset_of(config, cell), "pool", "info")
+    found = described(config, cell)
     found["labeled"] = labeled_set(config, cell, cell.cycle)
     if asks_people(config, cell.experiment):
         found["aside"] = answered(cell.experiment, cell.cycle + 1)["aside"]

@@ -14,7 +14,11 @@ OUTPUTS: dict[str, Files] = {
         "test_images": "test_images.npy",
         "test_labels": "test_labels.npy",
     },
-    "answered": {"out": "labeled.parquet", "aside": "aside.parquet"},
+    "answered": {
+        "out": "labeled.parquet",
+        "aside": "aside.parquet",
+        "described": "pool.json",  # with the classes that people have made by then
+    },
     "label_all": {"out": "all_labels.parquet"},
     "initial": {"out": "labeled.parquet"},
     "pretrain": {

@@ -1,6 +1,7 @@
 """Look through a folder of images, and write the config to label them with."""
 
 import json
+import os
 import re
 import unicodedata
 from collections import Counter
@@ -22,6 +23,7 @@ CONFIG = """\
 results_dir: {results} # all that is made: may be deleted, and is made again
 data_dir: .
 device: auto # a GPU where there is one
+threads: {threads} # cores of this machine
 
 datasets:
   {name}:
@@ -87,6 +89,7 @@ def new(images: str, out: str | None, batch: int, share: float) -> Path:
         path=quoted(str(path)),
         answers=quoted(f"{config.stem}.answers.jsonl"),
         size=SIZE,
+        threads=len(os.sched_getaffinity(0)),
         share=share,
         reserve=round(reserve_for(n), 4) if share else 0,
         batch=min(batch, max(1, n // 4)),

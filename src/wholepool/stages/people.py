@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wholepool.grid.people import NONE_YET
 from wholepool.grid.sections import own_of, word_of
 from wholepool.job.log import logger
 from wholepool.stages.common import open_pool
@@ -26,17 +27,28 @@ if TYPE_CHECKING:
 CLOSED = option("closed", type=int, help="how many cycles are closed")
 
 
-@stage(option("pool", "info", "images", "out", "aside"), CLOSED, SETTINGS)
+@stage(option("pool", "info", "images", "out", "aside", "described"), CLOSED, SETTINGS)
 def answered(args: Arguments) -> None:
     """Write the labels that people have given when --closed cycles are closed.
 
-    Those of the audit are not among them. --aside are the images that no strategy is to ask for.
+    Those of the audit are not among them. --aside are the images that no strategy is to ask for,
+    --described is the pool's description, with people's classes where --info has none.
     """
     import numpy as np
 
     from wholepool.data.indexsets import write_index_set
+    from wholepool.data.oracles import of_people
+    from wholepool.data.pool import read_pool
+    from wholepool.job.files import read_json, write_json
 
-    pool = open_pool(args)
+    require("--settings", args.settings, "oracle")
+    info, oracle = read_json(args.info), args.settings["oracle"]
+    if info["class_names"] == [NONE_YET]:
+        own = own_of(oracle), Path(args.data_dir)
+        names = of_people(word_of(oracle)).class_names(*own) or [NONE_YET]
+        info |= {"class_names": names, "classes": len(names)}
+    write_json(args.described, info)
+    pool = read_pool(args.pool, args.described)
     entries = listed(args, pool)
     found = answers_of(args, pool, entries)
     rows, cycle = found.to_train_on(), args.closed - 1

@@ -169,10 +169,11 @@ def advice_of(
     rows, past, before = found.audited(), list[Cycle](), None
     every = [*map(earlier(names), args.cycles), said["label"]]
     order = found.order
+    fewest = min(len(labels) for labels in every if labels is not None)
+    there = rows[rows < fewest]  # the same images in all cycles
     for cycle, labels in enumerate(every):
         if labels is None:
             continue
-        there = rows[rows < len(labels)]
         same: float | None = None if before is None else kappa(before, labels[: len(before)])
         count = sum(1 for at in order if not found.reserved[at] and found.cycle[at] <= cycle)
         right = int((labels[there] == found.label[there]).sum())
