@@ -52,8 +52,11 @@ def of_other_settings(dag):
 def of_other_files(dag):
     """The jobs, each with a file, whose source would read another one today."""
     for job in dag.jobs:
-        if job.rule.name == "data":
-            file = behind.changed(Path(job.output["files"]), Path(SETTINGS["data_dir"]))
+        if job.rule.name in ("data", "data_of_people"):
+            record, data_dir = Path(job.output["files"]), Path(SETTINGS["data_dir"])
+            file = behind.changed(record, data_dir)
+            if not file and job.rule.name == "data_of_people":  # who asks must know what is gone
+                file = behind.gone(record, data_dir)
             if file:
                 yield job, file
 

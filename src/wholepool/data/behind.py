@@ -109,3 +109,11 @@ def changed(record: Path, data_dir: Path) -> str:
             if now.st_mtime_ns != then["mtime_ns"] and digest_of(data_dir / name) != then["sha256"]:
                 return name
     return ""
+
+
+def gone(record: Path, data_dir: Path) -> str:
+    """The first recorded file that is not there any more; "" if all are."""
+    if not record.exists():
+        return ""
+    recorded = read_object(record, "files")["files"]
+    return next((name for name in recorded if not (data_dir / name).exists()), "")

@@ -125,6 +125,7 @@ def of_measuring(config: Config, job: joblist.Job) -> tuple[str, Told]:
 #: the file of a job that says what made it, by its name in the rule, and what it should say
 TELLING = {
     "data": of_data,
+    "data_of_people": of_data,
     "ask": of_ask,
     "initial": of_initial,
     "pretrain": of_pretrain,
