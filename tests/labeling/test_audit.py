@@ -14,7 +14,6 @@ from wholepool.labeling.audit import (
     Share,
     audit,
     next_audit,
-    prior,
     rank,
     ranks,
     reserve_for,
@@ -182,23 +181,6 @@ def test_an_audit_of_nothing_says_nothing():
 def said(**counts):
     names = [name for name, count in counts.items() for _ in range(count)]
     return {str(place): name for place, name in enumerate(names)}
-
-
-def test_the_prior_is_jeffreys():
-    found = prior(said(cat=15, dog=5, newt=7), ["dog", "cat", "emu"])
-    assert found.tolist() == pytest.approx([5.5 / 21.5, 15.5 / 21.5, 0.5 / 21.5])
-    assert found.sum() == pytest.approx(1)
-
-
-def test_the_prior_asks_for_enough_answers():
-    assert prior(said(cat=19), ["cat", "dog"]) is None
-    assert prior(said(cat=19, newt=5), ["cat", "dog"]) is None, "of these classes"
-    assert prior(said(cat=20), ["cat", "dog"]) is not None
-    many = [str(name) for name in range(10)]
-    assert prior({str(k): str(k % 10) for k in range(49)}, many) is None
-    assert prior({str(k): str(k % 10) for k in range(50)}, many).tolist() == pytest.approx(
-        [0.1] * 10
-    )
 
 
 def test_no_interval_is_paid_for_at_the_start():

@@ -11,8 +11,6 @@ import numpy as np
 SALT = "wholepool audit 1 "
 #: how surely `reserve_for` sets aside as many as are wanted
 SURELY = 0.99
-#: how many answers `prior` asks for: in all, and for each class
-ANSWERS, ANSWERS_PER_CLASS = 20, 5
 
 
 @dataclass(frozen=True)
@@ -122,20 +120,3 @@ def audit(answers: Mapping[str, str], predicted: Mapping[str, str], level: float
     }
     hits, total = right.total(), asked.total()
     return Audit(hits, total, *wilson(hits, total, level), each)
-
-
-def prior(answers: Mapping[str, str], classes: Sequence[str]) -> np.ndarray | None:
-    """The share of each of `classes` in the pool, float64 (c,), by the audit; None if it is small.
-
-    It is Jeffreys' estimate, (k + 1/2) / (n + c/2), so no class has a share of 0. It asks for
-    ANSWERS answers, and for ANSWERS_PER_CLASS times the number of classes. With fewer, equal shares
-    are nearer to the truth of a pool that is about balanced: of ten equal classes 20 answers miss
-    the shares by 20 points of total variation, 50 by 15, 100 by 11. Answers of other classes are
-    left out.
-    """
-    counts = Counter(answers.values())
-    mine = np.array([counts[name] for name in classes], dtype=np.float64)
-    if mine.sum() < max(ANSWERS, ANSWERS_PER_CLASS * len(classes)):
-        return None
-    shares: np.ndarray = (mine + 0.5) / (mine.sum() + len(mine) / 2)
-    return shares
