@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from models import photograph
+from PIL import Image
 from running import snakemake
 from simulated import answer, answer_batch, close
 
@@ -126,6 +127,8 @@ def test_images_that_come_later_keep_the_places_and_answers_of_the_others(hidden
     labeled = columns(tmp_path / "results/runs/labels/answered/closed1/labeled.parquet")
     # the first by path is new, one is renamed, one is gone
     photograph(tmp_path / "photos", "dark/000a.png", 0, np.random.default_rng(9))
+    with Image.open(tmp_path / "photos/dark/000.png") as image:  # of the same pixels, not bytes
+        image.save(tmp_path / "photos/dark/000b.png", compress_level=0)
     (tmp_path / "photos/green/002.png").rename(tmp_path / "photos/green/z.png")
     (tmp_path / "photos/green/005.png").unlink()
     answer_batch(said, batch_of(tmp_path), truth)
@@ -133,19 +136,19 @@ def test_images_that_come_later_keep_the_places_and_answers_of_the_others(hidden
     snakemake(tmp_path, "--cores", "2", "next_batch", config=config)
     after = columns(tmp_path / "results/datasets/photos/images.parquet")
     assert after["image"][: len(before["image"])] == before["image"]
-    assert after["paths"][len(before["image"]) :] == [["dark/000a.png"]]
+    assert after["paths"][len(before["image"]) :] == [["dark/000a.png"], ["dark/000b.png"]]
     assert after["gone"].count(True) == 1
     assert ["green/z.png"] in after["paths"]
     now = columns(tmp_path / "results/runs/labels/answered/closed2/labeled.parquet")
     pairs = set(zip(labeled["index"], labeled["label"], strict=True))
     assert pairs < set(zip(now["index"], now["label"], strict=True))
     status = json.loads((batch_of(tmp_path).parent / "status.json").read_text())
-    assert status["images"]["n"] == 46 and status["images"]["gone"] == 1
+    assert status["images"]["n"] == 47 and status["images"]["gone"] == 1
     assert [one["labels"] for one in status["cycles"]] == sorted(
         one["labels"] for one in status["cycles"]
     )
     rows = (batch_of(tmp_path).parent / "predictions.csv").read_text().splitlines()
-    assert len(rows) == 1 + 45 and not [row for row in rows if "005.png" in row]
+    assert len(rows) == 1 + 46 and not [row for row in rows if "005.png" in row]
     images = {line["image"] for line in journal.read(said)[0] if line["kind"] == "answer"}
     trained = {after["image"][at] for at in now["index"]}
     assert {image for image in images if rank(image) >= 0.2} == trained

@@ -63,7 +63,7 @@ def data(args: Arguments) -> None:
     rng = generator(source, "pool", wanted["seed"])
     labels = images.train_labels
     rows = np.arange(len(images.train))
-    if wanted["copies"] == "merge":
+    if wanted["copies"] == "merge" and not args.images:  # people's images are told by their bytes
         rows = without_copies(images.train, labels)
     of_rows = None if labels is None else labels[rows]
     keep = rows[subset(len(rows), of_rows, wanted["size"], wanted["sampling"], rng)]
