@@ -22,14 +22,21 @@ class Desk:
     """What the page reads and writes; several threads ask at once.
 
     Both files are read again when they have changed: so other processes' answers are seen, and so
-    is the next batch. Images are looked for in `folder`.
+    is the next batch. Images are looked for in `folder`. `following` is the command that makes the
+    next batch, "" if there is none.
     """
 
     def __init__(
-        self, batch_file: str | Path, folder: str | Path, journal_file: str | Path, annotator: str
+        self,
+        batch_file: str | Path,
+        folder: str | Path,
+        journal_file: str | Path,
+        annotator: str,
+        following: str = "",
     ) -> None:
         self.batch_file, self.folder = Path(batch_file), Path(folder)
         self.journal_file, self.annotator = Path(journal_file), annotator
+        self.following = following
         self.lock = threading.RLock()
         self.batch_stamp: Stamp = stamp(self.batch_file)
         self.batch = batch.read(batch_file)
@@ -130,7 +137,8 @@ class Desk:
                 }
                 for entry in self.batch.images
             ]
-            return {"batch": self.batch.digest, "images": images, "review": self.batch.review}
+            listed = {"batch": self.batch.digest, "images": images, "review": self.batch.review}
+            return listed | {"next": self.following}
 
 
 def nearest(entry: dict[str, Any]) -> list[str]:
