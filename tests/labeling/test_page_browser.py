@@ -108,6 +108,12 @@ def shows(page, entry, count):
     )
 
 
+def woken(*windows):
+    """Have them ask at once what others did, as they do when they come to the front."""
+    for page in windows:
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
+
 def given(path):
     """Each answer in the journal, in order: path and answer."""
     lines, aside = journal.read(path)
@@ -426,22 +432,29 @@ def test_two_windows_share_the_work_and_see_each_other(window, desk):
     shows(two, entries[1], "0 of 6")
     two.keyboard.press("2")
     shows(two, entries[2], "1 of 6")
+    woken(one)
     expect(one.locator("#count")).to_have_text("1 of 6")
     expect(one.locator("#path")).to_have_text(entries[0]["path"])
     one.keyboard.press("1")
+    shows(one, entries[3], "2 of 6")
+    woken(two)
     expect(two.locator("#count")).to_have_text("2 of 6")
     one.keyboard.press("n")
     one.keyboard.type("ox")
     one.keyboard.press("Enter")
+    expect(one.locator("#classes button")).to_have_count(3)
+    woken(two)
     expect(two.locator("#classes button")).to_have_text(["1cat", "2dog", "3ox"])
     shows(two, entries[2], "2 of 6")
     two.keyboard.press("3")
     expect(two.locator("#count")).to_have_text("3 of 6")
     for count in (4, 5, 6):
+        woken(one)
+        expect(one.locator("#count")).to_have_text(f"{count - 1} of 6")
         expect(one.locator("#photo img")).to_be_visible()
         one.keyboard.press("1")
-        for page in (one, two):
-            expect(page.locator("#count")).to_have_text(f"{count} of 6")
+        expect(one.locator("#count")).to_have_text(f"{count} of 6")
+    woken(two)
     for page in (one, two):
         expect(page.locator("#done-title")).to_have_text("This batch is done")
     answers = dict(given(path))
@@ -560,9 +573,10 @@ def test_the_whole_image_is_inside_the_window(window, tmp_path, start):
             assert abs(box["height"] - max(1, height * scale)) <= 1.5
             page.keyboard.press("Space")
         expect(page.locator("#done-title")).to_be_visible()
-        for _ in entries:
+        for entry in reversed(entries):
             page.keyboard.press("u")
-            page.wait_for_timeout(300)
+            expect(page.locator("#single")).to_be_visible()
+            expect(page.locator("#path")).to_have_text(entry["path"])
 
 
 def test_the_next_image_is_there_before_it_is_asked_for(window, desk):

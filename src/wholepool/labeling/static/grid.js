@@ -102,7 +102,11 @@ function thumbnail(image) {
   return thumbnails.get(image);
 }
 
-export const percent = (share) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
+/** A share in percent; what is nearly nothing or all has a decimal, so that it looks like neither. */
+export function percent(share) {
+  const edge = (share > 0 && share < 0.1) || (share > 0.99 && share < 1);
+  return `${(100 * share).toFixed(edge ? 1 : 0)} %`;
+}
 
 function text(name, words) {
   return Object.assign(document.createElement("span"), { className: name, textContent: words });
