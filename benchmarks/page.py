@@ -133,8 +133,8 @@ def written(below: Path, options: argparse.Namespace) -> tuple[Path, Path, Path]
         lines.append(answer | more | common)
     answers.write_bytes(b"".join(encoded(line) + b"\n" for line in lines))
     again = [
-        {"image": line["image"], "path": line["path"], "label": "c1", "certainty": 0.5}
-        for line in lines[1 : 1 + options.review]
+        {"image": hashlib.sha256(b"%d again" % number).hexdigest(), "path": f"{number}.jpg"}
+        for number in range(options.review)
     ]
     write_json(below / "batch.json", {"cycle": 1, "images": entries, "review": again})
     return below / "batch.json", folder, answers

@@ -396,6 +396,35 @@ def test_the_guess_is_hidden_until_asked_for_and_that_is_noted(window, desk):
     ]
 
 
+def test_why_of_an_image_whose_strategy_stays_unknown_and_of_one_asked_again(
+    window, tmp_path, start
+):
+    folder, entries = pages.folder_of(tmp_path, 2)
+    entries[0]["why"] = {"strategy": "the strategy margin, or chance"}
+    entries[0]["guess"] = {"class": "c1", "probability": 0.9973}
+    entries[1] = {key: entries[1][key] for key in ("image", "path")} | {"everyone": True}
+    batch = pages.write_batch(tmp_path / "batch.json", entries)
+    server = start(batch, folder, tmp_path / "journal.jsonl")
+    server.written(kind="class", name="cat")
+    page = window(server.address)
+    shows(page, entries[0], "0 of 2")
+    for key in "gw":
+        page.keyboard.press(key)
+    expect(page.locator("#about p")).to_have_text(
+        ["The model's guess: cat, 99.7 %", "Picked by the strategy margin, or chance"]
+    )
+    page.keyboard.press("1")
+    shows(page, entries[1], "1 of 2")
+    for key in "gw":
+        page.keyboard.press(key)
+    expect(page.locator("#about p")).to_have_text(
+        [
+            "There is no guess for this image.",
+            "Asked once more: the answers so far differ, or it was left for later.",
+        ]
+    )
+
+
 def test_why_shows_the_nearest_labeled_images(window, desk):
     server, entries, _ = desk
     server.answer(entries[7], {"class": "c2"})

@@ -21,6 +21,7 @@ from wholepool.job.files import explained
 from wholepool.labeling import shown
 from wholepool.labeling.desk import Desk
 from wholepool.labeling.gate import guarded
+from wholepool.labeling.journal import prepare
 
 STATIC = Path(__file__).parent / "static"
 KINDS = {
@@ -155,6 +156,7 @@ def serve(
         raise UserError(f"{folder} is no folder: give the one that the images are in")
     desk = Desk(batch_file, folder, journal, annotator or getpass.getuser(), following)
     desk.state()  # what is wrong with the journal is said before a page opens
+    prepare(journal)
     found, token = listening(port), secrets.token_urlsafe(16)
     port = found.getsockname()[1]
     settings = uvicorn.Config(

@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from wholepool.job.errors import UserError
-from wholepool.labeling import answers
 from wholepool.labeling.batch import Batch
-from wholepool.labeling.classes import cleaned, folded
+from wholepool.labeling.classes import cleaned, folded, settled, standing
 from wholepool.labeling.journal import now
 from wholepool.labeling.lines import BAD, LATER, UNSURE, Line, is_word
 
@@ -29,7 +28,7 @@ def completed(
     if not isinstance(key, str) or not is_word(key) or len(key) > LONGEST:
         raise UserError(f"id is no line of 1 to {LONGEST} characters: reload the page")
     line = {"id": key, "time": now(), "kind": kind, "annotator": annotator}
-    classes = answers.state(lines).classes
+    classes = settled(standing(lines)).names
     if kind == "answer":
         return line | answered(sent, batch, classes, paths)
     if kind == "undo":
