@@ -196,6 +196,25 @@ def test_answers_of_a_merged_class_are_told_as_those_of_the_other(desk):
     assert page.written(kind="class", name="kitten")["class"] == "c3"  # an id has one meaning
 
 
+def test_the_making_of_a_class_is_not_undone_on_the_page(desk):
+    page, *_ = desk
+    made = page.written(kind="class", name="cat")
+    assert page.send(kind="undo", of=made["id"])[0] == 400
+
+
+def test_answers_to_images_of_another_batch_are_told_when_it_is_there(desk, tmp_path):
+    page, entries, path = desk
+    page.written(kind="class", name="cat")
+    pages.write_batch(tmp_path / "batch.json", entries[:1])
+    page.answer(entries[0], {"class": "c1"})
+    pages.write_batch(tmp_path / "batch.json", entries[1:], cycle=2)
+    line = {"kind": "class", "class": "c2", "name": "dog", "annotator": "bob"}
+    journal.append(path, {"id": "d", "time": journal.now()} | line)
+    assert page.get("state")["answers"] == {}
+    pages.write_batch(tmp_path / "batch.json", entries, cycle=3)
+    assert list(page.get("state")["answers"]) == [entries[0]["image"]]
+
+
 def test_undo_takes_back_the_annotator_s_merges_of_this_cycle_in_turn(desk, tmp_path):
     page, entries, path = desk
     for name in ("cat", "kitten", "dog", "puppy"):
