@@ -20,7 +20,7 @@ SRC = Path(__file__).parents[2] / "src"
 START = """
 import sys
 from wholepool.labeling.page import serve
-serve(*sys.argv[1:4], annotator=sys.argv[4], open_browser=False)
+serve(*sys.argv[1:4], annotator=sys.argv[4], open_browser=False, following=sys.argv[5])
 """
 
 
@@ -65,10 +65,10 @@ def write_batch(path, images, review=(), cycle=1):
 
 
 @contextmanager
-def served(batch, folder, journal, annotator="ann"):
+def served(batch, folder, journal, annotator="ann", following=""):
     """The server, which is ended with SIGINT as by Ctrl+C."""
     process = subprocess.Popen(
-        [sys.executable, "-c", START, *map(str, (batch, folder, journal)), annotator],
+        [sys.executable, "-c", START, *map(str, (batch, folder, journal)), annotator, following],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

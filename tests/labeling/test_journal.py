@@ -474,6 +474,17 @@ def test_an_undo_of_nothing_is_refused(two):
 # what others do to the file meanwhile
 
 
+def test_after_preparing_an_append_parses_its_own_line_alone(two, tmp_path, monkeypatch):
+    journal.SEEN.clear()
+    journal.prepare(two)
+    found, parsed = [], journal.parsed
+    monkeypatch.setattr(journal, "parsed", lambda raw: found.append(raw) or parsed(raw))
+    journal.append(two, answer("a", "c1", id="new"))
+    assert [json.loads(raw)["id"] for raw in found] == ["new"]
+    journal.prepare(tmp_path / "none.jsonl")
+    assert not (tmp_path / "none.jsonl").exists()
+
+
 def test_lines_of_other_processes_are_seen(two):
     journal.append(two, answer("a", "c1"))
     code = "import json, sys; from wholepool.labeling.journal import append\n"

@@ -123,8 +123,8 @@ def test_undo_goes_back_through_all_answers_even_in_the_next_session(desk, tmp_p
         ({"kind": "answer", "answer": "later", "image": "0" * 64}, "not in the batch"),
         ({"kind": "answer", "answer": "later", "image": {}}, "not in the batch"),
         ({"kind": "answer", "answer": "later", "shown": "all"}, "shown"),
-        ({"kind": "undo", "of": "nothing"}, "no answer of ann"),
-        ({"kind": "undo", "of": {}}, "no answer of ann"),
+        ({"kind": "undo", "of": "nothing"}, "no answer or merge of ann"),
+        ({"kind": "undo", "of": {}}, "no answer or merge of ann"),
         ({"kind": "class", "name": " "}, "1 to 100"),
         ({"kind": "class", "name": "x" * 101}, "1 to 100"),
         ({"kind": "class", "name": "a\0b"}, "1 to 100"),
@@ -132,7 +132,11 @@ def test_undo_goes_back_through_all_answers_even_in_the_next_session(desk, tmp_p
         ({"kind": "class", "name": "CAT"}, "cat already"),
         ({"kind": "rename", "class": "c7", "name": "ox"}, "no class 'c7'"),
         ({"kind": "rename", "class": "c2", "name": "cat"}, "cat already"),
-        ({"kind": "merge", "class": "c1", "into": "c2"}, "merge"),
+        ({"kind": "merge", "class": "c1", "into": "c7"}, "no class 'c7'"),
+        ({"kind": "merge", "class": ["c1"], "into": "c2"}, "no class"),
+        ({"kind": "merge", "class": "c2"}, "no class None"),
+        ({"kind": "merge", "class": "c2", "into": "c2"}, "dog is one class"),
+        ({"kind": "close", "cycle": 0}, "close"),
         ({"kind": "class", "name": "ox", "id": ""}, "id"),
         ({"kind": "class", "name": "ox", "id": "x" * 101}, "id"),
         ({"kind": "class", "name": "ox", "id": 7}, "id"),
@@ -190,6 +194,49 @@ def test_answers_of_a_merged_class_are_told_as_those_of_the_other(desk):
     assert state["answers"][entries[0]["image"]]["answer"] == {"class": "c1"}
     assert page.send(kind="answer", image=entries[1]["image"], answer={"class": "c2"})[0] == 400
     assert page.written(kind="class", name="kitten")["class"] == "c3"  # an id has one meaning
+
+
+def test_the_making_of_a_class_is_not_undone_on_the_page(desk):
+    page, *_ = desk
+    made = page.written(kind="class", name="cat")
+    assert page.send(kind="undo", of=made["id"])[0] == 400
+
+
+def test_answers_to_images_of_another_batch_are_told_when_it_is_there(desk, tmp_path):
+    page, entries, path = desk
+    page.written(kind="class", name="cat")
+    pages.write_batch(tmp_path / "batch.json", entries[:1])
+    page.answer(entries[0], {"class": "c1"})
+    pages.write_batch(tmp_path / "batch.json", entries[1:], cycle=2)
+    line = {"kind": "class", "class": "c2", "name": "dog", "annotator": "bob"}
+    journal.append(path, {"id": "d", "time": journal.now()} | line)
+    assert page.get("state")["answers"] == {}
+    pages.write_batch(tmp_path / "batch.json", entries, cycle=3)
+    assert list(page.get("state")["answers"]) == [entries[0]["image"]]
+
+
+def test_undo_takes_back_the_annotator_s_merges_of_this_cycle_in_turn(desk, tmp_path):
+    page, entries, path = desk
+    for name in ("cat", "kitten", "dog", "puppy"):
+        page.written(kind="class", name=name)
+    old = page.written(kind="merge", **{"class": "c4", "into": "c3"})
+    close = {"kind": "close", "cycle": 0, "annotator": "ann"}
+    journal.append(path, {"id": "close", "time": journal.now()} | close)
+    assert page.get("state")["undo"] is None  # what a closed cycle has learned from stays
+    page.answer(entries[0], {"class": "c2"})
+    merged = page.written(kind="merge", **{"class": "c2", "into": "c1"})
+    with pages.served(tmp_path / "batch.json", tmp_path / "images", path, "bob") as other:
+        other.written(kind="merge", **{"class": "c3", "into": "c1"})
+        state = page.get("state")
+        assert state["merged"] == {"c4": "c1", "c2": "c1", "c3": "c1"}
+        assert state["undo"] == {"of": merged["id"], "class": "c2"}
+        assert other.send(kind="undo", of=merged["id"])[0] == 400
+    page.written(kind="undo", of=merged["id"])
+    state = page.get("state")
+    assert [one["name"] for one in state["classes"]] == ["cat", "kitten"]
+    assert state["answers"][entries[0]["image"]]["answer"] == {"class": "c2"}
+    assert state["undo"]["image"] == entries[0]["image"]
+    assert old["into"] == "c3"
 
 
 def test_two_processes_see_each_other_and_their_classes_differ(desk, tmp_path):

@@ -21,6 +21,7 @@ from wholepool.job.files import explained
 from wholepool.labeling import shown
 from wholepool.labeling.desk import Desk
 from wholepool.labeling.gate import guarded
+from wholepool.labeling.journal import prepare
 
 STATIC = Path(__file__).parent / "static"
 KINDS = {
@@ -133,11 +134,13 @@ def serve(
     port: int = 0,
     annotator: str | None = None,
     open_browser: bool = True,
+    following: str = "",
 ) -> None:
     """Show the batch on a page of this machine until it is interrupted (Ctrl+C).
 
     `batch_file` is one that `labeling.batch.read` takes; its paths are relative to `folder`. Port 0
     is any that is free. The annotator is the user's name if none is given. The address is printed.
+    `following` is the command that the page names when the batch is done, as it makes the next one.
 
     Raises UserError where the libraries that it needs are not installed, and where the batch or the
     journal cannot be read, or the port is taken.
@@ -151,8 +154,9 @@ def serve(
         ) from error
     if not Path(folder).is_dir():
         raise UserError(f"{folder} is no folder: give the one that the images are in")
-    desk = Desk(batch_file, folder, journal, annotator or getpass.getuser())
+    desk = Desk(batch_file, folder, journal, annotator or getpass.getuser(), following)
     desk.state()  # what is wrong with the journal is said before a page opens
+    prepare(journal)
     found, token = listening(port), secrets.token_urlsafe(16)
     port = found.getsockname()[1]
     settings = uvicorn.Config(

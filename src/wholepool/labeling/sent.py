@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from wholepool.job.errors import UserError
-from wholepool.labeling import answers
 from wholepool.labeling.batch import Batch
-from wholepool.labeling.classes import cleaned, folded
+from wholepool.labeling.classes import cleaned, folded, settled, standing
 from wholepool.labeling.journal import now
 from wholepool.labeling.lines import BAD, LATER, UNSURE, Line, is_word
 
@@ -20,8 +19,8 @@ def completed(
     """The line for the journal that is made of what the page sent.
 
     The page gives "id", "kind", and of an answer "image", "answer" and "shown"; of an undo "of"; of
-    a class "name"; of a rename "class" and "name". UserError, in words for the person, where it is
-    none of these, or names what is not there.
+    a class "name"; of a rename "class" and "name"; of a merge "class" and "into". UserError, in
+    words for the person, where it is none of these, or names what is not there.
     """
     if not isinstance(sent, dict):
         raise UserError(f"a line is a table, not a {type(sent).__name__}: reload the page")
@@ -29,23 +28,26 @@ def completed(
     if not isinstance(key, str) or not is_word(key) or len(key) > LONGEST:
         raise UserError(f"id is no line of 1 to {LONGEST} characters: reload the page")
     line = {"id": key, "time": now(), "kind": kind, "annotator": annotator}
-    classes = answers.state(lines).classes
+    classes = settled(standing(lines)).names
     if kind == "answer":
         return line | answered(sent, batch, classes, paths)
     if kind == "undo":
         of = sent.get("of")
-        own = (one for one in lines if one["kind"] == "answer" and one["annotator"] == annotator)
-        if of not in [one["id"] for one in own]:
-            raise UserError(f"{of!r} is no answer of {annotator}: reload the page")
+        own = (one for one in lines if one["annotator"] == annotator)
+        if of not in [one["id"] for one in own if one["kind"] in ("answer", "merge")]:
+            raise UserError(f"{of!r} is no answer or merge of {annotator}: reload the page")
         return line | {"of": of}
     if kind == "class":
         name = named(sent, classes, "")
         return line | {"class": next_class(lines), "name": name}
     if kind == "rename":
-        one = sent.get("class")
-        if one not in list(classes):
-            raise UserError(f"there is no class {one!r} any more: reload the page")
+        one = there(sent.get("class"), classes)
         return line | {"class": one, "name": named(sent, classes, one)}
+    if kind == "merge":
+        one, into = (there(sent.get(key), classes) for key in ("class", "into"))
+        if one == into:
+            raise UserError(f"{classes[one]} is one class: choose another to merge it into")
+        return line | {"class": one, "into": into}
     raise UserError(f"kind is {kind!r}, not one that the page writes: reload the page")
 
 
@@ -57,14 +59,20 @@ def answered(
     if not isinstance(image, str) or image not in paths:
         raise UserError("this image is not in the batch any more: reload the page")
     if isinstance(answer, dict):
-        if list(answer) != ["class"] or answer["class"] not in list(classes):
-            raise UserError(f"there is no class {answer.get('class')!r} any more: reload the page")
+        there(answer["class"] if list(answer) == ["class"] else None, classes)
     elif answer not in (LATER, UNSURE, BAD):
         raise UserError(f"answer is {answer!r}, no class: reload the page")
     if not isinstance(shown, dict):
         raise UserError(f"shown is {shown!r}, no table: reload the page")
     path = paths[image]
     return {"image": image, "path": path, "answer": answer, "cycle": batch.cycle, "shown": shown}
+
+
+def there(key: Any, classes: Mapping[str, str]) -> str:
+    """The id of a class, which must be one that can be answered."""
+    if not isinstance(key, str) or key not in classes:
+        raise UserError(f"there is no class {key!r} any more: reload the page")
+    return key
 
 
 def named(sent: Line, classes: Mapping[str, str], own: str) -> str:

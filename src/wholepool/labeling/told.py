@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from wholepool.labeling import answers
+from wholepool.labeling import answers, cycles
 from wholepool.labeling.batch import Batch
+from wholepool.labeling.classes import standing
 from wholepool.labeling.lines import LATER, Line
 
 
@@ -18,22 +19,23 @@ def told(batch: Batch, lines: Sequence[Line], annotator: str) -> dict[str, Any]:
     """The classes, the standing answers to the batch's images, and what undo would take back.
 
     `lines` are those that `relevant` gives. Of an image with several answers it is the annotator's
-    own, else the newest.
+    own, else the newest. Undo takes back the annotator's latest answer, or the latest merge, which
+    is none of a closed cycle.
     """
     state = answers.state(lines)
     place = {line["id"]: number for number, line in enumerate(lines)}
     tied = state.disputed | {entry["image"] for entry in batch.images if entry.get("everyone")}
-    found, mine = {}, []
+    found, mine = {}, merges(lines, annotator)
     for image in batch.paths():
-        if not (standing := state.by_image.get(image)):
+        if not (given := state.by_image.get(image)):
             continue
-        own = standing.get(annotator)
+        own = given.get(annotator)
         mine += [own] if own else []
-        newest = own or max(standing.values(), key=lambda line: place[line["id"]])
+        newest = own or max(given.values(), key=lambda line: place[line["id"]])
         found[image] = {
             "answer": plain(newest["answer"], state.merged),
             "by": newest["annotator"],
-            "done": done(standing, own, batch.cycle, image in tied),
+            "done": done(given, own, batch.cycle, image in tied),
         }
     last = max(mine, key=lambda line: place[line["id"]], default=None)
     return {
@@ -41,12 +43,25 @@ def told(batch: Batch, lines: Sequence[Line], annotator: str) -> dict[str, Any]:
         "batch": batch.digest,
         "annotator": annotator,
         "classes": [{"class": key, "name": name} for key, name in state.classes.items()],
+        "merged": state.merged,
         "answers": found,
-        "undo": last and {"of": last["id"], "image": last["image"]},
+        "undo": last and {"of": last["id"], **undone(last)},
     }
 
 
-def done(standing: Mapping[str, Line], own: Line | None, cycle: int, tied: bool) -> bool:
+def merges(lines: Sequence[Line], annotator: str) -> list[Line]:
+    """The annotator's merges since the last cycle was closed, but those that are undone."""
+    since = (cycles.ends(lines) or [0])[-1]
+    kept = standing(lines[since:])
+    return [line for line in kept if line["kind"] == "merge" and line["annotator"] == annotator]
+
+
+def undone(line: Line) -> dict[str, str]:
+    """What undoing a line brings back: the image to be answered, or the class."""
+    return {key: line[key] for key in ("image", "class") if key in line}
+
+
+def done(given: Mapping[str, Line], own: Line | None, cycle: int, tied: bool) -> bool:
     """Whether an image is asked for no more: anybody has answered it.
 
     One with as many votes for one class as for another, and one that the batch marks "everyone", is
@@ -54,7 +69,7 @@ def done(standing: Mapping[str, Line], own: Line | None, cycle: int, tied: bool)
     """
     if tied:
         return own is not None and own["answer"] != LATER and own["cycle"] == cycle
-    return any(line["answer"] != LATER for line in standing.values())
+    return any(line["answer"] != LATER for line in given.values())
 
 
 def plain(answer: Any, merged: Mapping[str, str]) -> Any:

@@ -60,7 +60,8 @@ def label(args: argparse.Namespace) -> None:
     if not batch.exists():
         raise UserError("no batch has been picked yet: run `wholepool next` first")
     print(f"Answers are kept in {project.journal}")
-    serve(batch, project.folder, project.journal, args.port, args.annotator, not args.no_browser)
+    where = batch, project.folder, project.journal
+    serve(*where, args.port, args.annotator, not args.no_browser, "wholepool next")
     print("Next: wholepool next")
 
 

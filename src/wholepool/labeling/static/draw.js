@@ -2,9 +2,7 @@
 
 import { percent } from "./grid.js";
 import { answer, entryOf, here, isReview, named } from "./here.js";
-
-export const KEYS = [..."123456789abcdefhijklmopqstyz"]; // classes, in order; u g w n r v x mean else
-export const OTHERS = { " ": "later", "?": "unsure", x: "bad" };
+import { KEYS, OTHERS } from "./keys.js";
 
 const $ = (id) => document.getElementById(id);
 
@@ -12,8 +10,9 @@ export function drawSingle() {
   const entry = entryOf(here.at);
   $("path").textContent = entry.path;
   $("note").textContent = noteOn(entry);
-  $("picking").hidden = !here.picking;
+  drawPicking();
   const standing = answer(here.at)?.answer;
+  const chosen = here.picking ? here.picking.from : standing?.class;
   $("classes").replaceChildren(...here.told.classes.map((one, place) => {
     const button = document.createElement("button");
     button.type = "button";
@@ -25,7 +24,7 @@ export function drawSingle() {
     name.textContent = one.name;
     button.append(mark, name);
     if (key) button.setAttribute("aria-keyshortcuts", key);
-    button.classList.toggle("chosen", standing?.class === one.class);
+    button.classList.toggle("chosen", one.class === chosen);
     return button;
   }));
   $("classes").classList.toggle("many", here.told.classes.length > 9);
@@ -36,7 +35,22 @@ export function drawSingle() {
   document.querySelector("[data-key=g]").setAttribute("aria-pressed", here.open.guess);
   document.querySelector("[data-key=w]").setAttribute("aria-pressed", here.open.why);
   document.querySelector("[data-key=r]").disabled = !here.told.classes.length;
+  $("merge").disabled = here.told.classes.length < 2;
   drawAbout(entry);
+}
+
+/** What a class is chosen for, and, once two are, whether they are to be merged. */
+export function drawPicking() {
+  const { what, from, into } = here.picking ?? {};
+  const name = (key) => named({ class: key });
+  $("picking").hidden = !what || Boolean(into);
+  $("picking-text").textContent = what === "rename" ? "Which class is to be renamed?"
+    : from ? `Into which class is ${name(from)} to be merged?`
+      : "Which class is to be merged into another one, and end?";
+  $("confirm").hidden = !into;
+  $("confirm-text").textContent = into ? `Merge ${name(from)} into ${name(into)}? `
+    + `Every answer ${name(from)}, of earlier batches too, counts as ${name(into)}. `
+    + "Undo takes it back." : "";
 }
 
 function noteOn(entry) {
@@ -69,7 +83,8 @@ function drawAbout(entry) {
     const score = typeof entry.why?.score === "number" ? entry.why.score.toPrecision(3) : null;
     say(entry.why
       ? `Picked by ${entry.why.strategy}${score === null ? "" : `, score ${score}`}`
-      : "Nothing is known about why this image was picked.");
+      : entry.everyone ? "Asked once more: the answers so far differ, or it was left for later."
+        : "Nothing is known about why this image was picked.");
     if (entry.nearest?.length) {
       say("Most similar of the labeled images:");
       lines.push(nearest(entry));
@@ -95,7 +110,24 @@ function nearest(entry) {
   return row;
 }
 
-export function drawDone(images, finished, later) {
+/** What to do next: the loop's command picks other images, and this page then shows them. */
+function next(later) {
+  const command = here.batch.next;
+  if (!command) {
+    return ["Your answers are on disk, in the file that was named in the terminal. "
+      + "What to do next: end this page there, with Ctrl+C."];
+  }
+  const code = Object.assign(document.createElement("code"), {
+    textContent: later.length ? `${command} --go-on` : command,
+  });
+  return [
+    "Your answers are on disk. What to do next: run ", code, " in another terminal",
+    later.length ? ", which learns without those left as later" : "",
+    ". This page shows the images that it picks. Or end this page first, with Ctrl+C.",
+  ];
+}
+
+export function drawDone(images, later) {
   const word = (given) => images.filter((image) => answer(image)?.answer === given).length;
   const labeled = images.filter((image) => answer(image)?.answer?.class).length;
   $("done-title").textContent = !images.length ? "This batch has no images"
@@ -106,8 +138,7 @@ export function drawDone(images, finished, later) {
   ];
   $("done-list").replaceChildren(...counts.filter(([count]) => count).map(([count, text]) =>
     Object.assign(document.createElement("li"), { textContent: `${count} ${text}` })));
-  $("done-next").textContent = "What to do next: end this page with Ctrl+C in the terminal. "
-    + "Your answers are on disk, in the file that was named there.";
+  $("done-next").replaceChildren(...next(later));
   $("again").hidden = !later.length;
   $("again").lastElementChild.textContent = `Go through those left as later (${later.length})`;
 }

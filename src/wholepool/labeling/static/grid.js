@@ -1,6 +1,6 @@
 // The grid: images to look at again, sorted so that errors stand together.
 
-import { saw } from "./here.js";
+import { counted, saw } from "./here.js";
 
 export const STEP = 200; // cells at once
 
@@ -26,7 +26,8 @@ export function entries(batch, told) {
 /** Draw the grid into `cells`; `open(image)` is called for the one that is clicked. */
 export function draw(page, batch, told, named, limit, open) {
   const found = entries(batch, told).map((entry) => ({
-    ...entry, now: told.answers[entry.image]?.answer ?? (entry.label && { class: entry.label }),
+    ...entry,
+    now: told.answers[entry.image]?.answer ?? (entry.label && { class: counted(entry.label) }),
   }));
   offer(page.sort, found);
   const order = page.sort.value;
@@ -79,7 +80,7 @@ function cell(entry, told, named, open) {
     button.append(text("quiet", `disagreement ${percent(entry.disagreement)}`));
   }
   if (entry.label && told.answers[entry.image]) {
-    const kept = told.answers[entry.image].answer?.class === entry.label;
+    const kept = told.answers[entry.image].answer?.class === counted(entry.label);
     button.append(text("corrected", kept ? "confirmed" : "corrected"));
   }
   button.setAttribute("aria-label", `${named(entry.now)}, ${entry.path}: open`);
@@ -101,7 +102,11 @@ function thumbnail(image) {
   return thumbnails.get(image);
 }
 
-export const percent = (share) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
+/** A share in percent; what is nearly nothing or all has a decimal, so that it looks like neither. */
+export function percent(share) {
+  const edge = (share > 0 && share < 0.1) || (share > 0.99 && share < 1);
+  return `${(100 * share).toFixed(edge ? 1 : 0)} %`;
+}
 
 function text(name, words) {
   return Object.assign(document.createElement("span"), { className: name, textContent: words });

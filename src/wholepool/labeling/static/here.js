@@ -3,13 +3,13 @@
 /** One object, which every part of the page reads and changes. */
 export const here = {
   batch: { images: [], review: [] }, // as the server lists it
-  told: { answers: {}, classes: [], others: [], undo: null }, // the server's latest word
+  told: { answers: {}, classes: [], merged: {}, others: [], undo: null }, // the server's latest word
   view: "single", // or "grid"
   at: null, // the image before the person
   pinned: null, // an image that is to be answered again, out of turn
   pass: null, // the images left as later that this pass has still to show
   open: { guess: false, why: false }, // what is shown of it now
-  picking: false, // the class to rename is being chosen
+  picking: null, // what a class is chosen for: { what: "rename" } or { what: "merge", from, into }
   back: false, // the image was opened from the grid, and the grid comes after it
 };
 
@@ -34,11 +34,15 @@ export function upcoming() {
     : free.length ? free : waiting;
 }
 
+/** The class as which answers of a class count: the batch may name one that is merged by now. */
+export const counted = (key) => here.told.merged[key] ?? key;
+
 /** An answer in words. */
 export function named(given) {
   if (!given) return "no label";
   if (typeof given === "string") return WORDS[given];
-  return here.told.classes.find((one) => one.class === given.class)?.name ?? given.class;
+  const key = counted(given.class);
+  return here.told.classes.find((one) => one.class === key)?.name ?? key;
 }
 
 const SEEN = "wholepool-seen";

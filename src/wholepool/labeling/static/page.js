@@ -1,8 +1,9 @@
 // The person's page: one image at a time, answered by keys or buttons.
 
-import { drawDone, drawSingle, KEYS, OTHERS } from "./draw.js";
+import { drawDone, drawPicking, drawSingle } from "./draw.js";
 import { draw, STEP } from "./grid.js";
 import { answer, entryOf, here, isLater, named, saw, shownOf, upcoming } from "./here.js";
+import { keyOf, KEYS, OTHERS } from "./keys.js";
 import { fit, keep, photo, why } from "./photos.js";
 import { get, Refused, save, state } from "./server.js";
 
@@ -82,7 +83,7 @@ function render() {
   $("grid").hidden = here.view !== "grid";
   $("view").querySelector("span").textContent = here.view === "grid" || here.back ? "Back" : "Grid";
   if (here.view === "grid") drawGrid();
-  else if (here.at === null) drawDone(images, finished, later);
+  else if (here.at === null) drawDone(images, later);
   else drawSingle();
   for (const button of all("[data-key=u]")) button.disabled = !here.told.undo;
 }
@@ -102,19 +103,14 @@ function drawGrid() {
 }
 
 function toGrid() {
-  here.view = "grid";
-  here.back = false;
-  here.pinned = null;
+  Object.assign(here, { view: "grid", back: false, pinned: null });
   closeForm();
   render();
   $("grid").scrollTop = scrolled;
 }
 
 function toSingle() {
-  here.view = "single";
-  here.back = false;
-  here.pinned = null;
-  here.at = null;
+  Object.assign(here, { view: "single", back: false, pinned: null, at: null });
   advance();
 }
 
@@ -174,9 +170,10 @@ async function give(value) {
 
 async function undo() {
   if (!here.told.undo) return;
-  const { of, image } = here.told.undo;
+  const { of, image, class: merged } = here.told.undo;
   if (!(await write({ kind: "undo", of }))) return;
-  if (here.view === "grid") render();
+  if (merged) say(`${named({ class: merged })} is a class of its own again`);
+  if (merged || here.view === "grid") render();
   else {
     here.pinned = image;
     here.back = false;
@@ -188,25 +185,30 @@ async function undo() {
 
 function openForm(kind) {
   form = kind;
-  here.picking = false;
+  here.picking = null;
   const old = here.told.classes.find((one) => one.class === kind)?.name ?? "";
   $("form-label").textContent = old ? `New name for ${old}`
     : here.told.classes.length ? "Name of the new class" : "No class yet: type the first one";
   $("name").value = old;
   $("form-error").textContent = "";
   $("form").hidden = false;
-  $("picking").hidden = true;
+  drawPicking();
   $("name").focus();
   $("name").select();
 }
 
 function closeForm() {
-  const inside = $("form").contains(document.activeElement);
+  const inside = document.activeElement?.closest("#form, #confirm");
   form = null;
-  here.picking = false;
-  $("picking").hidden = true;
+  here.picking = null;
+  drawPicking();
   $("form").hidden = true;
   if (inside) document.activeElement.blur(); // else keys would still go there
+}
+
+function cancel() {
+  closeForm();
+  render();
 }
 
 async function submit() {
@@ -225,13 +227,40 @@ async function submit() {
   render();
 }
 
+/** Have a class chosen, to rename it or to merge it; a second time ends that. */
+function pick(what) {
+  const again = here.picking?.what === what;
+  closeForm();
+  here.picking = again ? null : { what };
+  render();
+}
+
+function picked(key) {
+  const { what, from } = here.picking;
+  if (what === "rename") return openForm(key);
+  if (!from) here.picking = { what, from: key };
+  else if (key !== from) here.picking = { what, from, into: key };
+  render();
+  return here.picking.into && $("confirm-yes").focus();
+}
+
+async function merge() {
+  const { from, into } = here.picking;
+  const words = `${named({ class: from })} is merged into ${named({ class: into })}`;
+  const written = await write({ kind: "merge", class: from, into });
+  closeForm();
+  if (written) say(words);
+  render();
+}
+
 // ---- keys and buttons
 
 function pressed(key) {
-  if (saving) return;
+  if (saving) return undefined;
+  if (here.picking?.into && key !== "Escape") return key === "Enter" ? void merge() : undefined;
   if (key === "v") return here.view === "grid" ? toSingle() : toGrid();
   if (key === "u" || key === "Backspace") return void undo();
-  if (key === "Escape" && (here.picking || form)) return closeForm();
+  if (key === "Escape" && (here.picking || form)) return cancel();
   if (key === "Escape" && here.view === "single" && here.back) return toGrid();
   if (here.view === "grid") return undefined;
   if (key === "Enter") return goOn();
@@ -241,10 +270,7 @@ function pressed(key) {
   if (key in OTHERS) return void give(OTHERS[key]);
   if (key === "g" || key === "w") return reveal(key === "g" ? "guess" : "why");
   if (key === "n") return openForm("new");
-  if (key === "r" && here.told.classes.length) {
-    here.picking = !here.picking;
-    return render();
-  }
+  if (key === "r" && here.told.classes.length) return pick("rename");
   return undefined;
 }
 
@@ -257,7 +283,7 @@ function goOn() {
 }
 
 function choose(key) {
-  if (here.picking) openForm(key);
+  if (here.picking) picked(key);
   else give({ class: key });
 }
 
@@ -267,23 +293,19 @@ function reveal(what) {
   render();
 }
 
-/** A key as this page names it: on any keyboard a letter's place is the letter, a digit's the digit. */
-function keyOf(event) {
-  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  if (key in OTHERS || /^[a-z0-9]$/.test(key) || key.length > 1) return key;
-  return /^(Key|Digit)(.)$/.exec(event.code)?.[2].toLowerCase() ?? key;
-}
-
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
   const key = keyOf(event);
   const field = event.target.closest("input, select");
   if (field) {
-    if (key === "Escape") closeForm();
+    if (key === "Escape") cancel();
     return;
   }
   const onButton = event.target.closest("button") && (key === " " || key === "Enter");
-  if (onButton) return; // the button that was reached by Tab
+  if (onButton) { // it was reached by Tab, or asks whether to merge
+    if (event.repeat) event.preventDefault();
+    return;
+  }
   const ours = key in OTHERS || ["Backspace", "Enter"].includes(key);
   if (ours) event.preventDefault();
   if (event.repeat) return; // a key that is held down is one answer
@@ -305,7 +327,9 @@ document.addEventListener("click", (event) => {
   else if (button.id === "more") {
     limit += STEP;
     render();
-  } else if (button.id === "form-cancel") closeForm();
+  } else if (["form-cancel", "confirm-no"].includes(button.id)) cancel();
+  else if (button.id === "merge") pick("merge");
+  else if (button.id === "confirm-yes") merge();
   else if (button.id === "retry") {
     wake();
     if (!saving) alarm("");
@@ -339,8 +363,9 @@ async function look() {
     if (saving || before !== saves) return;
     const changed = JSON.stringify(now) !== JSON.stringify(here.told);
     here.told = now;
+    const busy = form || here.picking || here.view !== "single";
     if (now.batch !== here.batch.batch) await begin();
-    else if (here.view === "single" && !form && (here.at === null || overtaken())) advance();
+    else if (!busy && (here.at === null || overtaken())) advance();
     else if (changed) render();
   } catch (error) {
     if (saving) return; // that says so itself
