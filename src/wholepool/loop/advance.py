@@ -34,8 +34,8 @@ def advance(project: Project, go_on: bool, cores: int | None) -> list[str]:
     if waits and not go_on:
         return [
             *standing(project),
-            f"{done} of {asked} images of the batch are answered. Go on with `wholepool label`, or "
-            "learn from what there is: `wholepool next --go-on`",
+            f"{done} of {asked} images of the batch {'is' if done == 1 else 'are'} answered. Go on "
+            "with `wholepool label`, or learn from what there is: `wholepool next --go-on`",
         ]
     if new and (go_on or done == asked):
         close(project, lines)
