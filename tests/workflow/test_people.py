@@ -208,7 +208,7 @@ def test_only_three_rules_are_told_where_the_answers_are(labeled):
     tell = {job.rule for job in jobs if "answers.jsonl" in job.shell or "audit_" in job.shell}
     assert tell == {"answered", "batch", "standing"}
     rules = {job.rule.split("_")[0] for job in jobs}
-    assert rules >= {"fit", "propagate", "acquire", "predict", "embed"}
+    assert rules >= {"graph", "fit", "acquire", "predict", "embed"}
     outputs = {file for job in jobs if job.rule in ("batch", "standing") for file in job.outputs}
     for job in jobs:  # what these two write reaches nobody
         assert job.rule == "next_batch" or not outputs & set(job.inputs), job
