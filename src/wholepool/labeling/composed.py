@@ -43,11 +43,13 @@ def chosen(
     """The places of the next images to be asked for, in order, and how many are for the audit.
 
     `queries` int (b,) are the strategy's, best first: of them those are left out whose places the
-    audit takes, a `share` of b while there are unanswered reserved images. `answered` are ids.
-    `again` come on top. Without an audit the order is that of the strategy.
+    audit takes, a `share` of b while there are unanswered reserved images: where that is no whole
+    number, chance rounds it, so a small batch has its audit now and then. One place at least stays
+    the strategy's. `answered` are ids. `again` come on top. Without an audit the order is that of
+    the strategy.
     """
-    wanted = round(share * len(queries)) if reserve else 0
-    audit = next_audit(images, answered, reserve, wanted) if wanted else []
+    wanted = min(int(share * len(queries) + rng.random()), len(queries) - 1) if reserve else 0
+    audit = next_audit(images, answered, reserve, wanted) if wanted > 0 else []
     asked = [int(at) for at in queries[: len(queries) - len(audit)]]
     places = list(dict.fromkeys([*again, *asked, *audit]))
     if not audit:

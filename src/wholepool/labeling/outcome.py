@@ -59,7 +59,11 @@ def write_table(path: str | Path, header: Sequence[str], rows: Iterable[Sequence
 
 
 def kappa(before: np.ndarray, now: np.ndarray) -> float | None:
-    """Cohen's kappa of two cycles' classes int (n,) of the same images; None if all are one."""
+    """Cohen's kappa of two cycles' classes int (n,) of the same images; None if all are one.
+
+    -1, a class that is no more, counts as one of its own.
+    """
+    before, now = before + 1, now + 1
     classes = int(max(before.max(), now.max())) + 1
     table = np.zeros((classes, classes))
     np.add.at(table, (before, now), 1)

@@ -13,7 +13,7 @@ from wholepool.job.files import read_object
 from wholepool.labeling import answers, batch, cycles, journal
 from wholepool.labeling.audit import rank
 from wholepool.labeling.lines import Line
-from wholepool.labeling.standing import told
+from wholepool.labeling.standing import counted, told
 from wholepool.labeling.told import relevant
 from wholepool.labeling.told import told as page_of
 from wholepool.loop.project import Project, opened
@@ -34,8 +34,8 @@ def advance(project: Project, go_on: bool, cores: int | None) -> list[str]:
     if waits and not go_on:
         return [
             *standing(project),
-            f"{done} of {asked} images of the batch are answered. Go on with `wholepool label`, or "
-            "learn from what there is: `wholepool next --go-on`",
+            f"{done} of {asked} images of the batch {'is' if done == 1 else 'are'} answered. Go on "
+            "with `wholepool label`, or learn from what there is: `wholepool next --go-on`",
         ]
     if new and (go_on or done == asked):
         close(project, lines)
@@ -44,7 +44,7 @@ def advance(project: Project, go_on: bool, cores: int | None) -> list[str]:
     waiting, done = asked_and_done(project, project.lines())
     return [
         *standing(project),
-        f"{waiting - done} images are to be labeled next: `wholepool label`"
+        f"{counted(waiting - done, 'image is', 'images are')} to be labeled next: `wholepool label`"
         if waiting > done
         else "Every image is answered, set aside or in the audit: there is nothing left to ask.",
     ]
@@ -77,7 +77,7 @@ def close(project: Project, lines: list[Line]) -> None:
     if not any(rank(image) >= reserve for image in labels):
         raise UserError(
             f"{project.journal}: no answer names a class of an image outside the audit, so there "
-            "is nothing to learn from: label a few more with `wholepool label`"
+            "is nothing to learn from: label a few more with `wholepool label`, or change an answer"
         )
     line = {
         "id": uuid.uuid4().hex,
@@ -98,7 +98,7 @@ def run(project: Project, cores: int | None) -> None:
         )
     count = cores or len(os.sched_getaffinity(0))
     command = [sys.executable, "-m", "snakemake", "next_batch", "--snakefile", str(SNAKEFILE)]
-    command += ["--cores", str(count), "--configfile", str(project.config)]
+    command += ["--cores", str(count), "--configfile", os.path.join(".", project.config)]
     if not sys.stderr.isatty():
         command += ["--quiet", "all"]
     status = subprocess.run(command, check=False).returncode

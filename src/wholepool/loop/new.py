@@ -5,10 +5,12 @@ import os
 import re
 import unicodedata
 from collections import Counter
+from itertools import count
 from pathlib import Path
 
 from wholepool.job.errors import UserError
 from wholepool.labeling.ingest import Entry, Refused
+from wholepool.labeling.standing import counted
 
 SIZE = 160  # pixels: as the backbone takes it
 LEAST = 10  # images: fewer are labeled faster by hand
@@ -20,13 +22,13 @@ CONFIG = """\
 #   wholepool next     learns from the answers so far, and picks the next images to ask for
 #   wholepool label    asks for them, on a page in the browser
 # docs/your-images.md tells the rest; docs/config.md every key.
-results_dir: {results} # all that is made: may be deleted, and is made again
+results_dir: "{results}" # all that is made: may be deleted, and is made again
 data_dir: .
 device: auto # a GPU where there is one
 threads: {threads} # cores of this machine
 
 datasets:
-  {name}:
+  "{name}":
     source:
       name: folder
       path: {path}
@@ -44,7 +46,7 @@ pretrained:
 
 experiments:
   labels:
-    dataset: {name}
+    dataset: "{name}"
     budget: {batch} # images a batch
     initial: {{ strategy: typiclust }} # the first batch: typical images of each cluster
 
@@ -72,21 +74,20 @@ def new(images: str, out: str | None, batch: int, share: float) -> Path:
     folder = Path(images)
     config = Path(out) if out else Path(f"{folder.resolve()}.yaml")
     check(folder, config)
+    here = config.resolve().parent
+    path = placed(folder.resolve(), here)
     found = opened(folder, SIZE)
     entries, n = found.manifest, len(found.manifest)
     if n < LEAST:
         raise UserError(f"{folder} holds {n} images, but it takes {LEAST}: name a larger folder")
     for line in said(entries, found.rejected, len(near_duplicates(hashes_of(found.pixels)))):
         print(line)
-    name = slug(folder.resolve().name)
-    here = config.resolve().parent
-    inside = folder.resolve().is_relative_to(here)
-    path = folder.resolve().relative_to(here) if inside else folder.resolve()
+    name = free(here / "results", slug(folder.resolve().name))
     text = CONFIG.format(
         folder=json.dumps(folder.resolve().name, ensure_ascii=False)[1:-1],
         results=f"results/{name}",
         name=name,
-        path=quoted(str(path)),
+        path=quoted(path),
         answers=quoted(f"{config.stem}.answers.jsonl"),
         size=SIZE,
         threads=len(os.sched_getaffinity(0)),
@@ -113,6 +114,32 @@ def check(folder: Path, config: Path) -> None:
         )
     if config.resolve().is_relative_to(folder.resolve()):
         raise UserError(f"{config} lies in the folder of images: name a file elsewhere by --out")
+    if config.suffix not in (".yaml", ".yml"):
+        raise UserError(f"{config} has not the name of a config: give --out a name as other.yaml")
+    if not is_one_line(config.name):
+        raise UserError(f"{config.name!r} is no text of one line: rename the folder, or give --out")
+
+
+def placed(folder: Path, here: Path) -> str:
+    """A folder's path as a config in `here` has it; UserError where no config can have it."""
+    inside = folder.is_relative_to(here)
+    path = str(folder.relative_to(here) if inside else folder)
+    if not is_one_line(path):
+        raise UserError(f"{path!r} is no text of one line, as a config needs it: rename the folder")
+    if os.path.expandvars(path) != path:
+        raise UserError(f"{path} holds a variable of the shell, which $ begins: rename the folder")
+    return f"./{path}" if path.startswith("~") else path
+
+
+def is_one_line(text: str) -> bool:
+    """Whether text is UTF-8 without control characters and ends of lines."""
+    return all(unicodedata.category(sign) not in ("Cc", "Cs", "Zl", "Zp") for sign in text)
+
+
+def free(results: Path, name: str) -> str:
+    """The name, with a number where another folder's results have it: -2, -3, ..."""
+    numbered = (name if number == 1 else f"{name}-{number}" for number in count(1))
+    return next(one for one in numbered if not (results / one).exists())
 
 
 def left(found: object, kept: Path) -> None:
@@ -134,11 +161,16 @@ def said(entries: list[Entry], rejected: Refused, near: int) -> list[str]:
     sizes = f"{min(widths)} x {min(heights)} to {max(widths)} x {max(heights)} pixels"
     lines = [f"{len(entries)} images, {sizes}"]
     if copies:
-        lines.append(f"{copies} files are byte-identical copies: one label counts for all")
+        words = counted(copies, "file is a byte-identical copy", "files are byte-identical copies")
+        lines.append(f"{words}: one label counts for all")
     if near:
-        lines.append(f"{near} pairs of images look alike: near_duplicates.csv will list them")
+        words = counted(near, "pair of images looks alike", "pairs of images look alike")
+        lines.append(f"{words}: near_duplicates.csv will list them")
     if rejected:
-        lines.append(f"{len(rejected)} files or folders give no image: rejected.csv will list them")
+        words = counted(
+            len(rejected), "file or folder gives no image", "files or folders give no image"
+        )
+        lines.append(f"{words}: rejected.csv will list them")
         lines += [f"  {path!r}: {reason}" for path, reason in rejected[:TOLD]]
     if trees := classes_perhaps(entries):
         words = ", ".join(f"{name} ({count})" for name, count in trees.most_common(TOLD))

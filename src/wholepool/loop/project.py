@@ -95,7 +95,7 @@ def asks(path: Path) -> bool:
     """Whether a file looks like the config of a project; nothing that it holds is an error."""
     try:
         datasets: Any = read_yaml(path)["datasets"]
-        oracles = [own["oracle"] for own in datasets.values()]
-    except (UserError, AttributeError, KeyError, TypeError, OSError):
+        oracles = [own["oracle"] for own in datasets.values() if "oracle" in own]
+    except (UserError, AttributeError, KeyError, TypeError):
         return False
     return any(isinstance(one, dict) and one.get("name") == "journal" for one in oracles)

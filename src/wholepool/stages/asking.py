@@ -217,6 +217,6 @@ def write_queries(
     queries = {"index": result.indices, "rank": ranks, "score": result.scores}
     version = versions.of_acquire(args.strategy, args.stage)
     made = provenance.of_settings(args.settings, version) | {"budget": str(args.budget), **more}
-    if not plugin["STOCHASTIC"]:  # to a random draw all scores are alike
+    if not plugin["STOCHASTIC"] and len(ranks):  # to a random draw all scores are alike
         made["zero_score_share"] = f"{np.mean(result.scores == 0):.4f}"
     write_index_set(args.out, "queries", queries, pool, *where, made)

@@ -177,7 +177,7 @@ def advice_of(
         same: float | None = None if before is None else kappa(before, labels[: len(before)])
         count = sum(1 for at in order if not found.reserved[at] and found.cycle[at] <= cycle)
         right = int((labels[there] == found.label[there]).sum())
-        if not past or past[-1].labels < count:
+        if (past[-1].labels if past else 0) < count:
             past.append(Cycle(count, right, len(there), same))
         before = labels
     advice = advise(past, args.budget)
