@@ -10,6 +10,7 @@ from pathlib import Path
 import wholepool
 from wholepool.job.errors import UserError
 from wholepool.job.files import read_object
+from wholepool.job.yaml import read_yaml
 from wholepool.labeling import answers, batch, cycles, journal
 from wholepool.labeling.audit import rank
 from wholepool.labeling.lines import Line
@@ -18,6 +19,7 @@ from wholepool.labeling.told import relevant
 from wholepool.labeling.told import told as page_of
 from wholepool.loop.project import Project, opened
 
+STOPPED = "stopped. Nothing that was answered is lost: the same command goes on where it was"
 SNAKEFILE = Path(wholepool.__file__).parents[2] / "Snakefile"
 
 
@@ -98,15 +100,33 @@ def run(project: Project, cores: int | None) -> None:
         )
     count = cores or len(os.sched_getaffinity(0))
     command = [sys.executable, "-m", "snakemake", "next_batch", "--snakefile", str(SNAKEFILE)]
-    command += ["--cores", str(count), "--configfile", str(project.config)]
-    if not sys.stderr.isatty():
-        command += ["--quiet", "all"]
-    status = subprocess.run(command, check=False).returncode
+    command += ["--cores", str(count), "--configfile", str(project.config), *profile()]
+    stopped, status = False, None
+    with subprocess.Popen(command) as process:
+        while status is None:
+            try:
+                status = process.wait()
+            except KeyboardInterrupt:  # Snakemake has it too, and ends its jobs in order
+                stopped = True
+    if stopped:
+        raise UserError(STOPPED)
     if status:
         raise UserError(
             "a job has failed, see above. Nothing that was answered is lost: after mending it, the "
             "same command goes on"
         )
+
+
+def profile() -> list[str]:
+    """The options of profiles/default, which Snakemake would announce if it read them itself."""
+    options = read_yaml(SNAKEFILE.parent / "profiles" / "default" / "config.yaml")
+    if not sys.stderr.isatty():
+        options["quiet"] = ["all"]
+    words = ["--workflow-profile", "none"]
+    for name, value in options.items():
+        values = value if isinstance(value, list) else [] if value is True else [value]
+        words += [f"--{name}", *map(str, values)]
+    return words
 
 
 def standing(project: Project) -> list[str]:
