@@ -30,8 +30,9 @@ WIDEST = 760  # pixels of a crop
 ANSWERED = 6  # images of the batch, when its picture is taken
 WIDE, PHONE = {"width": 900, "height": 600}, {"width": 390, "height": 760}
 
-#: whether the first images of the grid are drawn
-LOADED = "[...document.querySelectorAll('#cells img')].slice(0, 15).every(e => e.naturalWidth)"
+#: whether the image, and the first of the grid, are drawn; functions, as the page allows no eval
+SHOWN = "() => document.querySelector('#photo img')?.complete"
+LOADED = "() => [...document.querySelectorAll('#cells img')].slice(0, 15).every(e => e.naturalWidth)"
 
 
 def sources() -> dict[str, list[Any]]:
@@ -60,7 +61,7 @@ def photographs(folder: Path) -> dict[str, str]:
             one = several[at % len(several)]
             share = rng.uniform(0.75, 1)
             size = [round(share * side) for side in one.size]
-            x, y = (int(rng.integers(0, side - part + 1)) for side, part in zip(one.size, size))
+            x, y = (int(rng.integers(0, a - b + 1)) for a, b in zip(one.size, size, strict=True))
             crop = one.crop((x, y, x + size[0], y + size[1]))
             if at % 2:
                 crop = crop.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
@@ -131,7 +132,7 @@ def pictures(folder: Path, out: Path, chromium: str) -> None:
         with labeling(folder) as address:
             page.goto(address)
             answer(page, known, ANSWERED)
-            page.wait_for_function("document.querySelector('#photo img')?.complete")
+            page.wait_for_function(SHOWN)
             shoot(page, "image", out)
             page.keyboard.press("g")
             page.keyboard.press("w")
@@ -142,7 +143,7 @@ def pictures(folder: Path, out: Path, chromium: str) -> None:
             shoot(page, "grid", out)
             page.keyboard.press("v")
             page.set_viewport_size(PHONE)
-            page.wait_for_function("document.querySelector('#photo img')?.complete")
+            page.wait_for_function(SHOWN)
             shoot(page, "phone", out)
         browser.close()
 

@@ -39,7 +39,8 @@ def new(args: argparse.Namespace) -> None:
     from wholepool.loop.new import new as made
 
     config = made(args.images, args.out, args.batch, args.audit)
-    print(f"wrote {config}\nNext: wholepool next, from the folder of that file")
+    where = "" if config.resolve().parent == Path.cwd() else f"cd {config.parent}, then "
+    print(f"wrote {config}\nNext: {where}wholepool next")
 
 
 def advance(args: argparse.Namespace) -> None:
