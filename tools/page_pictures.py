@@ -32,7 +32,7 @@ WIDE, PHONE = {"width": 900, "height": 600}, {"width": 390, "height": 760}
 
 #: whether the image, and the first of the grid, are drawn; functions, as the page allows no eval
 SHOWN = "() => document.querySelector('#photo img')?.complete"
-LOADED = "() => [...document.querySelectorAll('#cells img')].slice(0, 15).every(e => e.naturalWidth)"
+LOADED = "() => [...document.querySelectorAll('#cells img')].slice(0, 9).every(e=> e.naturalWidth)"
 
 
 def sources() -> dict[str, list[Any]]:

@@ -54,9 +54,11 @@ def advance(args: argparse.Namespace) -> None:
 def label(args: argparse.Namespace) -> None:
     """Answer, on a page in the browser: every answer is kept at once."""
     from wholepool.labeling.page import serve
+    from wholepool.loop.advance import check
     from wholepool.loop.project import opened
 
     project = opened(args.config)
+    check(project)
     batch = project.made("batch")["out"]
     if not batch.exists():
         raise UserError("no batch has been picked yet: run `wholepool next` first")
