@@ -154,8 +154,8 @@ def said(entries: list[Entry], rejected: Refused, near: int) -> list[str]:
     if trees := classes_perhaps(entries):
         words = ", ".join(f"{name} ({count})" for name, count in trees.most_common(TOLD))
         lines.append(
-            f"its subfolders ({words}) may be labels already: `wholepool import FOLDER` takes them "
-            "as answers"
+            f"its subfolders ({words}) may be labels already: `wholepool import FOLDER "
+            "--new-classes` takes them as answers"
         )
     return lines
 
