@@ -21,8 +21,10 @@ from wholepool.labeling.told import told as page_of
 from wholepool.loop.project import Project, opened
 
 #: what Snakemake says of itself in a pipe; with --quiet all it would hide its errors too
-OF_NO_USE = ("Assuming", "Building DAG", "Select jobs", "Execute", "Nothing to be done")
-OF_NO_USE += ("Complete log", "Elapsed time")
+OF_NO_USE = (
+    *("Assuming", "Building DAG", "Select jobs", "Execute", "Nothing to be done"),
+    *("Complete log", "Elapsed time"),
+)
 STOPPED = "stopped. Nothing that was answered is lost: the same command goes on where it was"
 SNAKEFILE = Path(wholepool.__file__).parents[2] / "Snakefile"
 
