@@ -16,12 +16,14 @@ from packaging.requirements import Requirement
 from pages import FENCE, PAGES, ROOT, blocks
 
 from wholepool.__main__ import parser
+from wholepool.loop.__main__ import VERBS
+from wholepool.loop.__main__ import parser as parser_of_loop
 
 pytestmark = pytest.mark.jobs  # Snakemake plans, pytest collects
 
 LANGUAGES = {"bash", "text", "yaml", "python", "toml"}
 #: in running text, what stands between ticks and begins so is a command
-INLINE = re.compile(r"`((?:[A-Z_]+=\S+ )?(?:make|snakemake|python|pytest) [^`]*)`")
+INLINE = re.compile(r"`((?:[A-Z_]+=\S+ )?(?:make|snakemake|python|pytest|wholepool) [^`]*)`")
 #: what a folder needs in which Snakemake is called as the pages say
 LINKED = ("Snakefile", "rules", "src", "profiles", "evidence", "envs", "config.yaml")
 
@@ -132,6 +134,13 @@ def install(words, folder):
         assert Requirement(word) and f'"{word}"' in (ROOT / "pyproject.toml").read_text()
 
 
+def verb(words, folder):
+    """`wholepool`: a verb's arguments are parsed. Named alone, in running text, it must be one."""
+    if len(words) == 1 and words[0] in VERBS:
+        return
+    parser_of_loop().parse_args(words)
+
+
 def activate(words, folder):
     assert words == [".venv/bin/activate"]
 
@@ -140,9 +149,19 @@ def hooks(words, folder):
     assert words == ["install"]
 
 
+def variable(words, folder):
+    """`export`, for another tool."""
+    assert not words  # its variables are taken away before
+
+
+def label_studio(words, folder):
+    assert words == ["start"]
+
+
 CLASSES = {
     **{"snakemake": plan, "python": read_options, "pytest": collect, "make": make},
-    **{"pip": install, "source": activate, "pre-commit": hooks},
+    **{"pip": install, "source": activate, "pre-commit": hooks, "wholepool": verb},
+    **{"export": variable, "label-studio": label_studio},
 }
 
 

@@ -39,7 +39,8 @@ def new(args: argparse.Namespace) -> None:
     from wholepool.loop.new import new as made
 
     config = made(args.images, args.out, args.batch, args.audit)
-    print(f"wrote {config}\nNext: wholepool next, from the folder of that file")
+    where = "" if config.resolve().parent == Path.cwd() else f"cd {config.parent}, then "
+    print(f"wrote {config}\nNext: {where}wholepool next")
 
 
 def advance(args: argparse.Namespace) -> None:
@@ -53,9 +54,11 @@ def advance(args: argparse.Namespace) -> None:
 def label(args: argparse.Namespace) -> None:
     """Answer, on a page in the browser: every answer is kept at once."""
     from wholepool.labeling.page import serve
+    from wholepool.loop.advance import check
     from wholepool.loop.project import opened
 
     project = opened(args.config)
+    check(project)
     batch = project.made("batch")["out"]
     if not batch.exists():
         raise UserError("no batch has been picked yet: run `wholepool next` first")

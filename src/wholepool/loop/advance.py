@@ -10,6 +10,8 @@ from pathlib import Path
 import wholepool
 from wholepool.job.errors import UserError
 from wholepool.job.files import read_object
+from wholepool.job.log import logger
+from wholepool.job.yaml import read_yaml
 from wholepool.labeling import answers, batch, cycles, journal
 from wholepool.labeling.audit import rank
 from wholepool.labeling.lines import Line
@@ -18,6 +20,12 @@ from wholepool.labeling.told import relevant
 from wholepool.labeling.told import told as page_of
 from wholepool.loop.project import Project, opened
 
+#: what Snakemake says of itself in a pipe; with --quiet all it would hide its errors too
+OF_NO_USE = (
+    *("Assuming", "Building DAG", "Select jobs", "Execute", "Nothing to be done"),
+    *("Complete log", "Elapsed time"),
+)
+STOPPED = "stopped. Nothing that was answered is lost: the same command goes on where it was"
 SNAKEFILE = Path(wholepool.__file__).parents[2] / "Snakefile"
 
 
@@ -27,6 +35,7 @@ def advance(project: Project, go_on: bool, cores: int | None) -> list[str]:
     A cycle is closed when all its batch is answered, or, with `go_on`, any of it. Raises UserError
     where nothing can be learned from the answers, and where a job fails.
     """
+    check(project)
     lines = project.lines()
     asked, done = asked_and_done(project, lines)
     new = new_answers(lines)
@@ -48,6 +57,25 @@ def advance(project: Project, go_on: bool, cores: int | None) -> list[str]:
         if waiting > done
         else "Every image is answered, set aside or in the audit: there is nothing left to ask.",
     ]
+
+
+def check(project: Project) -> None:
+    """UserError where the images are not there, or fewer answers than were; bad lines are named."""
+    if not project.folder.is_dir():
+        raise UserError(
+            f"{project.folder} is no folder: if your images are elsewhere now, change source.path "
+            f"in {project.config}; every answer still counts, since images are known by content"
+        )
+    lines, aside = journal.read(project.journal)
+    for number, reason in aside:
+        logger.warning("%s, line %d is passed over: %s", project.journal, number, reason)
+    file, closed = project.made("batch")["out"], len(cycles.ends(lines))
+    if file.exists() and batch.read(file).cycle > closed:
+        raise UserError(
+            f"{project.journal} has lost answers: {closed} cycles are closed in it, but the batch "
+            f"was picked after {batch.read(file).cycle}. Put the file, or a copy of it, back; to "
+            f"start again without them, delete {project.settings['results_dir']}"
+        )
 
 
 def asked_and_done(project: Project, lines: list[Line]) -> tuple[int, int]:
@@ -98,15 +126,38 @@ def run(project: Project, cores: int | None) -> None:
         )
     count = cores or len(os.sched_getaffinity(0))
     command = [sys.executable, "-m", "snakemake", "next_batch", "--snakefile", str(SNAKEFILE)]
-    command += ["--cores", str(count), "--configfile", os.path.join(".", project.config)]
-    if not sys.stderr.isatty():
-        command += ["--quiet", "all"]
-    status = subprocess.run(command, check=False).returncode
+    command += ["--cores", str(count), "--configfile"]
+    command += [os.path.join(".", project.config), *profile()]
+    stopped, status = False, None
+    pipe = None if sys.stderr.isatty() else subprocess.PIPE
+    with subprocess.Popen(command, stderr=pipe, text=True, errors="replace") as process:
+        while status is None:
+            try:
+                for line in process.stderr or ():
+                    if line.strip() and not line.startswith(OF_NO_USE):
+                        print(line, end="", file=sys.stderr, flush=True)
+                status = process.wait()
+            except KeyboardInterrupt:  # Snakemake has it too, and ends its jobs in order
+                stopped = True
+    if stopped:
+        raise UserError(STOPPED)
     if status:
         raise UserError(
-            "a job has failed, see above. Nothing that was answered is lost: after mending it, the "
-            "same command goes on"
+            "it could not be finished: see above. Nothing that was answered is lost: after mending "
+            "it, the same command goes on"
         )
+
+
+def profile() -> list[str]:
+    """The options of profiles/default, which Snakemake would announce if it read them itself."""
+    options = read_yaml(SNAKEFILE.parent / "profiles" / "default" / "config.yaml")
+    if not sys.stderr.isatty():
+        options["quiet"] = ["rules", "progress", "host", "reason"]  # "all" hides errors
+    words = ["--workflow-profile", "none"]
+    for name, value in options.items():
+        values = value if isinstance(value, list) else [] if value is True else [value]
+        words += [f"--{name}", *map(str, values)]
+    return words
 
 
 def standing(project: Project) -> list[str]:

@@ -18,7 +18,7 @@ def written(project: Project, out: str) -> int:
     status = project.made("standing")["status"]
     if cell is None or not status.exists():
         raise UserError("nothing is learned yet: label a batch, then run `wholepool next`")
-    found = plan.of_dataset(project.dataset, "pool", "info")
+    found = plan.described(project.settings, cell)
     files = found | {"head": placed(cell.path, "fit")["head"]}
     words = [word for name, path in files.items() for word in (f"--{name}", str(results / path))]
     dataset, now = project.settings["datasets"][project.dataset], read_object(status, "audit")

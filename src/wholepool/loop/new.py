@@ -67,19 +67,24 @@ def new(images: str, out: str | None, batch: int, share: float) -> Path:
     kept in the results, so that they need not be decoded again. Raises UserError for a folder with
     too few images, and where the config is there already.
     """
-    from wholepool.data.sources.folder import opened
     from wholepool.labeling.audit import reserve_for
+    from wholepool.labeling.ingest import ingest
     from wholepool.labeling.near import hashes_of, near_duplicates
 
     folder = Path(images)
-    config = Path(out) if out else Path(f"{folder.resolve()}.yaml")
+    config = Path(out) if out else beside(folder)
     check(folder, config)
     here = config.resolve().parent
     path = placed(folder.resolve(), here)
-    found = opened(folder, SIZE)
+    found = ingest(folder, SIZE, threads=len(os.sched_getaffinity(0)))
     entries, n = found.manifest, len(found.manifest)
     if n < LEAST:
-        raise UserError(f"{folder} holds {n} images, but it takes {LEAST}: name a larger folder")
+        others = ", ".join(f"{path!r} ({reason})" for path, reason in found.rejected[:TOLD])
+        more = f" (what gives none: {others})" if others else ""
+        raise UserError(
+            f"{folder} holds {n} images{more}, but it takes {LEAST}: name a folder of more, as "
+            "JPEG, PNG, WebP, TIFF, GIF or BMP files; they may lie in subfolders"
+        )
     for line in said(entries, found.rejected, len(near_duplicates(hashes_of(found.pixels)))):
         print(line)
     name = free(here / "results", slug(folder.resolve().name))
@@ -100,6 +105,12 @@ def new(images: str, out: str | None, batch: int, share: float) -> Path:
     with config.open("x", encoding="utf-8") as file:
         file.write(text)
     return config
+
+
+def beside(folder: Path) -> Path:
+    """FOLDER.yaml beside a folder, as short as it can be said from here."""
+    config = Path(f"{folder.resolve()}.yaml")
+    return Path(config.name) if config.parent == Path.cwd() else config
 
 
 def check(folder: Path, config: Path) -> None:
@@ -175,8 +186,8 @@ def said(entries: list[Entry], rejected: Refused, near: int) -> list[str]:
     if trees := classes_perhaps(entries):
         words = ", ".join(f"{name} ({count})" for name, count in trees.most_common(TOLD))
         lines.append(
-            f"its subfolders ({words}) may be labels already: `wholepool import FOLDER` takes them "
-            "as answers"
+            f"its subfolders ({words}) may be labels already: `wholepool import FOLDER "
+            "--new-classes` takes them as answers"
         )
     return lines
 

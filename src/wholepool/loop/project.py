@@ -79,13 +79,16 @@ def opened(given: str | None) -> Project:
 
 def only_one() -> Path:
     """The one config in the working directory in which people are asked."""
-    found = [path for path in sorted(Path().glob("*.y*ml")) if asks(path)]
-    if len(found) == 1:
+    here = sorted(Path().glob("*.y*ml"))
+    found = [path for path in here if asks(path)] or (here if len(here) == 1 else [])
+    if len(found) == 1:  # perhaps a file with a slip: whoever reads it says which
         return found[0]
     if not found:
+        above = Path(f"{Path.cwd()}.yaml")
+        where = f"go to {above.parent}" if asks(above) else "go to where it is, name it"
         raise UserError(
-            "no config of a folder to be labeled is here: go to where it is, name it, or make one "
-            "by wholepool new FOLDER"
+            f"no config of a folder to be labeled is here: {where}, or make one by wholepool new "
+            "FOLDER"
         )
     names = ", ".join(map(str, found))
     raise UserError(f"several folders are labeled from here, by {names}: name one of these")

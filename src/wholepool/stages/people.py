@@ -93,8 +93,11 @@ def batch(args: Arguments) -> None:
         guesses = guesses_of(args, pool)
         labeled = read_index_set(args.labeled, "labeled", pool)
         near = composed.nearest(read_embeddings(args.embeddings, pool), labeled["index"], places)
+        hidden = gone.union(places)  # else what the grid lacks of the batch is the audit
         may = [
-            at for at in range(pool.n) if not (found.reserved[at] or at in gone or known(found, at))
+            at
+            for at in range(pool.n)
+            if not (found.reserved[at] or at in hidden or known(found, at))
         ]
         review = composed.review(images, paths, guesses, np.array(may, dtype=np.int64), [])
     blind = audit > 0
