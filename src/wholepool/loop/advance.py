@@ -46,7 +46,7 @@ def advance(project: Project, go_on: bool, cores: int | None) -> list[str]:
             f"{done} of {asked} images of the batch {'is' if done == 1 else 'are'} answered. Go on "
             "with `wholepool label`, or learn from what there is: `wholepool next --go-on`",
         ]
-    if new and (go_on or done == asked):
+    if new:
         close(project, lines)
         project = opened(str(project.config))
     run(project, cores)
