@@ -70,7 +70,7 @@ def test_an_odd_name_is_read_back(here, twelve, name):
     shutil.copytree(twelve, here / name)
     before = everything(here / name)
     config = new(os.path.join(".", name), None, 20, 0.2)
-    assert config.parent == here and config.name == f"{name}.yaml"
+    assert config.resolve().parent == here and config.name == f"{name}.yaml"
     project = opened(str(config))
     assert os.path.samefile(project.folder, here / name)
     assert project.journal.resolve() == here / f"{name}.answers.jsonl"
@@ -117,7 +117,7 @@ def test_a_folder_of_three_images_or_none(here):
     photographs(here / "few", 3)
     assert "few holds 3 images, but it takes 10" in refused(here, "few", None)
     (here / "none").mkdir()
-    assert "none holds no image that can be read" in refused(here, "none", None)
+    assert "none holds 0 images, but it takes 10" in refused(here, "none", None)
 
 
 def test_ten_images_are_enough(here):

@@ -62,7 +62,8 @@ def test_it_may_be_named_from_elsewhere(here, made, monkeypatch):
 
 
 def test_no_config(here):
-    (here / "grid.yaml").write_text(HIDDEN)
+    for name in ("grid.yaml", "another.yaml"):
+        (here / name).write_text(HIDDEN)
     with pytest.raises(UserError, match="no config of a folder to be labeled is here: go to"):
         opened(None)
     with pytest.raises(UserError, match="other.yaml is not there: name the config, or make one"):

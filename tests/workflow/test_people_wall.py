@@ -285,6 +285,6 @@ def test_a_job_that_fails_says_why_and_keeps_the_answers(labeled):
     (folder / "results" / SLUG / "datasets" / SLUG / "images.parquet").write_bytes(b"torn")
     said = loop(folder, "next", code=2)[1]
     assert "images.parquet is no complete manifest" in said
-    assert "a job has failed, see above. Nothing that was answered is lost" in said
+    assert "could not be finished: see above. Nothing that was answered is lost" in said
     assert "Traceback" not in said
     assert answers_file(folder).read_bytes().startswith(before)
