@@ -131,7 +131,7 @@ def test_the_nearest_are_those_of_a_sort():
 
 def test_review_holds_only_what_it_may_least_certain_first():
     all_of, may = guesses(3), FREE[::2]
-    found = composed.review(IMAGES, PATHS, all_of, may, [])
+    found = composed.review(IMAGES, PATHS, all_of, may, {})
     places = [IMAGES.index(entry["image"]) for entry in found]
     assert sorted(places) == may.tolist() and not set(places) & set(AUDIT)
     assert places == sorted(may.tolist(), key=lambda at: all_of.probability[at])
@@ -145,5 +145,8 @@ def test_review_holds_only_what_it_may_least_certain_first():
 
 def test_review_is_cut_and_suspicious_answers_stand_first(monkeypatch):
     monkeypatch.setattr(composed, "REVIEWED", 10)
-    found = composed.review(IMAGES, PATHS, guesses(), FREE, [4])
-    assert len(found) == 11 and found[0]["image"] == IMAGES[4]
+    found = composed.review(IMAGES, PATHS, guesses(), FREE, {4: 0.98})
+    assert len(found) == 11
+    # without a label: the answer that stands is shown, not the model's
+    about = {"certainty": pytest.approx(0.02), "disagreement": 0.98}
+    assert found[0] == {"image": IMAGES[4], "path": PATHS[4]} | about

@@ -53,9 +53,10 @@ def batch_inputs(config: Config, name: str) -> Files:
     found = of_dataset(dataset, "pool", "info") | listed(dataset, "images")
     found["queries"] = queries_file(config, name)
     last = people.last_cell(name, config["experiments"][name])
-    return (
-        found if last is None else found | described(config, last) | predicted_files(config, last)
-    )
+    if last is None:
+        return found
+    told = placed(f"people/{name}", "standing")["suspicious"]
+    return found | described(config, last) | predicted_files(config, last) | {"suspicious": told}
 
 
 def predicted_files(config: Config, cell: Cell) -> Files:

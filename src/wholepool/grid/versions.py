@@ -34,7 +34,7 @@ VERSIONS = {
     "evaluate": 1,
     "acquire": 1,
     "predict_pool": 1,
-    "batch": 2,
+    "batch": 3,
     "standing": 1,
     "label": 1,
     "runs": 4,

@@ -3,7 +3,7 @@
 The audit is mixed in blindly: the order is random, and no entry tells why its image is there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,17 +107,21 @@ def review(
     paths: Sequence[str],
     guesses: Guesses,
     may: np.ndarray,
-    suspicious: Sequence[int],
+    suspicious: Mapping[int, float],
 ) -> Entries:
     """Images to look at again: suspicious answers, then those of the least certain guesses.
 
     `may` int are the places of those that nobody has answered and that are not for the audit: a
     guess beside an image of the audit would spoil it. Disagreement is between the classifier and
-    the propagation: where their classes differ, the lesser of their certainties.
+    the propagation: where their classes differ, the lesser of their certainties. `suspicious` tells
+    how sure the evidence is against an answer, by its place; it stands first by either order.
     """
     doubtful = may[np.argsort(guesses.probability[may], kind="stable")][:REVIEWED]
-    found = []
-    for at in [*suspicious, *doubtful.tolist()]:
+    found: Entries = [
+        {"image": images[at], "path": paths[at], "certainty": 1 - much, "disagreement": much}
+        for at, much in suspicious.items()
+    ]
+    for at in doubtful.tolist():
         differ = guesses.propagated[at] not in ("", guesses.label[at])
         least = min(guesses.probability[at], guesses.certainty[at])
         found.append(

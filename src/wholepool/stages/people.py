@@ -63,7 +63,7 @@ def answered(args: Arguments) -> None:
 
 @stage(
     option("pool", "info", "images", "queries", "out"),
-    optional("labeled", "embeddings", "predicted"),
+    optional("labeled", "embeddings", "predicted", "suspicious"),
     *(CLOSED, option("strategy"), option("budget", type=positive), SETTINGS),
 )
 def batch(args: Arguments) -> None:
@@ -99,13 +99,25 @@ def batch(args: Arguments) -> None:
             for at in range(pool.n)
             if not (found.reserved[at] or at in hidden or known(found, at))
         ]
-        review = composed.review(images, paths, guesses, np.array(may, dtype=np.int64), [])
+        doubted = doubted_in(args.suspicious, paths)
+        review = composed.review(images, paths, guesses, np.array(may, dtype=np.int64), doubted)
     blind = audit > 0
     shown = composed.entries(
         *(places, images, paths, args.strategy, blind, scores, found.again, guesses, near)
     )
     write_json(args.out, {"cycle": args.closed, "images": shown, "review": review})
     logger.info("%d images to be labeled next", len(places))
+
+
+def doubted_in(path: str | None, paths: list[str]) -> dict[int, float]:
+    """Place and probability of the other class, of each answer in the stage standing's table."""
+    import csv
+
+    if path is None:
+        return {}
+    places = {one: at for at, one in enumerate(paths)}
+    with open(path, encoding="utf-8", newline="") as file:
+        return {places[row["path"]]: float(row["probability"]) for row in csv.DictReader(file)}
 
 
 def known(found: "Answers", at: int) -> bool:
