@@ -1,0 +1,25 @@
+# What the rules call that make tables and figures.
+def item(name, label, category="Tables"):
+    """An output that Snakemake's report shows."""
+    return report(name, caption=f"../workflow/report/{label}.rst", category=category)
+
+
+def pages(folder):
+    """What the pages of a folder make, see wholepool/report/pages; Snakemake's report shows some."""
+    shown = {"tables/accuracy.csv": ("accuracy", "Tables")}
+    shown |= {
+        name: ("figures", "Figures") for name in build.files("figures") if name.endswith("png")
+    }
+    return [
+        item(f"{RESULTS}/{name}", *shown[name]) if name in shown else f"{RESULTS}/{name}"
+        for name in build.files(folder)
+    ]
+
+
+def page_versions(folder):
+    """The version of a stage that makes pages: its own, and each page's."""
+    parts = [
+        versions.version(folder),
+        *(page.version for page in build.pages(folder)),
+    ]
+    return ", ".join(parts)
