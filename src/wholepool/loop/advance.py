@@ -6,6 +6,7 @@ import subprocess
 import sys
 import uuid
 from pathlib import Path
+from typing import Any
 
 import wholepool
 from wholepool.job.errors import UserError
@@ -130,7 +131,10 @@ def run(project: Project, cores: int | None) -> None:
     command += [os.path.join(".", project.config), *profile()]
     stopped, status = False, None
     pipe = None if sys.stderr.isatty() else subprocess.PIPE
-    with subprocess.Popen(command, stderr=pipe, text=True, errors="replace") as process:
+    # the jobs' python must be this one, also where its environment is not activated
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    how: dict[str, Any] = {"stderr": pipe, "text": True, "errors": "replace"}
+    with subprocess.Popen(command, env=os.environ | {"PATH": path}, **how) as process:
         while status is None:
             try:
                 for line in process.stderr or ():
