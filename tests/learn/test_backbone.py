@@ -19,7 +19,7 @@ OWN = {
     **{"model": "tf_efficientnet_lite0", "weights": "installed", "finetune": True, "size": 64},
     **{"logit_scale": 10.0, "precision": "float32"},
 }
-SUP = {"epochs": 12, "batch_size": 4, "drop_last": False, "lr": 0.05, "cosine_period": 2}
+SUP = {"epochs": 12, "batch_size": 4, "drop_last": False, "lr": 0.02, "cosine_period": 2}
 SETTINGS = {
     "sup": SUP,
     "optimizer": {"momentum": 0.9, "nesterov": True, "weight_decay": 2e-4},

@@ -137,7 +137,7 @@ def test_the_configuration_names_every_class_with_the_pages_keys():
     found = ET.fromstring(label_studio.configuration(names)).iter("Choice")
     found = [(one.get("value"), one.get("hotkey")) for one in found]
     assert [name for name, _ in found] == names
-    script = Path(label_studio.__file__).parents[1] / "static" / "draw.js"
+    script = Path(label_studio.__file__).parents[1] / "static" / "keys.js"
     keys = re.search(r'KEYS = \[\.\.\."(\w+)"\]', script.read_text())[1]
     assert [key for _, key in found] == [*keys, *[None] * (42 - len(keys))]
 
