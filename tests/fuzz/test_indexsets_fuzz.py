@@ -105,7 +105,10 @@ def index_sets(draw, pool):
         "rank": lambda: np.arange(len(index), dtype=np.int32),
         "score": lambda: column(st.floats(), np.float64),
         "weight": lambda: column(st.floats(0, 1, width=32), np.float32),
+        "second": lambda: column(st.integers(0, pool.classes - 1), np.int32),
+        "propagated": lambda: column(st.integers(-1, pool.classes - 1), np.int32),
     }
+    every |= dict.fromkeys(("probability", "second_probability", "certainty"), every["weight"])
     return kind, {name: every[name]() for name in indexsets.SCHEMAS[kind]}
 
 
@@ -348,7 +351,11 @@ def test_many_rows(folder, rows, seed, kind, lost):
         "rank": np.arange(rows),
         "score": rng.normal(size=rows),
         "weight": rng.random(rows, dtype=np.float32),
+        "second": rng.integers(0, 3, rows),
+        "propagated": rng.integers(-1, 3, rows),
     }
+    shares = ("probability", "second_probability", "certainty")
+    columns |= dict.fromkeys(shares, columns["weight"])
     columns = {name: columns[name] for name in indexsets.SCHEMAS[kind]}
     path = folder / "many.parquet"
     indexsets.write_index_set(path, kind, columns, pool)
