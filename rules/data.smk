@@ -28,6 +28,7 @@ use rule stage as data with:
             "data",
             name=lambda wildcards: wildcards.dataset,
             settings=lambda wildcards: slices.data(DATASETS[wildcards.dataset]),
+            kept=kept,
         ),
         version=per_job(lambda wildcards: versions.of_data(DATASETS[wildcards.dataset])),
         # what the grid asks of the pool: told here at the latest, and no reason to make it again

@@ -5,16 +5,6 @@ use rule data as data_of_people with:
         **outputs("data_of_people", DATA),
     wildcard_constraints:
         dataset=people_only(True),
-    params:
-        command=command(
-            "data",
-            name=lambda wildcards: wildcards.dataset,
-            settings=lambda wildcards: slices.data(DATASETS[wildcards.dataset]),
-            # what is known of the folder stays there, also when the pool is made again
-            kept=lambda wildcards: f"{RESULTS}/datasets/{wildcards.dataset}/kept",
-        ),
-        version=per_job(lambda wildcards: versions.of_data(DATASETS[wildcards.dataset])),
-        files=files_and(asked=lambda wildcards: fits.asked_of(SETTINGS, wildcards.dataset)),
 
 
 use rule stage as answered with:

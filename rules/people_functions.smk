@@ -4,6 +4,12 @@ def people_only(yes):
     return either(name for name, own in DATASETS.items() if people.closes(own) == yes)
 
 
+def kept(wildcards):
+    """Where what is known of a folder stays, also when its pool is made again; None without people."""
+    mine = people.closes(DATASETS[wildcards.dataset])
+    return f"{RESULTS}/datasets/{wildcards.dataset}/kept" if mine else None
+
+
 def closed(wildcards):
     """How many cycles of an experiment are closed."""
     return str(EXPERIMENTS[wildcards.experiment]["cycles"])

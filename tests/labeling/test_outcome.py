@@ -7,6 +7,7 @@ import pytest
 from histories import image
 from sklearn.metrics import cohen_kappa_score
 
+from wholepool.job.files import write_csv
 from wholepool.labeling import outcome
 from wholepool.labeling.ingest import Entry
 
@@ -33,7 +34,7 @@ SAID = {
 
 def test_each_file_that_is_there_has_a_row_that_reads_back(tmp_path):
     rows = outcome.predictions(ENTRIES, GIVEN, SAID, NAMES)
-    outcome.write_table(tmp_path / "out.csv", outcome.PREDICTIONS, rows)
+    write_csv(tmp_path / "out.csv", outcome.PREDICTIONS, rows)
     with open(tmp_path / "out.csv", encoding="utf-8", newline="") as file:
         found = list(csv.reader(file))
     model = [NAMES[1], "classifier", "0.5124", "0.2500", "cat", "cat", "0.4876"]

@@ -1,5 +1,6 @@
 """Writing files so that a final name never carries a half-written content."""
 
+import csv
 import errno
 import fcntl
 import glob
@@ -8,7 +9,7 @@ import json
 import os
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -116,6 +117,14 @@ def write_json(path: str | Path, value: Any) -> None:
     """Write JSON, the same bytes for equal values. Raises ValueError for NaN and infinity."""
     text = json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
     write_text(path, text + "\n")
+
+
+def write_csv(path: str | Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write rows below their header as CSV (RFC 4180, UTF-8)."""
+    with atomic(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(header)
+        table.writerows(rows)
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -9,7 +9,6 @@ a page that shows the folder must show nothing else. A link to a folder is never
 loop can be entered. Hidden files and folders, and what operating systems leave, are rejected.
 """
 
-import csv
 import os
 import time
 from collections import deque
@@ -23,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from wholepool.job.errors import AGAIN, UserError
-from wholepool.job.files import atomic
+from wholepool.job.files import atomic, write_csv
 from wholepool.job.log import logger, pace
 from wholepool.labeling.decode import Decoded, RejectedError, decode
 
@@ -209,10 +208,7 @@ def printable(path: str) -> str:
 
 def write_rejected(path: str | Path, rejected: Refused) -> None:
     """Write the rejected files as CSV (RFC 4180, UTF-8): path, reason."""
-    with atomic(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(("path", "reason"))
-        table.writerows(rejected)
+    write_csv(path, ("path", "reason"), rejected)
 
 
 def write_manifest(path: str | Path, manifest: Sequence[Entry]) -> None:

@@ -1,13 +1,12 @@
 """Near duplicates: images whose difference hashes (dHash) differ in few bits. Reported, no more."""
 
-import csv
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from wholepool.job.files import atomic
+from wholepool.job.files import write_csv
 
 #: bits of 64. Of two photographs that are none of each other about 32 differ
 NEAR = 4
@@ -51,10 +50,8 @@ def near_duplicates(hashes: np.ndarray, most: int = NEAR) -> list[tuple[int, int
 
 def write_near(path: str | Path, pairs: list[tuple[int, int, int]], paths: list[str]) -> None:
     """Write pairs as CSV (UTF-8): the path of each and the bits in which their hashes differ."""
-    with atomic(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(("path", "like", "bits"))
-        table.writerows((paths[one], paths[other], bits) for one, other, bits in pairs)
+    rows = [(paths[one], paths[other], bits) for one, other, bits in pairs]
+    write_csv(path, ("path", "like", "bits"), rows)
 
 
 def bands(count: int) -> list[tuple[int, int]]:

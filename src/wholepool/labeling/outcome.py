@@ -1,13 +1,11 @@
 """What comes out: a label for each file, who gave it, and how sure it is."""
 
-import csv
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from wholepool.job.files import atomic
+from wholepool.labeling.agreement import cohen
 from wholepool.labeling.ingest import Entry
 
 PREDICTIONS = (
@@ -50,23 +48,9 @@ def predictions(
                 yield path, label, CLASSIFIER, *numbers[:2], told, second, numbers[2]
 
 
-def write_table(path: str | Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Write rows as CSV (RFC 4180, UTF-8)."""
-    with atomic(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(header)
-        table.writerows(rows)
-
-
 def kappa(before: np.ndarray, now: np.ndarray) -> float | None:
     """Cohen's kappa of two cycles' classes int (n,) of the same images; None if all are one.
 
     -1, a class that is no more, counts as one of its own.
     """
-    before, now = before + 1, now + 1
-    classes = int(max(before.max(), now.max())) + 1
-    table = np.zeros((classes, classes))
-    np.add.at(table, (before, now), 1)
-    table /= table.sum()
-    by_chance = float(table.sum(axis=0) @ table.sum(axis=1))
-    return None if by_chance == 1 else float((np.trace(table) - by_chance) / (1 - by_chance))
+    return cohen(list(zip(before.tolist(), now.tolist(), strict=True)))

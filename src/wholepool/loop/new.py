@@ -15,7 +15,6 @@ from wholepool.labeling.standing import counted
 SIZE = 160  # pixels: as the backbone takes it
 LEAST = 10  # images: fewer are labeled faster by hand
 TOLD = 5  # rejected files
-BATCH = 20
 
 CONFIG = """\
 # Labels for the images in {folder}. Made by `wholepool new`; every line may be changed.

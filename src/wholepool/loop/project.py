@@ -50,6 +50,8 @@ def opened(given: str | None) -> Project:
 
     Raises UserError if there is none, or several, or it asks nobody.
     """
+    from wholepool.data.sources.folder import expanded
+
     config = Path(given) if given else only_one()
     if not config.is_file():
         raise UserError(
@@ -72,7 +74,7 @@ def opened(given: str | None) -> Project:
         settings,
         name,
         experiment["dataset"],
-        below / os.path.expanduser(os.path.expandvars(dataset["source"]["path"])),
+        below / expanded(dataset["source"]["path"]),
         below / dataset["oracle"]["answers"],
     )
 

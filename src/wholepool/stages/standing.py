@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wholepool.grid.config import fill
 from wholepool.grid.sections import own_of, word_of
 from wholepool.job import registry
 from wholepool.stages.common import open_pool
@@ -32,16 +33,13 @@ def standing(args: Arguments) -> None:
 
     from wholepool.data.arrays import read_probabilities, read_test_labels
     from wholepool.data.indexsets import read_index_set
-    from wholepool.job.files import write_json
+    from wholepool.job.files import write_csv, write_json
     from wholepool.labeling import outcome
     from wholepool.report.metrics import of_predictions
 
     pool = open_pool(args)
-    entries, found, state = (
-        listed(args, pool),
-        answers_of(args, pool, listed(args, pool)),
-        state_of(args),
-    )
+    entries, state = listed(args, pool), state_of(args)
+    found = answers_of(args, pool, entries)
     said = read_index_set(args.predicted, "predicted", pool)
     names = pool.class_names
     given = [names[label] if label >= 0 else "" for label in found.label]
@@ -50,13 +48,11 @@ def standing(args: Arguments) -> None:
             word if entry.image in getattr(state, word) else one
             for entry, one in zip(entries, given, strict=True)
         ]
-    outcome.write_table(
-        args.out, outcome.PREDICTIONS, outcome.predictions(entries, given, said, names)
-    )
+    write_csv(args.out, outcome.PREDICTIONS, outcome.predictions(entries, given, said, names))
     doubted = doubtful(args, pool, read_index_set(args.labeled, "labeled", pool))
     rows = [(entries[at].paths[0], names[found.label[at]], names[other], f"{much:.4f}")
             for at, other, much in doubted]  # fmt: skip
-    outcome.write_table(args.suspicious, COLUMNS, rows)
+    write_csv(args.suspicious, COLUMNS, rows)
     truth = read_test_labels(args.test_labels, pool.classes)
     tested = read_probabilities(args.test_probabilities, len(truth) or None, pool.classes)
     audit = audit_of(found, said, names)
@@ -139,7 +135,8 @@ def doubtful(
 
     head = registry.get("network", "head")
     named = args.settings["network"]
-    own = own_of(named) if word_of(named) == "head" else defaults(head)
+    assert head.section
+    own = own_of(named) if word_of(named) == "head" else fill({}, head.section)
     fit = head.load().fit
 
     def fitted(rows: Any, labels: Any) -> Any:
@@ -150,13 +147,6 @@ def doubtful(
     rng = generator(pool.source, "suspicious", args.closed)
     found = suspicious(embeddings, labeled["label"], pool.classes, fitted, rng)
     return [(int(rows[at]), other, much) for at, other, much in found]
-
-
-def defaults(plugin: registry.Plugin) -> dict[str, Any]:
-    """A section as it is where nothing is said."""
-    section = plugin.section
-    assert section
-    return {name: one["default"] for name, one in section["properties"].items()}
 
 
 def advice_of(
