@@ -1,4 +1,4 @@
-"""What `wholepool show` prints: the accuracies, what the unlabeled images gain, where they lose."""
+"""What the stage `show` prints: the accuracies, what the unlabeled images gain, where they lose."""
 
 from __future__ import annotations
 
