@@ -34,6 +34,7 @@ include: "rules/cycle.smk"
 include: "rules/people.smk"
 include: "rules/tables.smk"
 include: "rules/figures.smk"
+include: "rules/statistics.smk"
 include: "rules/compare.smk"
 include: "rules/cost.smk"
 
@@ -55,6 +56,9 @@ localrules:
     tables,
     pretraining,
     figures,
+    statistics,
+    all_statistics,
+    report,
     compare_with_paper,
     cost,
 
@@ -64,3 +68,5 @@ rule all:
     input:
         rules.all_tables.input,
         rules.all_figures.input,
+        rules.all_statistics.input,
+        rules.report.output,

@@ -26,7 +26,7 @@ from wholepool.grid import sections
 from wholepool.grid.config import fill
 from wholepool.job import registry
 from wholepool.job.hardware import processor
-from wholepool.report.statistics import interval
+from wholepool.statistics.effects import interval
 from wholepool.strategies import Query
 
 #: the largest class's images over the smallest's, or the share of one class

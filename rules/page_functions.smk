@@ -4,22 +4,19 @@ def item(name, label, category="Tables"):
     return report(name, caption=f"../workflow/report/{label}.rst", category=category)
 
 
-def pages(folder):
-    """What the pages of a folder make, see wholepool/report/pages; Snakemake's report shows some."""
+def pages(stage):
+    """What the pages of a stage make, see wholepool/report/pages; Snakemake's report shows some."""
     shown = {"tables/accuracy.csv": ("accuracy", "Tables")}
     shown |= {
         name: ("figures", "Figures") for name in build.files("figures") if name.endswith("png")
     }
     return [
         item(f"{RESULTS}/{name}", *shown[name]) if name in shown else f"{RESULTS}/{name}"
-        for name in build.files(folder)
+        for name in build.files(stage)
     ]
 
 
-def page_versions(folder):
+def page_versions(stage):
     """The version of a stage that makes pages: its own, and each page's."""
-    parts = [
-        versions.version(folder),
-        *(page.version for page in build.pages(folder)),
-    ]
+    parts = [versions.version(stage), *(page.version for page in build.of_stage(stage))]
     return ", ".join(parts)

@@ -16,7 +16,7 @@ import pandas as pd
 from wholepool.paper.evidence import read_evidence
 from wholepool.report.effects import Row, effects_table, table
 from wholepool.report.names import strategy_name
-from wholepool.report.statistics import mean, sample_std
+from wholepool.statistics.effects import mean, sample_std
 
 METHODS = {"baseline": "labels alone", "semi": "+ SEMI"}
 

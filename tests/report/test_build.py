@@ -40,7 +40,7 @@ def write_tables(folder, grid, pools):
 
 def write_figures(folder, grid, pools):
     runs, accuracy = folder / "tables/runs.csv", folder / "tables/accuracy.csv"
-    build.write_figures(runs, accuracy, folder, grid, pools)
+    build.write("figures", Results(folder, grid, pools, runs, accuracy))
 
 
 def test_files_are_complete_and_the_same_bytes_whatever_the_order_of_runs(grid, tmp_path):

@@ -22,6 +22,7 @@ from wholepool.learn.training import work as training
 from wholepool.learn.work import Work
 
 BLOCK = 4096  # bytes that a file or a folder takes at least, on common file systems
+FINAL = ("tables", "figures", "statistics")  # the stages that make pages
 SHARED = "data, tables, figures"  # the group of jobs that belong to no experiment and no PRE
 
 Settings = Mapping[str, Any]
@@ -184,9 +185,11 @@ def final_jobs(before: list[Job], config: Settings) -> Iterator[Job]:
     infos = [file for file in made["data"] if file.endswith(written.OUTPUTS["data"]["info"])]
     cells, experiments = len(made["evaluate"]), len(config["experiments"])
     gathered = {"tables/runs.csv": 600 * cells, "tables/settings.json": 3000 * experiments}
-    pages = [file for page in registry.plugins("page").values() for file in page["FILES"]]
-    tables = ["tables/accuracy.csv", *(file for file in pages if file.startswith("tables/"))]
-    figures = [file for file in pages if file.startswith("figures/")]
+    pages: dict[str, list[str]] = {"tables": ["tables/accuracy.csv"], "figures": []}
+    for page in registry.plugins("page").values():
+        for file in page["FILES"]:
+            pages.setdefault(page["STAGE"] or file.split("/")[0], []).append(file)
+    tables, figures, statistics = (pages.get(name, []) for name in FINAL)
     told = [path for path, _, _ in of_results(config)]
     of_pre = ["tables/pretraining.csv"] if made["diagnose"] else []
     yield Job("runs", (*made["evaluate"], *told, *infos), outputs=gathered)
@@ -195,7 +198,11 @@ def final_jobs(before: list[Job], config: Settings) -> Iterator[Job]:
         yield Job("pretraining", (*made["diagnose"],), outputs=dict.fromkeys(of_pre, 0))
     drawn = dict.fromkeys(figures, 60_000)
     yield Job("figures", ("tables/accuracy.csv", *infos), outputs=drawn)
-    yield Job("all", (*gathered, *tables, *of_pre, *figures))
+    if statistics:
+        drawn = dict.fromkeys(statistics, 60_000)
+        yield Job("statistics", ("tables/runs.csv", *infos), outputs=drawn)
+    yield Job("report", (*tables, *figures, *statistics), outputs={"report.html": 2_000_000})
+    yield Job("all", (*gathered, *tables, *of_pre, *figures, *statistics, "report.html"))
 
 
 def on_disk(size: float) -> float:

@@ -105,4 +105,9 @@ def summary(config: dict[str, Any]) -> dict[str, Any]:
         for name, experiment in config["experiments"].items()
     }
     strategies = config["tables"]["ablation_strategies"]
-    return {"experiments": experiments, "ablation_strategies": strategies}
+    dropped = config["tables"].get("drop_seeds", [])
+    return {
+        "experiments": experiments,
+        "ablation_strategies": strategies,
+        "drop_seeds": dropped,
+    }

@@ -163,7 +163,7 @@ def gathered(config: Config) -> Told:
     """
     used = dict.fromkeys(one["dataset"] for one in config["experiments"].values())
     pages = registry.plugins("page").values()
-    stages = ("runs", "pretraining", "tables", "figures")
+    stages = ("runs", "pretraining", "tables", "figures", "statistics", "report")
     return {
         "datasets": {name: config["datasets"][name] for name in used},
         "experiments": config["experiments"],

@@ -41,6 +41,8 @@ VERSIONS = {
     "pretraining": 2,
     "tables": 2,
     "figures": 2,
+    "statistics": 1,
+    "report": 1,
     "compare_with_paper": 3,
 }
 

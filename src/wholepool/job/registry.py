@@ -86,8 +86,13 @@ KINDS = {
         {"NEEDS": ("embeddings", "probabilities", "head", "answers")},
         ("initial", "all"),  # parts of paths: see grid/cells.py
     ),
-    # FILES: what the page makes, below the results
-    "page": Kind("report/pages", ("make",), {"VERSION": 1, "FILES": ()}),
+    # FILES: what the page makes, below the results, in the stage STAGE (else that of its folder).
+    # PLACE: where it stands in report.html, PEOPLE_PLACE: where people label; 0: nowhere
+    "page": Kind(
+        *("report/pages", ("make", "show")),
+        {"VERSION": 1, "TITLE": "", "FILES": (), "STAGE": "", "PLACE": 0, "PEOPLE_PLACE": 0},
+        {"STAGE": ("", "tables", "figures", "statistics")},
+    ),
 }
 
 #: those that come with this package. Of any other, also one that is put into its folders, an edit
@@ -106,7 +111,10 @@ OURS = {
         *("kmedoids", "least_confidence", "margin", "maxherding", "power_bald", "probcover"),
         *("random", "typiclust", "uherding", "uncertainty"),
     ),
-    "page": ("classes", "figure1", "figure2", "figure3", "figure4", "table1", "table2", "table3"),
+    "page": (
+        *("classes", "figure1", "figure2", "figure3", "figure4", "table1", "table2", "table3"),
+        "run",
+    ),
 }
 
 

@@ -26,7 +26,7 @@ from wholepool.job.provenance import TIMES
 from wholepool.paper import protocol
 from wholepool.paper.evidence import Evidence, read_csv
 from wholepool.paper.protocol import FULL, METHODS, Settings, spelled
-from wholepool.report import statistics
+from wholepool.statistics import effects as statistics
 
 WITHIN, ABOVE, BELOW = "within", "above", "below"
 UNDECIDED = "no verdict"

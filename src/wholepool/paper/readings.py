@@ -117,7 +117,8 @@ ADDRESS = {
 #: how jobs run, what is drawn beside the results, and what only a refused search reads
 NO_RESULT = {
     *("results_dir", "data_dir", "device", "pool_memory_mb", "checkpoint_seconds", "threads"),
-    *("tables.ablation_strategies", "published_accuracy", "propagation.recall"),
+    *("tables.ablation_strategies", "tables.drop_seeds", "published_accuracy"),
+    "propagation.recall",
 }
 
 

@@ -7,7 +7,7 @@ Accuracy is in percent of the test set at the last epoch, and empty where there 
                             "semi_batch_size", "published_accuracy",
                             "pre_drawn": {method that starts from a drawn PRE: once or per_seed},
                             "methods": {method: {"labels", "pre", "semi", "strategies"}}}},
-     "ablation_strategies": [strategy, ...]}
+     "ablation_strategies": [strategy, ...], "drop_seeds": [seed, ...]}
 "cycles" counts trainings, the first on the initial labels alone: cycles 0 ... cycles - 1.
 A method whose "labels" is "all" (full supervision) is one run per seed: cycle 0, strategy "all".
 """
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from wholepool.grid.cells import ALL, INITIAL, is_full
 from wholepool.job.errors import AGAIN, UserError
-from wholepool.report import statistics
+from wholepool.statistics import effects as statistics
 
 if TYPE_CHECKING:
     import pandas as pd

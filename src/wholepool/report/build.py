@@ -1,4 +1,4 @@
-"""The pages that stand in tables/ and in figures/: found, checked and made.
+"""The pages that the stages tables, figures and statistics make: found, checked and made.
 
 A page is a plug-in of the kind `page`, in `wholepool.report.pages` or in another installed package.
 """
@@ -14,6 +14,8 @@ from wholepool.report.accuracy import accuracy_table, to_csv
 from wholepool.report.results import Grid, Pools, Results
 
 FOLDERS = ("tables", "figures")
+#: the stages that make pages
+STAGES = (*FOLDERS, "statistics")
 ACCURACY = "tables/accuracy.csv"
 #: what the stages write there themselves
 OURS = (
@@ -23,18 +25,21 @@ OURS = (
 )
 
 
-def pages(folder: str) -> dict[Plugin, list[str]]:
-    """The pages whose FILES stand in a folder of FOLDERS, with these, by name; imports none.
+def pages(stage: str) -> dict[Plugin, list[str]]:
+    """The pages whose FILES a stage of STAGES makes, with these, by name; imports none.
 
-    Raises UserError for a page that declares no file, a file elsewhere, files in both folders, or
-    a file that another page or a stage writes.
+    Raises UserError for a page that declares no file and no place in the report, a file elsewhere,
+    files in both folders but no STAGE, or a file that another page or a stage writes.
     """
     found = {}
     writers = dict.fromkeys(OURS, "a stage of wholepool")
     for page in plugins("page").values():
         where = f"{page.path}: the page {page.name}"
-        if not page["FILES"]:
-            raise UserError(f"{where} declares no FILES: name what it writes")
+        if not page["FILES"] and not (page["PLACE"] or page["PEOPLE_PLACE"]):
+            raise UserError(
+                f"{where} declares no FILES and no PLACE: name what it writes, or where it stands "
+                "in the report"
+            )
         for name in page["FILES"]:
             parts = str(name).split("/")
             if parts[0] not in FOLDERS or len(parts) != 2 or not parts[1]:
@@ -48,19 +53,28 @@ def pages(folder: str) -> dict[Plugin, list[str]]:
                 )
             writers[name] = f"the page {page.name} ({page.path})"
         folders = {name.split("/")[0] for name in page["FILES"]}
-        if len(folders) > 1:
+        if len(folders) > 1 and page["STAGE"] != "statistics":
             raise UserError(
-                f"{where} has FILES in tables/ and in figures/, which two stages make: split it"
+                f"{where} has FILES in tables/ and in figures/, which two stages make: split "
+                'it, or declare STAGE = "statistics"'
             )
-        if folders == {folder}:
+        if page["FILES"] and (page["STAGE"] or folders.pop()) == stage:
             found[page] = list(page["FILES"])
     return found
 
 
-def files(folder: str) -> list[str]:
-    """What the stage of this name writes, below the results folder, for the workflow."""
-    first = [ACCURACY] if folder == "tables" else []
-    return sum(pages(folder).values(), first)
+def of_stage(stage: str) -> list[Plugin]:
+    """The pages that a stage of STAGES makes; of the stage report those that have a place in it."""
+    if stage == "report":
+        every = plugins("page").values()
+        return [page for page in every if page["PLACE"] or page["PEOPLE_PLACE"]]
+    return list(pages(stage))
+
+
+def files(stage: str) -> list[str]:
+    """What a stage of STAGES writes, below the results folder, for the workflow."""
+    first = [ACCURACY] if stage == "tables" else []
+    return sum(pages(stage).values(), first)
 
 
 def write_tables(runs: Path, folder: Path, grid: Grid, pools: Pools) -> None:
@@ -78,13 +92,13 @@ def write_tables(runs: Path, folder: Path, grid: Grid, pools: Pools) -> None:
     _make(results, "tables")
 
 
-def write_figures(runs: Path, accuracy: Path, folder: Path, grid: Grid, pools: Pools) -> None:
-    """Make all pages in figures/, below a results folder. Raises UserError as `pages` does."""
-    _make(Results(folder, grid, pools, runs, accuracy), "figures")
+def write(stage: str, results: Results) -> None:
+    """Make all pages of the stage figures or statistics. Raises UserError as `pages` does."""
+    _make(results, stage)
 
 
-def _make(results: Results, folder: str) -> None:
-    for page, names in pages(folder).items():
+def _make(results: Results, stage: str) -> None:
+    for page, names in pages(stage).items():
         before = {name: _state(results.folder / name) for name in names}
         page.load().make(results)
         for name, state in before.items():

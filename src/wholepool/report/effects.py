@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wholepool.job.errors import UserError
-from wholepool.report import statistics
 from wholepool.report.accuracy import read_runs
 from wholepool.report.render import pipes
+from wholepool.statistics import effects as statistics
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,6 +1,7 @@
 """The stages that gather what was made: tables, figures, comparison, landing."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wholepool.job.errors import UserError
 from wholepool.job.log import logger
@@ -16,8 +17,13 @@ from wholepool.stages.options import (
     stage,
 )
 
+if TYPE_CHECKING:
+    from wholepool.report.results import Results
 
-@stage(option("results", "settings-out", "out"), INFOS, option("config", type=from_json))
+CONFIG = option("config", type=from_json, help="the config, as JSON")
+
+
+@stage(option("results", "settings-out", "out"), INFOS, CONFIG)
 def runs(args: Arguments) -> None:
     """Gather every cell's metrics into one table, a row per cell, and write the settings of all."""
     from wholepool.grid.config import resolve
@@ -50,11 +56,38 @@ def tables(args: Arguments) -> None:
 @stage(option("runs", "accuracy", "out"), INFOS, GRID, into=True)
 def figures(args: Arguments) -> None:
     """Make the pages that stand in figures/: the paper's Figures 1 to 4."""
-    from wholepool.report.build import write_figures
+    from wholepool.report.build import write
+    from wholepool.report.results import Results
 
     require("--grid", args.grid, "experiments", "ablation_strategies")
     runs, accuracy, folder = Path(args.runs), Path(args.accuracy), Path(args.out).parent
-    write_figures(runs, accuracy, folder, args.grid, pool_infos(args))
+    write("figures", Results(folder, args.grid, pool_infos(args), runs, accuracy))
+
+
+@stage(option("results"), INFOS, CONFIG, option("out"), into=True)
+def statistics(args: Arguments) -> None:
+    """Make the pages of statistics: intervals, tests, ranks, labels saved, with their figures."""
+    from wholepool.report.build import write
+
+    write("statistics", results_of(args))
+
+
+@stage(option("results"), INFOS, CONFIG, option("out"))
+def report(args: Arguments) -> None:
+    """Write report.html, one file that holds all: answer, figures, statistics, provenance."""
+    from wholepool.report.html import write_report
+
+    write_report(results_of(args), Path(args.out))
+
+
+def results_of(args: Arguments) -> "Results":
+    """What the pages of a finished grid are given, with its settings."""
+    from wholepool.grid.cells import summary
+    from wholepool.grid.config import resolve
+    from wholepool.report.results import of_folder
+
+    settings = resolve(args.config)
+    return of_folder(Path(args.results), summary(settings), pool_infos(args), settings)
 
 
 @stage(

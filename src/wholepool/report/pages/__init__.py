@@ -1,9 +1,15 @@
 """What is made of the results, one file per page. To add one: a module here, or in a package.
 
     FILES = ("tables/mine.csv",)
+    TITLE = "Mine"
+    PLACE = 55
 
     def make(results: Results) -> None: ...
+    def show(results: Results) -> str: ...
 
-FILES stand below the results folder, all in tables/ or all in figures/: the stage of that name
-makes them. `wholepool.report.results` says what a page is given.
+A page writes files, or has a place in report.html, or both. FILES stand below the results folder:
+in tables/ or in figures/, made by the stage of that name; or, with STAGE = "statistics", in both.
+`show` gives a piece of HTML, made with `wholepool.report.fragment`, which stands under TITLE; the
+lower PLACE stands first (PEOPLE_PLACE where people label); empty text leaves it out.
+`wholepool.report.results` says what a page is given.
 """

@@ -7,7 +7,7 @@ import pandas as pd
 from wholepool.job.files import write_text
 from wholepool.report.accuracy import to_csv
 from wholepool.report.results import Results
-from wholepool.report.statistics import mean, sample_std
+from wholepool.statistics.effects import mean, sample_std
 
 FILES = ("tables/balanced.csv", "tables/classes.csv")
 

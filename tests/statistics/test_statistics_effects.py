@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from wholepool.report import statistics
+from wholepool.statistics import effects as statistics
 
 
 def test_numbers_by_hand():
@@ -119,8 +119,8 @@ def test_what_could_have_been_shown():
 
 
 def test_error_rates_are_what_they_say():
-    # 4,000 tables of six nulls of 5 seeds each: rates within four Monte-Carlo errors
-    rng, repeats = np.random.default_rng(0), 4000
+    # 1,500 tables of six nulls of 5 seeds each: rates within four Monte-Carlo errors
+    rng, repeats = np.random.default_rng(0), 1500
     wrong = covered = single = 0
     for _ in range(repeats):
         found = statistics.effects(rng.normal(0, 3, (6, 5)).tolist())
