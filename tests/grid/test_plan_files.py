@@ -55,8 +55,9 @@ def test_every_rule_has_the_outputs_that_the_plan_says():
     assert "people.folder(" in found["answered"]
     assert all("/people/{{experiment}}" in found[rule] for rule in ("batch", "standing"))
     assert found["graph"].startswith('out=f"{RESULTS}/{plan.pre_folder(')
-    gathering = {"runs", "tables", "pretraining", "figures", "compare_with_paper", "cost"}
-    without = {"stage", "all_tables", "all_figures", "next_batch"}
+    gathering = {"runs", "tables", "pretraining", "figures", "statistics", "report"}
+    gathering |= {"compare_with_paper", "cost"}
+    without = {"stage", "all_tables", "all_figures", "all_statistics", "next_batch"}
     assert found.keys() == written.OUTPUTS.keys() | {"graph"} | gathering | without
     assert {name for name, output in found.items() if output is None} == without
 

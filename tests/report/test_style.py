@@ -21,6 +21,7 @@ from matplotlib.text import Text
 
 from wholepool.report import build, style
 from wholepool.report.pages.figure3 import figure3
+from wholepool.report.results import Results
 
 
 @pytest.fixture
@@ -122,13 +123,15 @@ def test_files_exist_in_three_kinds_and_are_the_same_bytes_twice(grid, tmp_path)
         (tmp_path / name / "tables").mkdir(parents=True)
         table_of(only).to_csv(tmp_path / name / "tables/accuracy.csv", index=False)
     tables = tmp_path / "a/tables"
-    build.write_figures(tables / "runs.csv", tables / "accuracy.csv", tmp_path / "a", only, {})
+    given = only, {}, tables / "runs.csv", tables / "accuracy.csv"
+    build.write("figures", Results(tmp_path / "a", *given))
     time.sleep(1.1)  # a date in a file has a resolution of one second
     # Another process, another hash seed.
     code = (
-        "import json, pathlib, sys; from wholepool.report import build; "
+        "import json, pathlib, sys; from wholepool.report import build, results; "
         "p = pathlib.Path(sys.argv[1]); grid = json.loads(sys.argv[2]);"
-        "build.write_figures(p / 'tables/runs.csv', p / 'tables/accuracy.csv', p, grid, {})"
+        "given = grid, {}, p / 'tables/runs.csv', p / 'tables/accuracy.csv';"
+        "build.write('figures', results.Results(p, *given))"
     )
     subprocess.run(
         [sys.executable, "-c", code, str(tmp_path / "b"), json.dumps(only)],
