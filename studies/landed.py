@@ -1,4 +1,4 @@
-"""The tables and figures of runs that have landed in evidence/, without running anything.
+"""Tables, figures and report of runs that have landed in evidence/, without running anything.
 
     python studies/landed.py evidence/one_label_per_class results/landed
 
@@ -12,18 +12,20 @@ from pathlib import Path
 from wholepool.grid.cells import summary
 from wholepool.paper.evidence import read_evidence
 from wholepool.report import build
+from wholepool.report.html import write_report
+from wholepool.report.results import of_folder
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("evidence", type=Path, help="a folder with runs.csv and settings.json")
-    parser.add_argument("out", type=Path, help="where tables/ and figures/ go")
+    parser.add_argument("out", type=Path, help="where tables/, figures/ and report.html go")
     args = parser.parse_args()
     make(args.evidence, args.out)
 
 
 def make(evidence: Path, out: Path) -> None:
-    """Tables and figures of a landing, below `out`."""
+    """Tables, figures and report of a landing, below `out`."""
     landed = read_evidence(evidence)
     settings = landed.settings
     order = dict.fromkeys(landed.runs["experiment"])  # settings.json has sorted keys
@@ -47,7 +49,12 @@ def make(evidence: Path, out: Path) -> None:
     runs.parent.mkdir(parents=True, exist_ok=True)
     shutil.copy(evidence / "runs.csv", runs)
     build.write_tables(runs, out, grid, pools)
-    build.write_figures(runs, out / "tables" / "accuracy.csv", out, grid, pools)
+    results = of_folder(
+        out, grid, pools, {**settings, "experiments": experiments, "datasets": datasets}
+    )
+    for stage in ("figures", "statistics"):
+        build.write(stage, results)
+    write_report(results, out / "report.html")
 
 
 if __name__ == "__main__":
