@@ -31,8 +31,8 @@ def area(values: np.ndarray, positions: np.ndarray) -> np.ndarray:
     """The mean height of curves: trapezoids over `positions`, divided by their range.
 
     `values` (..., cycles) float, in any unit, which the result (...) has; `positions` (cycles,) are
-    the numbers of labels or their logarithms. NaN where they have no range, as cycle 0 alone. Raises
-    ValueError where a position is lower than the one before.
+    the numbers of labels or their logarithms. NaN where they have no range, as cycle 0 alone.
+    Raises ValueError where a position is lower than the one before.
     """
     from scipy.integrate import trapezoid
 

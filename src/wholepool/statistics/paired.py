@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from wholepool.statistics import effects as statistics
@@ -54,19 +53,15 @@ def _family(values: Sequence[Sequence[float]]) -> list[tuple[Any, ...]]:
     flipped = sign_flip.p_values([values[k] for k in tested])
     flips = dict(zip(tested, zip(flipped, statistics.holm(flipped), strict=True), strict=True))
     student = dict(zip(tested, statistics.effects([values[k] for k in tested]), strict=True))
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for k, own in enumerate(values):
-        least = sign_flip.least(len(own))
+        alone = own[:1] if same(own) else own
+        one = student[k] if k in student else statistics.effects([alone])[0]
+        ps = [math.nan] * 4
+        power: tuple[float, int | None] = (math.nan, None)
         if k in student:
-            one = student[k]
-            ps = (one.p, one.adjusted, *flips[k], least)
-            seeds = statistics.seeds_for(1.0, statistics.sample_std(own))
-            told = (one.verdict, one.detectable, seeds)
-        else:
-            (one,) = statistics.effects([own])
-            if same(own):
-                one = replace(one, low=math.nan, high=math.nan)
-            ps = (*[math.nan] * 4, least)
-            told = (SAME if same(own) else one.verdict, math.nan, None)
-        rows.append((one.n, one.mean, one.low, one.high, *ps, len(tested), *told))
+            ps = [one.p, one.adjusted, *flips[k]]
+            power = (one.detectable, statistics.seeds_for(1.0, statistics.sample_std(own)))
+        told = (len(tested), SAME if same(own) else one.verdict, *power)
+        rows.append((len(own), one.mean, one.low, one.high, *ps, sign_flip.least(len(own)), *told))
     return rows

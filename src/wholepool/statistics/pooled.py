@@ -34,8 +34,9 @@ from wholepool.statistics.effects import LEVEL
 if TYPE_CHECKING:
     import pandas as pd
 
+KEYS = ("kind", "method", "strategy", "against")
 COLUMNS = (
-    *("kind", "method", "strategy", "against", "experiments", "n_seeds"),
+    *(*KEYS, "experiments", "n_seeds"),
     *("difference", "low", "high", "iqm", "iqm_low", "iqm_high"),
     *("probability_of_improvement", "poi_low", "poi_high"),
 )
@@ -53,10 +54,9 @@ def pooled(differences: pd.DataFrame) -> pd.DataFrame:
     """
     import pandas as pd
 
-    keys = ["kind", "method", "strategy", "against"]
     areas = differences[differences["measure"] == "aubc"]
     rows: list[tuple[Any, ...]] = []
-    for names, part in areas.groupby(keys, sort=False):
+    for names, part in areas.groupby(list(KEYS), sort=False):
         own = part.groupby("experiment", sort=False)["difference"]
         strata = [_observed(values.to_numpy()) for _, values in own]
         shares = improvement(strata)
