@@ -33,11 +33,16 @@ def side(name: str) -> str:
     return "Initial labels" if name == INITIAL else strategy_name(name)
 
 
+def against(row: Any) -> str:
+    """What a row of paired.csv is compared with."""
+    return side(row.against) if row.kind == "strategy" else method_name(row.against)
+
+
 def versus(row: Any) -> str:
     """ "Margin − Random" or "+ SEMI − Baseline": what is compared in a row of paired.csv."""
     if row.kind == "strategy":
-        return f"{side(row.strategy)} − {side(row.against)}"
-    return f"{method_name(row.method)} − {method_name(row.against)}"
+        return f"{side(row.strategy)} − {against(row)}"
+    return f"{method_name(row.method)} − {against(row)}"
 
 
 def within(row: Any) -> str:

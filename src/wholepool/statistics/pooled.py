@@ -55,6 +55,9 @@ def pooled(differences: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
     areas = differences[differences["measure"] == "aubc"]
+    # a kind's methods stand together, also where an experiment has a strategy that others lack
+    order = areas.groupby(["kind", "method", "against"], sort=False).ngroup()
+    areas = areas.loc[order.sort_values(kind="stable").index]
     rows: list[tuple[Any, ...]] = []
     for names, part in areas.groupby(list(KEYS), sort=False):
         own = part.groupby("experiment", sort=False)["difference"]

@@ -28,8 +28,11 @@ TITLE = "Whole curves in one number"
 PLACE = 40
 STAGE = "statistics"
 FILES = (
-    *("tables/aubc.csv", "tables/aubc_seeds.csv"),
-    *("figures/aubc.png", "figures/aubc.svg", "figures/aubc.pdf"),
+    "tables/aubc.csv",
+    "tables/aubc_seeds.csv",
+    "figures/aubc.png",
+    "figures/aubc.svg",
+    "figures/aubc.pdf",
 )
 #: rows of the table in the report
 SHOWN = 12

@@ -8,8 +8,8 @@ from wholepool.job.files import write_text
 from wholepool.report import forest, fragment, style
 from wholepool.report.accuracy import to_csv
 from wholepool.report.effects import p_text, signed
-from wholepool.report.names import experiment_labels
-from wholepool.report.pairs import largest, named, nothing, reach, versus, within
+from wholepool.report.names import experiment_labels, method_name
+from wholepool.report.pairs import against, largest, named, nothing, reach, side
 from wholepool.report.results import Grid, Results
 from wholepool.statistics import sign_flip
 from wholepool.statistics.comparisons import KEYS, KINDS, differences
@@ -25,7 +25,9 @@ PLACE = 41
 STAGE = "statistics"
 FILES = (
     "tables/paired.csv",
-    *("figures/paired.png", "figures/paired.svg", "figures/paired.pdf"),
+    "figures/paired.png",
+    "figures/paired.svg",
+    "figures/paired.pdf",
 )
 #: rows of the table in the report
 SHOWN = 12
@@ -56,16 +58,20 @@ def figure(areas: pd.DataFrame, seeds: pd.DataFrame, grid: Grid) -> Figure:
     for kind in KINDS:
         family = areas[areas["kind"] == kind]
         rows: list[forest.Row | str] = []
+        common = family["against"].nunique() == 1
         for experiment, part in family.groupby("experiment", sort=False):
             rows.append(labels[experiment])
             for row in part.itertuples():
                 key = tuple(getattr(row, name) for name in KEYS)
-                label = f"{versus(row)}, {within(row)}"
+                label = f"{side(row.strategy)}, {method_name(row.method)}"
+                label += "" if common else f" − {against(row)}"
                 told = row.says in ("above 0", "below 0")
                 mean = (row.difference, row.low, row.high)
                 rows.append(forest.Row(label, points[key], *mean, looks[row.strategy], told))
         if rows:
-            parts.append(forest.Panel(f"{_KIND[kind]}", rows, "difference (points)"))
+            other = against(next(family.itertuples())) if common else "the one named"
+            title = f"{_KIND[kind]} − {other}"
+            parts.append(forest.Panel(title, rows, "difference (points)"))
     return forest.panels(parts)
 
 
@@ -102,14 +108,14 @@ _NOTE = (
 def words(family: pd.DataFrame, grid: Grid) -> str:
     """What the tests of one kind and measure say."""
     kind, measure = family["kind"].iloc[0], family["measure"].iloc[0]
-    against = " or ".join(dict.fromkeys(versus(row).split(" − ")[1] for row in family.itertuples()))
+    others = " or ".join(dict.fromkeys(against(row) for row in family.itertuples()))
     by = "the area under the budget curve" if measure == "aubc" else "the accuracy of each cycle"
     says, tests = family["says"].value_counts(), int(family["tests"].iloc[0])
     above, below = says.get("above 0", 0), says.get("below 0", 0)
     most = largest(family)
     at = "" if measure == "aubc" else f" in cycle {most.cycle:.0f}"
     parts = [
-        f"{_KIND[kind]} against {against}, by {by}: of {len(family)} comparisons {above} "
+        f"{_KIND[kind]} against {others}, by {by}: of {len(family)} comparisons {above} "
         f"{'is' if above == 1 else 'are'} above 0 and {below} below, after correction over {tests} "
         f"tests. The largest difference is {signed(most.difference)} points "
         f"({reach(most.low, most.high)}, {most.n_seeds} seeds): {named(most, grid)}{at}."
