@@ -120,6 +120,30 @@ def test_a_row_a_comparison_with_its_experiments():
     assert pooled.pooled(frame({})).empty and tuple(pooled.pooled(frame({}))) == pooled.COLUMNS
 
 
+def test_experiments_of_the_same_seeds_are_averaged_seed_by_seed():
+    wide = np.random.default_rng(7).normal(1, 2, (3, 6))
+    values = {("strategy", f"e{k}", "semi", "jlp"): own for k, own in enumerate(wide)}
+    (row,) = pooled.pooled(frame(values)).itertuples()
+    expected = stats.ttest_1samp(wide.mean(axis=0), 0).confidence_interval(0.95)
+    assert (row.difference, row.low, row.high) == pytest.approx((wide.mean(), *expected))
+    values["strategy", "e0", "semi", "jlp"] = wide[0, :5]  # not the same seeds any more
+    (row,) = pooled.pooled(frame(values)).itertuples()
+    assert (row.low, row.high) == pooled.student([wide[0, :5], wide[1], wide[2]])[1:]
+
+
+def test_strata_that_go_together_are_held_by_the_means_of_their_seeds_alone():
+    rng, hits, repeats = np.random.default_rng(8), np.zeros(2), 1500
+    for _ in range(repeats):
+        shared = math.sqrt(0.3) * rng.normal(size=10)
+        parts = list(shared + math.sqrt(0.7) * rng.normal(size=(3, 10)))
+        for k, own in enumerate(([np.mean(parts, axis=0)], parts)):
+            _, low, high = pooled.student(own)
+            hits[k] += low <= 0 <= high
+    for share, expected in zip(hits / repeats, (0.95, 0.88), strict=True):
+        error = 4 * math.sqrt(expected * (1 - expected) / repeats)
+        assert share == pytest.approx(expected, abs=error)
+
+
 SHIFTS, SPREADS = np.linspace(-1, 2, 3), np.linspace(1, 3, 3)
 
 

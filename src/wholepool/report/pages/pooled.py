@@ -128,7 +128,9 @@ def show(results: Results) -> str:
     note = (
         "All are in tables/pooled.csv. Experiments weigh the same and are taken as they are: "
         "nothing is said of another data set. The bootstrap interval of the interquartile mean is "
-        "too narrow with few seeds: it holds in 90 % of cases at 5 seeds, in 93 % at 10. There is "
+        "too narrow with few seeds: it holds in 90 % of cases at 5 seeds, in 93 % at 10. Where "
+        "experiments share their draws, as those of one data set may, it and the interval of the "
+        "share are narrower than they should be; that of the difference is not. There is "
         "no interval where an experiment has one seed, or the same difference at every seed, which "
         "counts as one."
     )
