@@ -114,6 +114,7 @@ OURS = {
     "page": (
         *("classes", "figure1", "figure2", "figure3", "figure4", "table1", "table2", "table3"),
         *("answer", "run"),
+        *("aubc", "paired", "pooled"),
     ),
 }
 
