@@ -30,7 +30,7 @@ NOTHING = (
     "another."
 )
 #: darkest cell: its opacity leaves the numbers in it readable on a light and on a dark page
-_COLOR, _OPACITY = "#0072B2", "CC"
+_COLOR, _OPACITY = "#0072B2", 0.8
 WINS, LOSSES = "wins", "loses"
 
 
@@ -88,15 +88,21 @@ def _order(part: pd.DataFrame, grid: Grid) -> list[str]:
 
 
 def _heat_map(axes: Axes, square: pd.DataFrame, named: bool) -> None:
-    import seaborn
-    from matplotlib.colors import LinearSegmentedColormap
+    """Cells above 0 are colored and hold their percent; "–" has no checkpoint."""
+    from matplotlib.patches import Rectangle
 
-    steps = LinearSegmentedColormap.from_list("wins", [f"{_COLOR}00", f"{_COLOR}{_OPACITY}"])
-    texts = square.map(lambda share: "" if share != share else f"{share:.0f}")
-    look: dict[str, Any] = {"cbar": False, "fmt": "", "vmin": 0, "vmax": 100, "cmap": steps}
-    ink = {"fontsize": 5, "color": "#000000"}
-    seaborn.heatmap(square, ax=axes, annot=texts.to_numpy(), annot_kws=ink, **look)
     n = len(square) - 1
+    axes.set(xlim=(0, n + 1), ylim=(n + 1, 0))
+    # no heat map of seaborn's: as a mesh, with a text in every cell, the SVG was 1 MB
+    for y, row in enumerate(square.to_numpy()):
+        for x, share in enumerate(row):
+            if share > 0:
+                opacity = _OPACITY * share / 100
+                axes.add_patch(Rectangle((x, y), 1, 1, color=_COLOR, alpha=opacity, linewidth=0))
+            text = "–" if share != share else f"{share:.0f}"
+            if x != y and share != 0:
+                place: Any = {"ha": "center", "va": "center", "fontsize": 5, "color": "#000000"}
+                axes.text(x + 0.5, y + 0.5, text, **place)
     lines: Any = {"color": style.GRAY, "linewidth": 0.6}
     axes.axhline(n, **lines)
     axes.axvline(n, **lines)
@@ -147,8 +153,8 @@ CAPTION = (
     "initial labels) at which the row's accuracy is above the column's with p < .05 in a two-sided "
     "t test paired by seed; right, after Holm's correction over all pairs and checkpoints of the "
     "matrix. Last column: how often the row wins, last row: how often the column loses, means over "
-    "its opponents. Without any true difference a cell at the left is 2.5 % on average. An "
-    "empty cell has no checkpoint. (Ash et al. 2020.)"
+    "its opponents. Without any true difference a cell at the left is 2.5 % on average. "
+    "Empty: 0; –: no checkpoint. (Ash et al. 2020.)"
 )
 
 
