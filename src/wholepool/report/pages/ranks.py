@@ -58,24 +58,28 @@ def diagram(table: pd.DataFrame, tests: pd.DataFrame, grid: Grid) -> Figure:
     look = style.looks(grid)
     bars = len(set("".join(table["cliques"])))
     with style.style():
-        height = 0.7 + 0.16 * (math.ceil(len(order) / 2) + bars)
+        height = 0.9 + 0.16 * (math.ceil(len(order) / 2) + bars)
         figure = Figure(figsize=(5.5, height), layout="constrained")
         axes = figure.subplots()
         critical_difference_diagram(
             *(dict(zip(named.values(), table["mean_rank"], strict=True)), p),
-            cd=float(table["critical_distance"].iloc[0]),
             alpha=LEVEL,
             ax=axes,
             color_palette={named[name]: look[name][0] for name in order},
             label_fmt_left="{label} ({rank:.2f}) ",
             label_fmt_right=" ({rank:.2f}) {label}",
             label_props={"fontsize": 7},
-            elbow_props={"linewidth": 0.8},
-            marker_props={"s": 12},
+            elbow_props={"linewidth": 0.8, "clip_on": False},
+            marker_props={"s": 12, "clip_on": False},
             crossbar_props={"color": "#000000", "linewidth": 1.8},
         )
+        # the library's own bar of the critical distance lies on the numbers of the axis
+        distance = float(table["critical_distance"].iloc[0])
+        axes.plot([1, 1 + distance], [1.8, 1.8], color=style.GRAY, linewidth=1.8, clip_on=False)
+        axes.text(1 + distance, 1.8, f"  CD = {distance:.2f}", va="center", color=style.GRAY)
         axes.grid(visible=False)
-        axes.set_xlim(1, len(order))
+        axes.spines["top"].set_visible(True)
+        axes.set_xlim(1, max(len(order), 1 + distance))
         axes.set_xlabel("mean rank (1 is best)")
         axes.xaxis.set_label_position("top")
     return figure
@@ -118,7 +122,7 @@ CAPTION = (
     "learning curve; 1 is best. A bar joins strategies that Wilcoxon's signed-rank test with "
     "Holm's correction does not tell apart (p >= .05; Benavoli et al. 2016). CD: how far apart two "
     "mean ranks would have to be for Nemenyi's test (Demsar 2006). In the table, strategies that "
-    "share a letter are not told apart."
+    "share a letter are not told apart: it decides where a bar passes over another strategy."
 )
 
 
