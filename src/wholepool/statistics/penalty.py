@@ -27,7 +27,7 @@ EVERY = "all"
 CHECKPOINTS = ("experiment", "method", "first", "second", "cycle", "n_seeds", "difference", "p")
 COLUMNS = (
     *("method", "row", "column", "checkpoints", "better", "share"),
-    *("better_holm", "share_holm"),
+    *("better_holm", "share_holm", "least_seeds"),
 )
 
 
@@ -79,7 +79,7 @@ def penalty(tests: pd.DataFrame) -> pd.DataFrame:
     `better` counts the checkpoints at which the row's accuracy is above the column's with p < .05,
     `share` is that divided by `checkpoints`; the same with Holm's correction (1979) over all tests
     of the matrix, pairs and checkpoints together. Checkpoints at which two strategies have the same
-    accuracy with every seed count, but are no test.
+    accuracy with every seed count, but are no test. `least_seeds` is the fewest of any checkpoint.
     """
     import pandas as pd
 
@@ -96,7 +96,7 @@ def penalty(tests: pd.DataFrame) -> pd.DataFrame:
 
 
 def _counts(own: pd.DataFrame) -> pd.DataFrame:
-    """Row, column, checkpoints, better and better_holm of one matrix, each pair both ways round."""
+    """Row, column, checkpoints, better, better_holm and least_seeds of one matrix, each pair both ways round."""
     import pandas as pd
 
     turned = own.rename(columns={"first": "second", "second": "first"})
@@ -106,7 +106,10 @@ def _counts(own: pd.DataFrame) -> pd.DataFrame:
         better=above & (both["p"] < LEVEL), better_holm=above & (both["holm"] < LEVEL)
     )
     counts = both.groupby(["first", "second"]).agg(
-        checkpoints=("p", "size"), better=("better", "sum"), better_holm=("better_holm", "sum")
+        checkpoints=("p", "size"),
+        better=("better", "sum"),
+        better_holm=("better_holm", "sum"),
+        least_seeds=("n_seeds", "min"),
     )
     names = list(dict.fromkeys([*own["first"], *own["second"]]))
     known = [pair for pair in permutations(names, 2) if pair in counts.index]

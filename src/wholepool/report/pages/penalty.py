@@ -130,7 +130,8 @@ def show(results: Results) -> str:
     sentences = (
         f"Of {total} comparisons of two strategies at a checkpoint, {pairs} pairs in all, {beaten} "
         f"have p < .05 and {every['better_holm'].sum()} after Holm's correction over all of them; "
-        f"by chance alone {0.05 * total:.0f} would have p < .05. {_most(wins, 'wins')} "
+        f"by chance alone {0.05 * total:.0f} would have p < .05. Each is of "
+        f"{every['least_seeds'].min()} seeds or more. {_most(wins, 'wins')} "
         f"{_most(losses, 'loses')}"
     )
     table = {

@@ -113,10 +113,14 @@ def show(results: Results) -> str:
         fragment.paragraph(_sentences(table, tests, _n_datasets(results)))
         + fragment.figure(results, "figures/ranks.svg", CAPTION)
         + fragment.table(shown[["strategy", "mean_rank", "cliques"]])
+        + (fragment.note(HALF) if results.partial else "")
         + fragment.note("The test of every pair: tables/rank_tests.csv; ranks: tables/ranks.csv.")
     )
 
 
+HALF = (
+    "The grid is half finished: a block is over the seeds and cycles that all its strategies have."
+)
 CAPTION = (
     "Mean ranks over the blocks, an experiment and a method each, by the mean area under the "
     "learning curve; 1 is best. A bar joins strategies that Wilcoxon's signed-rank test with "
