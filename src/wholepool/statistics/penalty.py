@@ -8,6 +8,7 @@ is the share of all checkpoints, so that experiments of many cycles do not leave
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from itertools import combinations, permutations
 from typing import TYPE_CHECKING, Any
@@ -39,7 +40,8 @@ def paired_p(differences: Floats) -> Floats:
     """
     from scipy.stats import ttest_1samp
 
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with warnings.catch_warnings():  # SciPy warns of differences that are alike
+        warnings.simplefilter("ignore", RuntimeWarning)
         p = np.asarray(ttest_1samp(differences, 0.0, axis=0).pvalue)
     p = np.where((differences == differences[0]).all(axis=0), 0.0, p)
     return np.where((differences == 0).all(axis=0), np.nan, p)
@@ -96,7 +98,7 @@ def penalty(tests: pd.DataFrame) -> pd.DataFrame:
 
 
 def _counts(own: pd.DataFrame) -> pd.DataFrame:
-    """Row, column, checkpoints, better, better_holm and least_seeds of one matrix, each pair both ways round."""
+    """COLUMNS without the shares, of one matrix: each pair both ways round."""
     import pandas as pd
 
     turned = own.rename(columns={"first": "second", "second": "first"})

@@ -102,10 +102,13 @@ def _panel(
         axes.plot([low, high], [y, y], color=color, linewidth=1.0)
         if first <= point <= end:
             axes.plot([point], [y], marker="o", markersize=3.5, color=color)
-        if min(point, low) < first:
-            axes.plot([first - margin], [y], marker="<", markersize=4, color=color, clip_on=False)
-        if max(point, high) > end:
-            axes.plot([end + margin], [y], marker=">", markersize=4, color=color, clip_on=False)
+        for arrow, at, out, all_out in (
+            ("<", first - margin, low < first, point < first),
+            (">", end + margin, high > end, point > end),
+        ):
+            if out or all_out:  # larger where the number itself lies there
+                size = 5 if all_out else 3
+                axes.plot([at], [y], marker=arrow, markersize=size, color=color, clip_on=False)
         names.append(f"{method_name(row.method)}, {strategy_name(row.strategy)}")
     dashed: Any = {"color": style.GRAY, "linestyle": "--", "linewidth": 0.8, "zorder": 0}
     axes.axvline(part["n_labels"].iloc[0], **dashed)
@@ -139,8 +142,8 @@ CAPTION = (
     "Labels that each curve needs for the accuracy in the panel's title, on mean curves that never "
     "fall, straight between the numbers of labels trained with, with the 95 % interval of a "
     "bootstrap over seeds. Left of the dashed line labels are saved. An arrow at an edge lies "
-    "outside of what was trained: at the left the first labels are enough, at the right the last "
-    "are not."
+    "outside of what was trained (a large one: the number itself, a small one: an end of the "
+    "interval): at the left the first labels are enough, at the right the last are not."
 )
 
 
