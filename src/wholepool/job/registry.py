@@ -113,7 +113,7 @@ OURS = {
     ),
     "page": (
         *("classes", "figure1", "figure2", "figure3", "figure4", "table1", "table2", "table3"),
-        "run",
+        *("run", "selection", "variance"),
     ),
 }
 

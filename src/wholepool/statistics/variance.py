@@ -83,7 +83,7 @@ def variance(table: pd.DataFrame, grid: Mapping[str, Any], partial: bool = False
 def factorial(
     table: pd.DataFrame, grid: Mapping[str, Any], experiment: str, partial: bool = False
 ) -> np.ndarray:
-    """The accuracies of an experiment, (methods, strategies, cycles, seeds); empty if there is none."""
+    """The accuracies of an experiment, (methods, strategies, cycles, seeds); empty if none."""
     trained = table[(table["experiment"] == experiment) & (table["cycle"] > 0)]
     own = [curve for curve in curves(grid) if curve.experiment == experiment]
     if partial:

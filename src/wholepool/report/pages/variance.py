@@ -1,4 +1,4 @@
-"""Whose the variance of the accuracy is: the paradigm's, the strategy's, the cycle's, the seed's."""
+"""Whose the accuracy's variance is: the paradigm's, the strategy's, the cycle's, the seed's."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ def drawn(table: pd.DataFrame, labels: dict[str, str]) -> Figure:
                 if share >= 0.06:  # room for its number
                     at = start + 50 * share
                     ink = DARK if color in COLORS[1:3] else LIGHT
-                    text = {"ha": "center", "va": "center", "fontsize": 6.5, "color": ink}
-                    axes.text(at, place, f"{100 * share:.0f}", **text)
+                    number = axes.text(at, place, f"{100 * share:.0f}", ha="center", va="center")
+                    number.set(fontsize=6.5, color=ink)
                 start += 100 * share
         axes.set_yticks(range(len(order)), [textwrap.fill(labels[name], 26) for name in order])
         axes.invert_yaxis()
@@ -94,15 +94,15 @@ def show(results: Results) -> str:
         return "".join(parts)
     caption = (
         "Each bar is the variance of the test accuracy over all trainings from cycle 1 on of the "
-        "strategies that all paradigms share, split by what explains it; the gray rest is how these "
-        "act together (a strategy that helps one paradigm more), and chance."
+        "strategies that all paradigms share, split by what explains it; the gray rest is how "
+        "these act together (a strategy that helps one paradigm more), and chance."
     )
     parts.append(fragment.figure(results, "figures/variance.svg", caption))
     parts.append(fragment.table(short(table, labels)))
     parts.append(
         fragment.note(
-            "Share: of the total sum of squares, main effects of a balanced design. By chance: what "
-            "the source would have, on average, if nothing had an effect. The whole table is "
+            "Share: of the total sum of squares, main effects of a balanced design. By chance: "
+            "what the source would have, on average, if nothing had an effect. The whole table is "
             "tables/variance.csv."
         )
     )
