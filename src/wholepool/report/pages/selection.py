@@ -31,8 +31,11 @@ TITLE = "What was acquired"
 PLACE = 47
 STAGE = "statistics"
 FILES = (
-    *("tables/selection.csv", "tables/selection_overlap.csv"),
-    *("figures/selection.png", "figures/selection.svg", "figures/selection.pdf"),
+    "tables/selection.csv",
+    "tables/selection_overlap.csv",
+    "figures/selection.png",
+    "figures/selection.svg",
+    "figures/selection.pdf",
 )
 
 COLUMNS = (

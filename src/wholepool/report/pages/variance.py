@@ -20,7 +20,9 @@ TITLE = "What the accuracy varies with"
 PLACE = 46
 STAGE = "statistics"
 FILES = (
-    *("tables/variance.csv", "figures/variance.png", "figures/variance.svg"),
+    "tables/variance.csv",
+    "figures/variance.png",
+    "figures/variance.svg",
     "figures/variance.pdf",
 )
 
