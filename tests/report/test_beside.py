@@ -1,5 +1,6 @@
 """Two tables of runs side by side: differences by SciPy, and what is said of their making."""
 
+import gc
 import itertools
 import math
 
@@ -93,18 +94,22 @@ def test_the_same_runs_are_equal_to_the_last_digit_and_not_tested():
     assert "their bits are not" in words[-1]
 
 
-def test_a_planted_difference_is_found_and_noise_mostly_is_not():
+def test_a_planted_difference_is_found_and_noise_mostly_is_not(monkeypatch):
+    monkeypatch.setattr(gc, "collect", lambda *args: 0)  # which statsmodels calls each time: 70 ms
     a = runs(8)
     a = a[a["experiment"] == "mnist"]
-    times = 80
-    said = [(both(a, shifted(a, 0, 1, seed)).table["p_holm"] < 0.05).any() for seed in range(times)]
+    planted = (a["method"] == "semi") & (a["strategy"] == "jlp")
+    times, said, found = 80, [], []
+    for seed in range(times):
+        b = shifted(a, 0, 1, seed)
+        said.append((both(a, b).table["p_holm"] < 0.05).any())
+        if seed < 20:
+            b.loc[planted, "accuracy"] += 6
+            row = row_of(both(a, b).table, "semi", "jlp", experiment="mnist")
+            found.append(row["p_holm"] < 0.05 and row["low"] > 4)
     # of 5 tests at 5 % each, 23 % of the tables would say something without a correction
     assert np.mean(said) <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / times)
-    b = shifted(a, 0, 1)
-    b.loc[(b["method"] == "semi") & (b["strategy"] == "jlp"), "accuracy"] += 6
-    sure = both(a, b).table
-    sure = sure[sure["p_holm"] < 0.05]
-    assert set(zip(sure["method"], sure["strategy"], strict=True)) == {("semi", "jlp")}
+    assert all(found)
 
 
 def test_other_seeds_are_compared_by_welch():
@@ -210,7 +215,7 @@ def test_experiments_can_be_renamed():
 def test_nothing_in_common_and_a_cell_twice_are_errors():
     a = runs()
     with pytest.raises(UserError, match=r"no experiment, .*digits, mnist.*--as OLD=NEW"):
-        both(a, a.assign(method="x"))
+        both(a, a.assign(experiment=a["experiment"] + "x"))
     with pytest.raises(UserError, match="two holds the cell digits/.* twice"):
         both(a, pd.concat([a, a.iloc[:1]]))
 

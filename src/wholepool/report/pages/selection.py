@@ -147,8 +147,8 @@ def drawn(table: pd.DataFrame, pairs: pd.DataFrame, grid: Grid) -> Figure:
             axes.text(0.5, 0.5, textwrap.fill(NOTHING, 70), ha="center", va="center")
             return figure
         order, maps = grids
-        side = 1.0 + 0.17 * max(len(order), 6)
-        figure = Figure(figsize=(2 * side + 1.6, side + 0.7), layout="constrained")
+        side = min(0.9 + 0.2 * max(len(order), 6), 3.05)  # 7 inches wide at most
+        figure = Figure(figsize=(2 * side + 0.9, side + 0.3), layout="constrained")
         top = max(float(np.nanmax(maps)), 0.01)
         titles = "acquired by these strategies", "two random choices"
         panels = figure.subplots(1, 2, sharey=True)
@@ -160,7 +160,9 @@ def drawn(table: pd.DataFrame, pairs: pd.DataFrame, grid: Grid) -> Figure:
                 if not math.isnan(value):
                     text = axes.text(column + 0.5, row + 0.5, _percent(value))
                     ink = LIGHT if value > 0.55 * top else DARK
-                    text.set(ha="center", va="center", fontsize=5, color=ink)
+                    text.set(
+                        ha="center", va="center", color=ink, fontsize=5 if len(order) < 13 else 4
+                    )
             ticks = np.arange(len(order)) + 0.5
             names = [strategy_name(name) for name in order]
             axes.set_xticks(ticks, names, rotation=90)
@@ -168,11 +170,10 @@ def drawn(table: pd.DataFrame, pairs: pd.DataFrame, grid: Grid) -> Figure:
             axes.tick_params(length=0)
             for spine in axes.spines.values():
                 spine.set_visible(False)
-            axes.set_aspect("equal")
             axes.set_title(title)
         panels[0].invert_yaxis()
         bar = figure.colorbar(mesh, ax=panels, shrink=0.8, pad=0.02)
-        bar.set_label("Jaccard index of the acquired images")
+        bar.set_label("Jaccard index")
         bar.outline.set_visible(False)
     return figure
 
