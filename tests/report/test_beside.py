@@ -99,11 +99,11 @@ def test_a_planted_difference_is_found_and_noise_mostly_is_not(monkeypatch):
     a = runs(8)
     a = a[a["experiment"] == "mnist"]
     planted = (a["method"] == "semi") & (a["strategy"] == "jlp")
-    times, said, found = 80, [], []
+    times, said, found = 50, [], []
     for seed in range(times):
         b = shifted(a, 0, 1, seed)
         said.append((both(a, b).table["p_holm"] < 0.05).any())
-        if seed < 20:
+        if seed < 5:
             b.loc[planted, "accuracy"] += 6
             row = row_of(both(a, b).table, "semi", "jlp", experiment="mnist")
             found.append(row["p_holm"] < 0.05 and row["low"] > 4)

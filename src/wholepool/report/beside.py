@@ -100,15 +100,19 @@ def compare(first: Side, second: Side) -> Beside:
             f"common: the one has {_experiments(first)}, the other {_experiments(second)}. Name "
             "an experiment of the first as the second does with --as OLD=NEW, or compare others"
         )
-    found = [row for curve in shared for row in _rows(curve, a[curve], b[curve])]
-    table = _with_holm(pd.DataFrame(found, columns=list(COLUMNS)))
     pairs = _pairs(first.runs, second.runs)
+    bits = pairs.groupby(CURVE)["equal"].agg(["size", "sum"]).to_dict("index")
+    found = []
+    for curve in shared:
+        same = bits.get(curve, {"size": 0, "sum": 0})
+        found += [(*row, *same.values()) for row in _rows(curve, a[curve], b[curve])]
+    table = _with_holm(pd.DataFrame(found, columns=list(COLUMNS)))
     parts = [pd.concat([own[curve] for curve in shared]) for own in (a, b)]
     return Beside(
         (first.name, second.name),
         table,
         len(pairs),
-        int(_equal(pairs).sum()),
+        int(pairs["equal"].sum()),
         (_only(first.runs, second.runs), _only(second.runs, first.runs)),
         _made(*parts),
         _settings(first.settings, second.settings),
@@ -116,26 +120,21 @@ def compare(first: Side, second: Side) -> Beside:
 
 
 def _pairs(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
+    """The cells that both have; `equal`: in all of MEASURED that both tell, to the last digit."""
     both = [name for name in MEASURED if name in a and name in b]
-    return a[[*CELL, *both]].merge(b[[*CELL, *both]], on=CELL, suffixes=("_a", "_b"))
-
-
-def _equal(pairs: pd.DataFrame) -> pd.Series:
-    """Which pairs are equal in all of MEASURED, to the last digit."""
-    import pandas as pd
-
-    same = pd.Series(True, index=pairs.index)
-    for name in MEASURED:
-        if f"{name}_a" in pairs:
-            one, other = pairs[f"{name}_a"], pairs[f"{name}_b"]
-            same &= (one == other) | (one.isna() & other.isna())
-    return same
+    pairs = a[[*CELL, *both]].merge(b[[*CELL, *both]], on=CELL, suffixes=("_a", "_b"))
+    pairs["equal"] = True
+    for name in both:
+        one, other = pairs[f"{name}_a"], pairs[f"{name}_b"]
+        pairs["equal"] &= (one == other) | (one.isna() & other.isna())
+    return pairs
 
 
 def _rows(curve: tuple[str, ...], a: pd.DataFrame, b: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
-    """Of one curve: a row at the last common cycle, and one of the mean over those it has."""
-    pairs = _pairs(a, b)
-    bits = len(pairs), int(_equal(pairs).sum())
+    """Of one curve: a row at the last common cycle, and one of the mean over all common ones.
+
+    Without the columns cells and equal.
+    """
     one, other = (
         part[part["accuracy"].notna()].pivot(index="seed", columns="cycle", values="accuracy")
         for part in (a, b)
@@ -157,7 +156,7 @@ def _rows(curve: tuple[str, ...], a: pd.DataFrame, b: pd.DataFrame) -> Iterator[
             continue
         where = (measure, int(some[0]), int(some[-1]), int(not alone), len(x), len(y))
         means = effects.mean(x.tolist()), effects.mean(y.tolist())
-        yield (*curve, *where, *means, *told, math.nan, *bits)
+        yield (*curve, *where, *means, *told, math.nan)
 
 
 def paired(differences: Sequence[float]) -> tuple[float, float, float, float]:
