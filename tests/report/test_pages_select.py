@@ -175,13 +175,19 @@ def test_selection_reads_the_sets_that_were_trained_on(grown):
     assert "<svg" in said and "in the space of pixels" in said
 
 
-def test_a_grid_half_finished_is_compared_as_far_as_it_is(grown):
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Figures take a second each, and are looked at in the tests above."""
+    monkeypatch.setattr(selection, "save", lambda figure, out: None)
+
+
+def test_a_grid_half_finished_is_compared_as_far_as_it_is(grown, undrawn):
     results, _, _ = grown
     runs = results.runs
     late = (runs["strategy"] == "random") & (runs["cycle"] == 2)
     some = runs[~late & ~((runs["strategy"] == "coreset") & (runs["seed"] == 2))]
     half = results_of(results.folder, results.grid, some, settings=results.settings, partial=True)
-    made(selection, half)
+    selection.make(half)
     table = pd.read_csv(half.folder / "tables/selection.csv").set_index("strategy")
     assert table["n_seeds"].to_dict() == {"random": 3, "coreset": 2}
     assert table["acquired"].to_dict() == {"random": 4, "coreset": 8}
@@ -189,10 +195,10 @@ def test_a_grid_half_finished_is_compared_as_far_as_it_is(grown):
     assert pairs["n_seeds"].tolist() == [2]
 
 
-def test_dropped_seeds_are_left_out_and_a_missing_file_is_named(grown):
+def test_dropped_seeds_are_left_out_and_a_missing_file_is_named(grown, undrawn):
     results, _, _ = grown
     grid = results.grid | {"drop_seeds": [0]}
-    made(selection, dataclasses.replace(results, grid=grid))
+    selection.make(dataclasses.replace(results, grid=grid))
     table = pd.read_csv(results.folder / "tables/selection.csv")
     assert set(table["n_seeds"]) == {2}
     path = "runs/tiny/baseline/random/seed1/cycle2/labeled.parquet"
@@ -201,9 +207,11 @@ def test_dropped_seeds_are_left_out_and_a_missing_file_is_named(grown):
         selection.make(results)
 
 
-def test_evidence_alone_tells_the_class_balance(grown, tmp_path):
+def test_evidence_alone_tells_the_class_balance(grown, tmp_path, undrawn):
     results, _, _ = grown
-    said = made(selection, dataclasses.replace(results, source=tmp_path / "elsewhere"))
+    results = dataclasses.replace(results, source=tmp_path / "elsewhere")
+    selection.make(results)
+    said = selection.show(results)
     table = pd.read_csv(results.folder / "tables/selection.csv")
     assert table["class_balance"].notna().all() and table["overlap_seeds"].isna().all()
     assert "Only the class balance" in said and "<svg" not in said
@@ -221,6 +229,7 @@ def test_the_rule_is_given_what_is_read_and_nothing_that_goes(grown):
 def test_features_that_stay_are_the_space(grown):
     results, _, images = grown
     config = json.loads(json.dumps(CONFIG))
+    config |= {"network": {"name": "head"}}
     config["methods"]["baseline"]["pre"] = "pretrained"
     settings = resolve(config)
     path = "datasets/digits/pretrain/pretrained/features.npy"
