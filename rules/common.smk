@@ -27,7 +27,7 @@ from wholepool.job.environment import export_package
 from wholepool.job.errors import UserError
 from wholepool.job.hardware import gpu_present
 from wholepool.job.yaml import read_yaml
-from wholepool.report import build
+from wholepool.report import acquired, build
 
 # Planning makes millions of objects that stay and hardly a cycle: to look through them all for
 # garbage, as Python does at its default of 700 new ones, took a quarter of a large plan's time.

@@ -20,3 +20,9 @@ def page_versions(stage):
     """The version of a stage that makes pages: its own, and each page's."""
     parts = [versions.version(stage), *(page.version for page in build.of_stage(stage))]
     return ", ".join(parts)
+
+
+def acquired_files(wildcards=None):
+    """What the page of what was acquired reads; all of it stays."""
+    found = acquired.files(SETTINGS)
+    return [path for name, file in found for path in below_results({name: file}).values()]

@@ -7,6 +7,7 @@ use rule stage as statistics with:
         runs=f"{TABLES}/runs.csv",
         accuracy=f"{TABLES}/accuracy.csv",
         info=dataset_infos().values(),
+        acquired=acquired_files,
     output:
         pages("statistics"),
     log:

@@ -116,6 +116,7 @@ OURS = {
         *("answer", "run"),
         *("aubc", "paired", "pooled"),
         *("run", "penalty", "ranks", "efficiency"),
+        *("run", "selection", "variance"),
     ),
 }
 

@@ -7,7 +7,11 @@
 Then, if you like: export and import (other tools' answers, class folders), model and predict (new
 images).
 
-The stages of the workflow, for grids, are `python -m wholepool STAGE`.
+Of grids, which snakemake runs, with truth that is known:
+
+    wholepool compare A B     two results folders side by side: settings, versions, machines
+
+The stages of the workflow are `python -m wholepool STAGE`.
 """
 
 import argparse
@@ -15,6 +19,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from wholepool.job.errors import UserError
 from wholepool.job.files import explained
@@ -106,6 +111,26 @@ def predict(args: argparse.Namespace) -> int:
     return predicted(args.model, args.images, args.out, len(os.sched_getaffinity(0)))
 
 
+def compare(args: argparse.Namespace) -> None:
+    """Put two results side by side: their differences, paired by seed, and what they come from."""
+    from wholepool.paper.evidence import settings_beside
+    from wholepool.report import beside, beside_text
+    from wholepool.report.effects import runs_of
+
+    if args.out:
+        beside_text.check_out(Path(args.out))
+    if Path(args.first).resolve() == Path(args.second).resolve():
+        raise UserError(f"{args.first} is given twice: name two results to compare")
+    first, second = (
+        beside.Side(path, runs_of(path), settings_beside(path))
+        for path in (args.first, args.second)
+    )
+    found = beside.compare(beside.renamed(first, dict(args.as_)), second)
+    print(beside_text.terminal(found), end="")
+    if args.out:
+        beside_text.write(found, Path(args.out))
+
+
 def add_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", nargs="?", help="the config; else the only one here")
 
@@ -161,9 +186,9 @@ def add_import(parser: argparse.ArgumentParser) -> None:
 
 
 def named_as(text: str) -> list[str]:
-    """NAME=CLASS, split."""
+    """Two names, NAME=CLASS or OLD=NEW, split."""
     if "=" not in text:
-        raise argparse.ArgumentTypeError(f"{text!r}, but must be NAME=CLASS")
+        raise argparse.ArgumentTypeError(f"{text!r}, but must be two names, as OLD=NEW")
     return text.split("=", 1)
 
 
@@ -178,6 +203,16 @@ def add_predict(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", default="predictions.csv", help="the table (predictions.csv)")
 
 
+def add_compare(parser: argparse.ArgumentParser) -> None:
+    words = "a results folder, a folder with runs.csv and settings.json, or a runs.csv"
+    parser.add_argument("first", metavar="A", help=words)
+    parser.add_argument("second", metavar="B", help="the same; differences are B - A")
+    parser.add_argument("--out", help="write it too: FILE.md or FILE.csv, which must be new")
+    named = "an experiment of A, as B calls it; may be given again"
+    given: dict[str, Any] = {"type": named_as, "action": "append", "default": []}
+    parser.add_argument("--as", dest="as_", metavar="OLD=NEW", help=named, **given)
+
+
 #: those of labeling/exchange, which to import would take half a second
 FORMATS = ("label_studio", "cvat", "csv", "imagefolder", "fiftyone")
 WHAT = ("batch", "answers", "predictions")
@@ -190,6 +225,7 @@ VERBS: dict[str, Verb] = {
     "import": (import_, add_import),
     "model": (model, add_model),
     "predict": (predict, add_predict),
+    "compare": (compare, add_compare),
 }
 
 
