@@ -115,8 +115,8 @@ OURS = {
         *("classes", "figure1", "figure2", "figure3", "figure4", "table1", "table2", "table3"),
         *("answer", "run"),
         *("aubc", "paired", "pooled"),
-        *("run", "penalty", "ranks", "efficiency"),
-        *("run", "selection", "variance"),
+        *("penalty", "ranks", "efficiency"),
+        *("selection", "variance"),
     ),
 }
 
