@@ -1,9 +1,9 @@
 """The area under the budget curve: one accuracy for a whole learning curve.
 
 The trapezoid rule over the true numbers of labels, divided by their range, so that it is in percent
-and a flat curve has its own level (Zhan et al. 2021, IJCAI, "A comparative survey of deep active
-learning" bring the area; here it is not assumed that budgets are equally far apart). A second one
-is over the logarithm of the labels, which weighs the early cycles as a plot with a log axis does.
+and a flat curve has its own level (Zhan et al. 2021, IJCAI, "A comparative survey: benchmarking for
+pool-based active learning", bring the area; here budgets need not be equally far apart). A second
+one is over the logarithm of the labels, which weighs early cycles as a plot with a log axis does.
 """
 
 from __future__ import annotations
