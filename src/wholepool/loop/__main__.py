@@ -5,7 +5,7 @@
     wholepool label           answer, on a page in the browser
 
 Then, if you like: export and import (other tools' answers, class folders), model and predict (new
-images).
+images), report (one page of all results as they stand, of any grid).
 
 The stages of the workflow, for grids, are `python -m wholepool STAGE`.
 """
@@ -106,6 +106,15 @@ def predict(args: argparse.Namespace) -> int:
     return predicted(args.model, args.images, args.out, len(os.sched_getaffinity(0)))
 
 
+def report(args: argparse.Namespace) -> None:
+    """Write the report as results stand now, of a whole or half-finished grid; runs nothing."""
+    from wholepool.loop.project import reported
+    from wholepool.report.standing import written
+
+    out = Path(args.out).resolve() if args.out else None
+    print(written(reported(args.config), out))
+
+
 def add_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", nargs="?", help="the config; else the only one here")
 
@@ -178,6 +187,12 @@ def add_predict(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", default="predictions.csv", help="the table (predictions.csv)")
 
 
+def add_report(parser: argparse.ArgumentParser) -> None:
+    words = "the config; else config.yaml, or the only one here in which people are asked"
+    parser.add_argument("config", nargs="?", help=words)
+    parser.add_argument("--out", help="the file; else report.html in the results folder")
+
+
 #: those of labeling/exchange, which to import would take half a second
 FORMATS = ("label_studio", "cvat", "csv", "imagefolder", "fiftyone")
 WHAT = ("batch", "answers", "predictions")
@@ -190,6 +205,7 @@ VERBS: dict[str, Verb] = {
     "import": (import_, add_import),
     "model": (model, add_model),
     "predict": (predict, add_predict),
+    "report": (report, add_report),
 }
 
 
