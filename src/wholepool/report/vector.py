@@ -97,7 +97,10 @@ def _path(text: str) -> str:
 
 
 def _rounded(text: str) -> str:
-    return re.sub(r"-?\d+\.\d+", lambda found: f"{round(float(found[0]), 2):g}", text)
+    def short(found: re.Match[str]) -> str:
+        return f"{float(found[0]):.2f}".rstrip("0").rstrip(".")
+
+    return re.sub(r"-?\d+\.\d+(?:e-?\d+)?", short, text)
 
 
 def _own_ids(svg: str, name: str) -> str:
