@@ -57,7 +57,7 @@ def test_the_file_asks_for_nothing(results, tmp_path):
     assert {"script", "link", "iframe", "object", "form"}.isdisjoint(tag for tag, _ in elements)
     for tag, own in elements:
         assert not [name for name in own if name.startswith("on")], (tag, own)
-        assert own.get("src", "data:").startswith("data:image/")
+        assert own.get("src", "data:image/").startswith("data:image/")
         assert own.get("href", "#").startswith("#") or own["href"] == "tables/accuracy.csv"
 
 
