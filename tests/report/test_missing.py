@@ -46,7 +46,7 @@ def test_a_row_for_each_method_that_lacks_a_cell(tmp_path):
     ]
     told = missing.told(plan(), tmp_path, "snakemake --cores <all>")
     assert "12 of 22 cells were run" in told and "snakemake --cores &lt;all&gt;" in told
-    assert "a part of seed 0" in told
+    assert "a part of seed 0" in told and "This runs the rest: " in told
 
 
 def test_nothing_was_run(tmp_path):

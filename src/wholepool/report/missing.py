@@ -72,7 +72,9 @@ def told(settings: Mapping[str, Any], source: Path, command: str) -> str:
     gone = len(lacking(settings, source))
     if planned and not gone:
         return ""
-    run = fill("<p>This runs it: <code>{{ command }}</code></p>", command=command)
+    what = "it" if gone == planned else "the rest"
+    line = "<p>This runs {{ what }}: <code>{{ command }}</code></p>"
+    run = fill(line, what=what, command=command)
     if not planned and people.asking(settings):
         return notice("Nothing was learned yet: no cycle of labeling is closed.", run)
     if gone == planned:
