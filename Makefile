@@ -6,15 +6,17 @@ SHELL := /bin/bash
 .PHONY: demo photos test quick test-all check reference findings bench lock audit clean
 
 demo: .venv/installed
-	@source $(BIN)/activate && snakemake --cores all all_tables all_figures
+	@source $(BIN)/activate && snakemake --cores all all_tables all_figures report
 	@$(BIN)/python -m wholepool show --results results
+	@echo "all of it on one page: $(CURDIR)/results/report.html"
 
 # photographs from zero labels, by frozen features: CIFAR-10's where they are in data/, else crops of
 # those that installed packages bring
 PHOTOS = $(if $(wildcard data/cifar-10-batches-py),photos,photographs)
 photos: .venv/installed
-	@source $(BIN)/activate && snakemake --cores all all_tables all_figures --configfile workflow/grids/$(PHOTOS).yaml
+	@source $(BIN)/activate && snakemake --cores all all_tables all_figures report --configfile workflow/grids/$(PHOTOS).yaml
 	@$(BIN)/python -m wholepool show --results results/$(PHOTOS)
+	@echo "all of it on one page: $(CURDIR)/results/$(PHOTOS)/report.html"
 
 # a worker a core, at most 8; each file stays in one of them, with the fixtures of its module. In the
 # order of tests/conftest.py, which starts the longest first

@@ -252,13 +252,7 @@ def made_with(wildcards=None):
 
 def dataset_infos(wildcards=None):
     """The description of every data set that an experiment uses."""
-    used = {
-        one["dataset"]: plan.of_dataset(one["dataset"], "info")["info"]
-        for one in EXPERIMENTS.values()
-    }
-    for name, one in PEOPLE.items():
-        used[one["dataset"]] = plan.answered(name, one["cycles"])["described"]
-    return {name: f"{RESULTS}/{path}" for name, path in used.items()}
+    return {name: f"{RESULTS}/{path}" for name, path in plan.infos(SETTINGS).items()}
 
 
 INFOS = [f"{name}={path}" for name, path in dataset_infos().items()]

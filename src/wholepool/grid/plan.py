@@ -133,6 +133,18 @@ def answered(experiment: str, closed: int | str) -> Files:
     return placed(people.folder(experiment, closed), "answered")
 
 
+def infos(config: Config) -> Files:
+    """Data set → its description, of all that a resolved config's experiments use.
+
+    Where people are asked, it is the one with the classes that they have made so far.
+    """
+    used = dict.fromkeys(one["dataset"] for one in config["experiments"].values())
+    found = {name: of_dataset(name, "info")["info"] for name in used}
+    for name, one in people.asking(config).items():
+        found[one["dataset"]] = answered(name, one["cycles"])["described"]
+    return found
+
+
 def listed(dataset: str, *names: str) -> Files:
     """Files of a data set whose labels come from people, by their names in the rule."""
     made = placed(f"datasets/{dataset}", "data_of_people")

@@ -7,8 +7,9 @@
 Then, if you like: export and import (other tools' answers, class folders), model and predict (new
 images).
 
-Of grids, which snakemake runs, with truth that is known:
+Of any grid, also one that snakemake has half finished:
 
+    wholepool report          all results as they stand, on one page
     wholepool compare A B     two results folders side by side: settings, versions, machines
 
 The stages of the workflow are `python -m wholepool STAGE`.
@@ -131,6 +132,15 @@ def compare(args: argparse.Namespace) -> None:
         beside_text.write(found, Path(args.out))
 
 
+def report(args: argparse.Namespace) -> None:
+    """Write the report as results stand now, of a whole or half-finished grid; runs nothing."""
+    from wholepool.loop.project import reported
+    from wholepool.report.standing import written
+
+    out = Path(args.out).resolve() if args.out else None
+    print(written(reported(args.config), out))
+
+
 def add_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", nargs="?", help="the config; else the only one here")
 
@@ -213,6 +223,12 @@ def add_compare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--as", dest="as_", metavar="OLD=NEW", help=named, **given)
 
 
+def add_report(parser: argparse.ArgumentParser) -> None:
+    words = "the config; else config.yaml, or the only one here in which people are asked"
+    parser.add_argument("config", nargs="?", help=words)
+    parser.add_argument("--out", help="the file; else report.html in the results folder")
+
+
 #: those of labeling/exchange, which to import would take half a second
 FORMATS = ("label_studio", "cvat", "csv", "imagefolder", "fiftyone")
 WHAT = ("batch", "answers", "predictions")
@@ -226,6 +242,7 @@ VERBS: dict[str, Verb] = {
     "model": (model, add_model),
     "predict": (predict, add_predict),
     "compare": (compare, add_compare),
+    "report": (report, add_report),
 }
 
 

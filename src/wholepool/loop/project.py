@@ -96,6 +96,23 @@ def only_one() -> Path:
     raise UserError(f"several folders are labeled from here, by {names}: name one of these")
 
 
+def reported(given: str | None) -> Path:
+    """The config whose results are reported: the one given, Snakemake's own, or the only project.
+
+    A project's folder becomes the cwd, as in `opened`; other configs are meant from the cwd, as
+    Snakemake means them. Raises UserError if there is none.
+    """
+    config = Path(given or "config.yaml")
+    if not given and not config.is_file():
+        config = only_one()
+    if not config.is_file():
+        raise UserError(f"{config} is not there: name the config, wholepool report CONFIG")
+    if asks(config):
+        os.chdir(config.parent)
+        return Path(config.name)
+    return config
+
+
 def asks(path: Path) -> bool:
     """Whether a file looks like the config of a project; nothing that it holds is an error."""
     try:

@@ -259,6 +259,10 @@ def _read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     missing = [column for column in columns if column not in table.columns]
     if missing:
         raise UserError(f"{path} lacks the column(s) {', '.join(missing)}: {AGAIN}")
+    if table.empty:  # nothing was run yet: no column tells its type
+        types = dict.fromkeys(table.columns, "float64") | dict.fromkeys(_WHOLE, "int64")
+        types |= dict.fromkeys((*_TEXT, "device"), "object") | {"seed": "int64"}
+        table = table.astype({name: types[name] for name in table.columns})
     for column in columns:
         if column not in _MAY_BE_EMPTY and table[column].isna().any():  # as in a file cut short
             raise UserError(f"{path}: {column} is empty in a row: {AGAIN}")

@@ -77,13 +77,15 @@ def files(stage: str) -> list[str]:
     return sum(pages(stage).values(), first)
 
 
-def write_tables(runs: Path, folder: Path, grid: Grid, pools: Pools) -> None:
+def write_tables(runs: Path, folder: Path, grid: Grid, pools: Pools, partial: bool = False) -> None:
     """Write accuracy.csv, and make all pages in tables/, below a results folder.
+
+    Of a grid half finished (`partial`) a data set's description may be missing.
 
     The same `runs` (a runs.csv), in any order, and the same grid give the same bytes. Raises
     UserError as `accuracy_table`, `read_runs`, `pages` and the pages do.
     """
-    results = Results(folder, grid, pools, runs, folder / ACCURACY)
+    results = Results(folder, grid, pools, runs, folder / ACCURACY, partial=partial)
     try:
         accuracy = accuracy_table(results.runs, grid)
     except UserError as error:

@@ -24,8 +24,13 @@ COMPUTED_WITH = ("device", "threads", "wholepool", "torch", "numpy", "scipy")
 Infos = Mapping[str, Mapping[str, Any]]
 
 
-def gather(results: Path, config: Mapping[str, Any], infos: Infos) -> pd.DataFrame:
+def gather(
+    results: Path, config: Mapping[str, Any], infos: Infos, partial: bool = False
+) -> pd.DataFrame:
     """A row for each cell of a resolved config, in its order, with every metric that it has.
+
+    Of a grid half finished (`partial`) the cells that were not run are left out, and what stands
+    in the place of those that were is compared with the config all the same.
 
     `infos` is {data set: the content of its pool.json}. `zero_score_share` is of the queries that
     led to the cell: the share that the strategy gave the score 0. Lists (per-class accuracy, labels
@@ -37,12 +42,14 @@ def gather(results: Path, config: Mapping[str, Any], infos: Infos) -> pd.DataFra
     measured = {
         cell: read_metrics(results / cell.path / "metrics.json", cell)
         for cell in cells(config["experiments"])
+        if not partial or (results / cell.path / "metrics.json").exists()
     }
-    found = check_settings(results, config, infos)
-    rows = []
+    found = check_settings(results, config, infos, partial)
+    rows: list[dict[str, Any]] = []
     for cell, metrics in measured.items():
         path = results / cell.path / "metrics.json"
-        history = found[path.with_name("history.parquet")]
+        training = path.with_name("history.parquet")
+        history = found[training] if training in found else made.said(training)  # says it is gone
         if metrics.get("settings_digest") != history.get("settings_digest"):
             raise UserError(
                 f"{path} measured a training with settings {metrics.get('settings_digest')}, but "
@@ -60,7 +67,7 @@ def gather(results: Path, config: Mapping[str, Any], infos: Infos) -> pd.DataFra
             row[name] = value
         rows.append({**row, "dataset": experiment["dataset"], "budget": experiment["budget"]})
     first = ["experiment", "dataset", "budget", "method", "strategy", "seed", "cycle", "n_labels"]
-    table = pd.DataFrame(rows)
+    table = pd.DataFrame(rows) if rows else pd.DataFrame(columns=[*first, "accuracy", *PROVENANCE])
     middle = table.columns.difference([*first, *PROVENANCE, "settings", "version"], sort=False)
     return table[[*first, *middle, *PROVENANCE]]
 
@@ -79,18 +86,24 @@ def read_metrics(path: Path, cell: Cell) -> dict[str, Any]:
     return metrics
 
 
-def check_settings(results: Path, config: Mapping[str, Any], infos: Infos) -> dict[Path, made.Told]:
+def check_settings(
+    results: Path, config: Mapping[str, Any], infos: Infos, partial: bool = False
+) -> dict[Path, made.Told]:
     """What each of `made.of_results` says of itself; UserError where the config has other settings.
 
     Each is compared with the config and with its data set. What a file does not say, since it was
-    made by an earlier version, is taken as it is.
+    made by an earlier version, is taken as it is. With `partial` a file may be missing, and the
+    description of a data set.
     """
     found = {}
     faults: dict[made.Difference, list[Path]] = {}
     for below, dataset, wanted in made.of_results(config):
         path = results / below
+        if partial and not path.exists():
+            continue
         found[path] = made.said(path)
-        wanted = wanted | {"fingerprint": infos[dataset]["fingerprint"]}
+        if dataset in infos or not partial:
+            wanted = wanted | {"fingerprint": infos[dataset]["fingerprint"]}
         for fault in made.otherwise(found[path], wanted):
             faults.setdefault(fault, []).append(path)
     if faults:

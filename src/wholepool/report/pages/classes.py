@@ -19,7 +19,7 @@ CLASSES = (*CELL, "class", "class_name", "n_seeds", "mean", "std")
 def make(results: Results) -> None:
     """Write both tables."""
     names = {
-        experiment: results.pools[plan["dataset"]].get("class_names", [])
+        experiment: results.pools.get(plan["dataset"], {}).get("class_names", [])
         for experiment, plan in results.grid["experiments"].items()
     }
     each = class_table(results.runs, names)
