@@ -113,7 +113,9 @@ OURS = {
     ),
     "page": (
         *("classes", "figure1", "figure2", "figure3", "figure4", "table1", "table2", "table3"),
-        "run",
+        *("accuracies", "again", "cost_of_run", "deviations", "examples", "learning_curves"),
+        *("provenance", "pseudo_labels", "run"),
+        *("suspicious_answers", "what_next", "where_you_stand"),
     ),
 }
 
