@@ -24,9 +24,9 @@ PLACE = 50
 
 #: a longer table is folded
 LONG = 30
-#: points between accuracy and balanced accuracy that equal classes do not have: runs.csv has six
-#: digits of a class's accuracy
-UNEQUAL = 0.01
+#: points between accuracy and balanced accuracy from which on both are told: classes of equal size
+#: have none
+UNEQUAL = 0.5
 
 
 def show(results: Results) -> str:
@@ -95,9 +95,10 @@ def of_unequal(results: Results) -> str:
     if both.empty:
         return ""
     labels = experiment_labels(results.grid)
-    named = results.table("classes").set_index([*keys, "class"])["class_name"].to_dict()
-    of_class = both[[*keys, "worst_class"]].itertuples(index=False, name=None)
-    worst = [named.get(key) or f"class {key[-1]}" for key in of_class]
+    worst = [
+        class_name(results, experiment, int(label))
+        for experiment, label in zip(both["experiment"], both["worst_class"], strict=True)
+    ]
     rows = pd.DataFrame(
         {
             "Experiment": both["experiment"].map(labels),
@@ -111,12 +112,19 @@ def of_unequal(results: Results) -> str:
         }
     )
     lead = (
-        "The test set's classes are of unequal size, so a large class weighs more in the accuracy. "
+        "The classes of the test set are of unequal size: large ones weigh more in the accuracy. "
         "The balanced accuracy is the mean over the classes."
     )
     caption = "Accuracy, balanced accuracy and the worst class at the last cycle, in percent."
     end = note("tables/balanced.csv and tables/classes.csv have every cycle and class.")
     return paragraph(lead) + folded(rows, caption) + end
+
+
+def class_name(results: Results, experiment: str, label: int) -> str:
+    """The name of a class of an experiment's data set, or its number."""
+    pool = results.pools.get(results.grid["experiments"][experiment]["dataset"], {})
+    names = pool.get("class_names", [])
+    return str(names[label]) if label < len(names) else f"class {label}"
 
 
 def last_of(accuracy: pd.DataFrame) -> pd.DataFrame:

@@ -122,6 +122,6 @@ def table(stages: list[Taken]) -> str:
 </thead><tbody>{% for row in rows %}<tr><td>{{ row.stage }}</td><td>{{ row.jobs }}</td>
 <td>{{ row.time }}</td><td>{{ row.each }}</td><td>{{ row.memory }}</td>
 <td class="bar"><svg width="100%" height="10" role="img" aria-label="{{ row.time }}">
-<rect width="{{ row.width }}%" height="10"/></svg></td></tr>
+<rect width="{{ row.width }}%" height="10" fill="currentColor"/></svg></td></tr>
 {% endfor %}</tbody></table></div>"""
     return fill(template, rows=rows)

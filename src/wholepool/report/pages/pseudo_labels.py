@@ -164,8 +164,8 @@ def told(found: pd.DataFrame, grid: Grid) -> list[str]:
         first = (
             f"At best {plain[best]:.1f} % of the pseudo-labels are right "
             f"({labels[best[0]]}, {method_name(best[1])}, cycle {best[2]}). Weighing them by their "
-            f"certainty adds {both.mean():.1f} points on average "
-            f"({both.min():.1f} to {both.max():.1f})."
+            f"certainty changes this by {both.mean():+.1f} points on average "
+            f"({both.min():+.1f} to {both.max():+.1f})."
         )
     if found["ece", "mean"].isna().all():
         return [first, "There is no test set, so calibration is not known."]

@@ -96,15 +96,15 @@ def of_methods(results: Results) -> Iterator[str]:
     alike: dict[tuple[str, ...], list[str]] = {}
     for name, strategies in asked_by.items():
         alike.setdefault(tuple(strategies), []).append(method_name(name))
-    for names, methods in alike.items():
-        word = "strategies" if len(names) > 1 else "strategy"
-        yield (
-            f"{joined(methods)} (method{'s' * (len(methods) > 1)}) asked by the {word} "
-            f"{joined(map(strategy_name, names))}."
-        )
+    parts = [
+        f"{joined(methods)} with the strateg{'ies' if len(names) > 1 else 'y'} "
+        f"{joined(map(strategy_name, names))}"
+        for names, methods in alike.items()
+    ]
     if full:
-        s = "s" * (len(full) == 1)
-        yield f"{joined(map(method_name, full))} train{s} on all labels, as a line to compare with."
+        parts.append(f"{joined(map(method_name, full))}, on all labels, to compare with")
+    if parts:
+        yield f"Methods: {'; '.join(parts)}."
 
 
 def of_trainings(results: Results, done: pd.DataFrame) -> str:
@@ -138,19 +138,20 @@ def of_draws(results: Results) -> Iterator[str]:
     plans = results.grid["experiments"].values()
     drawn = {how for plan in plans for how in plan.get("pre_drawn", {}).values()}
     moves = {one.get("seed_moves") for one in results.settings.get("experiments", {}).values()}
+    once = "pre-training (PRE) was drawn once for all seeds, so ± has nothing of its variance"
     if moves == {"all"}:
-        yield (
-            "Every random source moves with the seed: first labels, weights, batches, "
-            "augmentation and the strategies' own draws"
-            + (", but not the pre-training (PRE)." if drawn == {"once"} else ".")
+        every = (
+            "Every random source moves with the seed (first labels, weights, batches, "
+            "augmentation, the strategies' own draws)"
         )
-    elif "initial" in moves:
+        yield f"{every}, but {once}." if drawn == {"once"} else f"{every}."
+    elif drawn == {"once"}:
+        yield f"The {once}."
+    if "initial" in moves:
         yield "Only the first labels move with the seed: all other draws are the same for all."
-    if drawn == {"once"}:
-        yield "PRE was drawn once for all seeds, so ± has nothing of its variance."
-    elif drawn == {"per_seed"}:
-        yield "Each seed has a PRE of its own."
-    elif drawn:
+    if drawn == {"per_seed"}:
+        yield "Each seed has a pre-training (PRE) of its own."
+    elif len(drawn) > 1:
         yield "In some experiments PRE was drawn once for all seeds, in others for each seed."
 
 
