@@ -19,12 +19,12 @@ from typing import Any, NamedTuple
 import pandas as pd
 from scipy.stats import t
 
+from wholepool.grid import protocol
 from wholepool.grid.cells import ALL, INITIAL
 from wholepool.grid.protocol import FULL, METHODS, Settings, spelled
 from wholepool.grid.sections import word_of
 from wholepool.job.errors import UserError
 from wholepool.job.provenance import TIMES
-from wholepool.paper import protocol
 from wholepool.paper.evidence import Evidence, read_csv
 from wholepool.statistics import effects as statistics
 
