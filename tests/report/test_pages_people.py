@@ -71,7 +71,7 @@ def stand(results, **changes):
 
 
 def test_before_the_first_cycle_each_page_says_what_to_do(results):
-    assert "No cycle is closed yet" in where_you_stand.show(results)
+    assert "Nothing was learned from answers yet" in where_you_stand.show(results)
     assert "Nothing was learned yet. No batch has been picked yet:" in what_next.show(results)
     assert "<code>wholepool next</code>" in what_next.show(results)
     assert "Nothing was learned yet" in suspicious_answers.show(results)

@@ -107,8 +107,8 @@ def said_of(results: Results, cell: Cell) -> str:
     """Which trajectory the images are of."""
     return (
         f"Of {experiment_labels(results.grid)[cell.experiment]}, {method_name(cell.method)}, "
-        f"{strategy_name(cell.strategy)}, seed {cell.seed}. Under an image stands its class; "
-        "certainty is 1 − entropy / log c of its pseudo-label."
+        f"{strategy_name(cell.strategy)}, seed {cell.seed}. Under an image stands its class, "
+        "behind that of a pseudo-label its certainty, 1 − entropy / log c."
     )
 
 

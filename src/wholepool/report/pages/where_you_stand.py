@@ -25,7 +25,7 @@ def show(results: Results) -> str:
     for name, status in of_people.statuses(results).items():
         if status is None:
             parts[name] = paragraph(
-                "No cycle is closed yet, so nothing was learned: answer the first batch (wholepool "
+                "Nothing was learned from answers yet: answer the first batch (wholepool "
                 "label), then wholepool next."
             )
             continue
