@@ -15,8 +15,8 @@ from typing import Any
 
 import pandas as pd
 
+from wholepool.grid.protocol import as_yaml, settings_of
 from wholepool.paper.evidence import of_pre, settings_beside
-from wholepool.paper.protocol import as_yaml, settings_of
 from wholepool.report.effects import (
     Row,
     effects_table,

@@ -8,8 +8,8 @@ from matplotlib.collections import PathCollection
 from matplotlib.colors import to_hex
 
 from wholepool.grid.config import resolve
+from wholepool.grid.protocol import METHODS, known
 from wholepool.paper import comparison, evidence
-from wholepool.paper.protocol import METHODS, known
 from wholepool.report.accuracy import RUN_COLUMNS
 
 ROOT = Path(__file__).parents[1]

@@ -7,7 +7,8 @@ import pytest
 from evidence_of_tests import PAPER, ROOT, compared
 from matplotlib.image import imread
 
-from wholepool.paper import evidence, readings
+from wholepool.grid import readings
+from wholepool.paper import evidence
 from wholepool.paper.figure import write_comparison_figure
 from wholepool.paper.table import write_comparison
 

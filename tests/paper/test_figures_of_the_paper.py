@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from evidence_of_tests import PAPER, at
 
+from wholepool.grid.protocol import known
 from wholepool.job.errors import UserError
 from wholepool.paper import comparison
-from wholepool.paper.protocol import known
 
 
 def test_the_papers_figures_are_complete_and_each_there_once(paper):

@@ -8,10 +8,10 @@ import yaml
 from evidence_of_tests import ONE, ROOT, at, compared, folder_of, points_of, resolved
 from matplotlib.text import Text
 
-from wholepool.grid import sections, slices
+from wholepool.grid import protocol, readings, sections, slices
 from wholepool.grid.config import resolve
 from wholepool.job import registry
-from wholepool.paper import comparison, evidence, protocol, readings
+from wholepool.paper import comparison, evidence
 from wholepool.paper.figure import comparison_figure
 from wholepool.paper.table import to_markdown
 

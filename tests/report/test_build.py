@@ -19,7 +19,11 @@ from wholepool.report.results import Results
 TABLES = ["accuracy.csv", "balanced.csv", "classes.csv"] + [
     f"table{number}.{kind}" for number in (1, 2, 3) for kind in ("csv", "md", "tex")
 ]
-FIGURES = [f"figure{number}.{kind}" for number in (1, 2, 3, 4) for kind in ("pdf", "png", "svg")]
+FIGURES = [
+    f"{name}.{kind}"
+    for name in ("figure1", "figure2", "figure3", "figure4", "pseudo_labels")
+    for kind in ("pdf", "png", "svg")
+]
 
 
 @pytest.fixture

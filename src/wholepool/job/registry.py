@@ -117,6 +117,9 @@ OURS = {
         *("aubc", "paired", "pooled"),
         *("penalty", "ranks", "efficiency"),
         *("selection", "variance"),
+        *("accuracies", "again", "cost_of_run", "deviations", "examples", "learning_curves"),
+        *("provenance", "pseudo_labels"),
+        *("suspicious_answers", "what_next", "where_you_stand"),
     ),
 }
 

@@ -1,7 +1,7 @@
 """Our runs and the figures that the paper prints: both, their difference, and a verdict.
 
 Runs that differ in a setting are never averaged: each group of equal settings is a row of its own.
-A run that does not keep the paper's protocol (see `wholepool.paper.protocol`) is "reduced": it is
+A run that does not keep the paper's protocol (see `wholepool.grid.protocol`) is "reduced": it is
 shown with its settings and without a difference, and the cell itself stays "not run".
 
 Cycle 0 precedes any acquisition, so our runs have the strategy "initial" there. So has paper.csv
@@ -19,13 +19,13 @@ from typing import Any, NamedTuple
 import pandas as pd
 from scipy.stats import t
 
+from wholepool.grid import protocol
 from wholepool.grid.cells import ALL, INITIAL
+from wholepool.grid.protocol import FULL, METHODS, Settings, spelled
 from wholepool.grid.sections import word_of
 from wholepool.job.errors import UserError
 from wholepool.job.provenance import TIMES
-from wholepool.paper import protocol
 from wholepool.paper.evidence import Evidence, read_csv
-from wholepool.paper.protocol import FULL, METHODS, Settings, spelled
 from wholepool.statistics import effects as statistics
 
 WITHIN, ABOVE, BELOW = "within", "above", "below"

@@ -18,8 +18,8 @@ from matplotlib.figure import Figure
 from seaborn import objects
 
 from wholepool.grid.cells import INITIAL
+from wholepool.grid.protocol import FULL
 from wholepool.paper.comparison import NOT_COMPARED, REDUCED, VERDICTS
-from wholepool.paper.protocol import FULL
 from wholepool.paper.table import rows_of
 from wholepool.report import style
 from wholepool.report.names import (

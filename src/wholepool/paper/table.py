@@ -13,10 +13,10 @@ from typing import Any
 import pandas as pd
 
 from wholepool.grid.cells import INITIAL
+from wholepool.grid.protocol import FULL, as_yaml
+from wholepool.grid.readings import BEFORE_SEMI, READINGS
 from wholepool.job.files import write_text
 from wholepool.paper.comparison import NOT_COMPARED, NOT_RUN, REDUCED, UNDECIDED, VERDICTS
-from wholepool.paper.protocol import FULL, as_yaml
-from wholepool.paper.readings import BEFORE_SEMI, READINGS
 from wholepool.report.names import ALL_STRATEGIES, block_name, method_name, strategy_name
 from wholepool.report.render import markdown_escape, mean_and_std, pipes, two_decimals
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FILES = ("figures/figure3.png", "figures/figure3.svg", "figures/figure3.pdf")
+#: of its methods, whether they have PRE and SEMI
+KINDS = ((False, False), (True, False), (True, True))
 
 
 def make(results: Results) -> None:
@@ -30,7 +32,7 @@ def figure3(accuracy: pd.DataFrame, grid: Grid) -> Figure:
     An experiment with runs of SEMI but none of PRE + SEMI shows SEMI, as the paper does for
     CIFAR-10 with 1000 labels per cycle.
     """
-    methods = methods_of(grid, (False, False), (True, False), (True, True))
+    methods = methods_of(grid, *KINDS)
     both, semi = methods_of(grid, (True, True)), methods_of(grid, (False, True))
     for experiment in methods:
         run = set(accuracy.loc[accuracy["experiment"] == experiment, "method"])

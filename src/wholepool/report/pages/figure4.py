@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FILES = ("figures/figure4.png", "figures/figure4.svg", "figures/figure4.pdf")
+#: of its methods, whether they have PRE and SEMI
+KINDS = ((False, False), (False, True), (True, True))
 
 
 def make(results: Results) -> None:
@@ -23,7 +25,7 @@ def make(results: Results) -> None:
 
 def figure4(accuracy: pd.DataFrame, grid: Grid, pools: Pools) -> Figure:
     """The figure. `accuracy` has `accuracy.COLUMNS`."""
-    methods = methods_of(grid, (False, False), (False, True), (True, True))
+    methods = methods_of(grid, *KINDS)
     shown = {
         experiment: methods[experiment]
         for experiment, plan in grid["experiments"].items()

@@ -1,7 +1,7 @@
 """What makes a run the paper's: its methods, and the settings in which a run must be like it.
 
 A run counts as the paper's cell only if it has all that the paper fixes, and one of the readings
-where the paper is silent or its public code differs (`wholepool.paper.readings`). Any other run is
+where the paper is silent or its public code differs (`wholepool.grid.readings`). Any other run is
 reduced. The reading that is not that of the paper's own grid is named.
 """
 
@@ -10,12 +10,12 @@ from collections.abc import Container, Mapping
 from typing import Any
 
 from wholepool.grid.cells import is_full, sup_of
+from wholepool.grid.readings import ADDRESS, NO_RESULT, fixed, readings
 from wholepool.grid.sections import own_of, reads, table_of, word_of
 from wholepool.grid.slices import sections
 from wholepool.job import registry
 from wholepool.job.errors import UserError
 from wholepool.job.registry import Plugin
-from wholepool.paper.readings import ADDRESS, NO_RESULT, fixed, readings
 
 Settings = Mapping[str, Any]
 

@@ -107,6 +107,9 @@ _CONSTANTS = {
     "cifar100": _CIFAR,
 }
 
+#: the sources of the paper's data sets
+PAPERS = tuple(_CONSTANTS)
+
 #: which data set, budget, method, strategy, seed and cycle a run is of; and what of it there is:
 #: `pool.n`, `pool.n_test` and `initial` are compared with Table I
 ADDRESS = {

@@ -1,0 +1,65 @@
+"""How many answers there are, and how good the labels are, with the history of the audit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wholepool.labeling.audit import wilson
+from wholepool.labeling.standing import answers, images, out, quality
+from wholepool.report import of_people
+from wholepool.report.fragment import note, paragraph, table
+from wholepool.report.results import Results
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TITLE = "Where you stand"
+PEOPLE_PLACE = 5
+
+HISTORY = ("Labels", "Right in the audit", "Accuracy (%)", "95 % interval (%)", "Kappa")
+
+
+def show(results: Results) -> str:
+    """What the stage standing tells, and a row per cycle."""
+    parts = {}
+    for name, status in of_people.statuses(results).items():
+        if status is None:
+            parts[name] = paragraph(
+                "Nothing was learned from answers yet: answer the first batch (wholepool "
+                "label), then wholepool next."
+            )
+            continue
+        told = [quality(status), answers(status), images(status), out(status)]
+        parts[name] = "".join(map(paragraph, told)) + history(status)
+    return of_people.headed(parts)
+
+
+def history(status: of_people.Status) -> str:
+    """The audit by number of labels."""
+    rows = by_cycle(status)
+    if rows.empty:
+        return ""
+    caption = "The same audit images, judged by each cycle's model."
+    end = (
+        "The interval is Wilson's score interval. Kappa compares a cycle's predictions with those "
+        "of the cycle before: 1 is no change."
+    )
+    return table(rows, caption) + note(end)
+
+
+def by_cycle(status: of_people.Status) -> pd.DataFrame:
+    """A row of text with HISTORY for each cycle that added labels."""
+    import pandas as pd
+
+    rows = []
+    for one in status.get("cycles", []):
+        kappa = "–" if one["kappa"] is None else f"{one['kappa']:.2f}"
+        asked, right = one["asked"], one["right"]
+        if not asked:
+            rows.append((f"{one['labels']:,}", "–", "–", "–", kappa))
+            continue
+        low, high = wilson(right, asked)
+        share = f"{100 * right / asked:.0f}"
+        between = f"{100 * low:.0f} to {100 * high:.0f}"
+        rows.append((f"{one['labels']:,}", f"{right} of {asked}", share, between, kappa))
+    return pd.DataFrame(rows, columns=list(HISTORY))
