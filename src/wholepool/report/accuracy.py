@@ -262,7 +262,8 @@ def _read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     for column in columns:
         if column not in _MAY_BE_EMPTY and table[column].isna().any():  # as in a file cut short
             raise UserError(f"{path}: {column} is empty in a row: {AGAIN}")
-        if column not in _TEXT and not pd.api.types.is_numeric_dtype(table[column]):
+        numeric = pd.api.types.is_numeric_dtype(table[column]) or table.empty
+        if column not in _TEXT and not numeric:
             number = pd.to_numeric(table[column], errors="coerce")
             bad = table[column][number.isna() & table[column].notna()]
             raise UserError(f"{path}: {column} is {bad.iloc[0]!r} in a row, not a number: {AGAIN}")

@@ -22,8 +22,10 @@ TITLE = "Labels saved"
 PLACE = 45
 STAGE = "statistics"
 FILES = (
-    *("tables/efficiency.csv", "figures/efficiency.png"),
-    *("figures/efficiency.svg", "figures/efficiency.pdf"),
+    "tables/efficiency.csv",
+    "figures/efficiency.png",
+    "figures/efficiency.svg",
+    "figures/efficiency.pdf",
 )
 
 NOTHING = (

@@ -21,8 +21,10 @@ TITLE = "Who beats whom"
 PLACE = 43
 STAGE = "statistics"
 FILES = (
-    *("tables/penalty.csv", "figures/penalty.png"),
-    *("figures/penalty.svg", "figures/penalty.pdf"),
+    "tables/penalty.csv",
+    "figures/penalty.png",
+    "figures/penalty.svg",
+    "figures/penalty.pdf",
 )
 
 NOTHING = (

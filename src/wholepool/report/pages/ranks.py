@@ -30,8 +30,11 @@ TITLE = "Ranks over experiments"
 PLACE = 44
 STAGE = "statistics"
 FILES = (
-    *("tables/ranks.csv", "tables/rank_tests.csv"),
-    *("figures/ranks.png", "figures/ranks.svg", "figures/ranks.pdf"),
+    "tables/ranks.csv",
+    "tables/rank_tests.csv",
+    "figures/ranks.png",
+    "figures/ranks.svg",
+    "figures/ranks.pdf",
 )
 
 
