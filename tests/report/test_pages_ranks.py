@@ -1,7 +1,9 @@
 """The pages of the penalty matrix, the ranks and the labels saved, on grids of many kinds."""
 
+import gc
 import importlib
 import re
+from functools import partial
 
 import pandas as pd
 import pytest
@@ -12,6 +14,7 @@ from wholepool.job.registry import get
 from wholepool.report import style
 from wholepool.report.pages import efficiency, penalty, ranks
 from wholepool.report.results import Results
+from wholepool.statistics import efficiency as labels_saved
 from wholepool.statistics.penalty import EVERY
 
 PAGES = ("penalty", "ranks", "efficiency")
@@ -19,21 +22,24 @@ PAGES = ("penalty", "ranks", "efficiency")
 
 @pytest.fixture
 def undrawn(monkeypatch):
-    """Figures are made, but not drawn to files, which takes a second each."""
+    """Figures are made, but not drawn to files, which takes a second each; few resamples."""
 
     def save(figure, out):
         for kind in ("png", "svg", "pdf"):
             out.with_suffix(f".{kind}").write_text(f"<svg>{len(figure.axes)}</svg>")
 
     monkeypatch.setattr(style, "save", save)
+    few = partial(labels_saved.draws, resamples=50)
+    monkeypatch.setattr(labels_saved, "draws", few)
+    monkeypatch.setattr(gc, "collect", lambda *args: 0)  # statsmodels calls it: 70 ms each
 
 
-def results_of(folder, grid, runs, partial=False):
+def results_of(folder, grid, runs, half=False):
     for name in ("tables", "figures"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     runs.to_csv(folder / "tables/runs.csv", index=False)
     paths = folder / "tables/runs.csv", folder / "tables/accuracy.csv"
-    return Results(folder, grid, {}, *paths, partial=partial)
+    return Results(folder, grid, {}, *paths, partial=half)
 
 
 def made(results, name):
@@ -129,7 +135,7 @@ def test_a_seed_that_is_missing_is_named_and_of_a_half_finished_grid_left_out(un
         plan_of["seeds"] = [0, 1, 2]
     runs = runs_of(grid, keep=lambda **c: (c["strategy"], c["seed"]) != ("jlp", 2))
     whole = results_of(tmp_path / "whole", grid, runs)
-    half = results_of(tmp_path / "half", grid, runs, partial=True)
+    half = results_of(tmp_path / "half", grid, runs, half=True)
     for name in PAGES:
         with pytest.raises(UserError, match="seed 2"):
             importlib.import_module(f"wholepool.report.pages.{name}").make(whole)
