@@ -94,11 +94,11 @@ def test_a_shift_and_another_unit_of_the_accuracy_change_nothing():
 
 @pytest.mark.parametrize(("n_seeds", "least"), [(5, 0.90), (10, 0.92)])
 def test_the_interval_holds_the_true_number_as_often_as_the_docstring_says(n_seeds, least):
-    """Seeds that lift both curves, and noise: the interval of the last level, 200 times."""
+    """Seeds that lift both curves, and noise: the interval of the last level, 150 times."""
     n_labels = 10 + 20 * np.arange(4.0)
     other, own = (40 + a * (1 - np.exp(-n_labels / b)) for a, b in ((30, 60), (36, 40)))
     wanted = literal(n_labels, own, other[-1])
-    rng, n, hits = np.random.default_rng(n_seeds), 200, 0
+    rng, n, hits = np.random.default_rng(n_seeds), 150, 0
     for seed in range(n):
         shared = rng.normal(0, 1.5, (n_seeds, 1))
         curves = [mean + shared + rng.normal(0, 2, (n_seeds, 4)) for mean in (own, other)]
