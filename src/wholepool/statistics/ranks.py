@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from wholepool.statistics.aubc import area
 from wholepool.statistics.effects import LEVEL, holm
 from wholepool.statistics.trajectories import Curve, curves, labels, matrix, together
 
@@ -30,18 +31,13 @@ _DECIMALS = 9
 
 
 def mean_aubc(accuracies: pd.DataFrame, n_labels: Sequence[float]) -> float:
-    """Mean over seeds of the area under the curve, in the accuracies' unit.
+    """The mean over seeds of the area under the curve, in percent (see `statistics.aubc`).
 
-    `accuracies` are seeds x cycles, whole, `n_labels` those of its cycles: trapezoids, divided by
-    the range of the labels. NaN where that is 0.
+    `accuracies` (seeds, cycles) in percent, `n_labels` (cycles,). NaN for no seed or one cycle.
     """
-    from scipy.integrate import trapezoid
-
-    span = n_labels[-1] - n_labels[0] if len(n_labels) else 0
-    if span == 0 or not len(accuracies):
+    if accuracies.empty:
         return math.nan
-    areas = trapezoid(accuracies.to_numpy(), np.asarray(n_labels, dtype=float), axis=1)
-    return float((areas / span).mean())
+    return float(area(accuracies.to_numpy(), np.asarray(n_labels)).mean())
 
 
 def blocks(table: pd.DataFrame, grid: Mapping[str, Any], partial: bool = False) -> pd.DataFrame:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from wholepool.grid.cells import ALL, INITIAL, is_full
 from wholepool.job.errors import UserError
 
@@ -81,32 +83,26 @@ def together(
     """Two matrices at the seeds and cycles that both have whole: pairs, seed by seed.
 
     Raises UserError, which names it, for a seed that one has and the other has not, or not in
-    every cycle; of a grid half finished (`partial`) such seeds are left out of both, and cycles
-    that not all of the seeds left have.
+    every cycle. Of a grid half finished (`partial`) what lacks is left out of both: of the first
+    cycles, as many as leave the most pairs of cells, and the seeds that have all of these.
     """
+    alike = first.index.equals(second.index) and first.columns.equals(second.columns)
+    if alike and not first.isna().any(axis=None) and not second.isna().any(axis=None):
+        return first, second
     seeds, cycles = first.index.union(second.index), first.columns.union(second.columns)
-    lacking = [
-        (seed, cycle, name)
-        for one, name in zip((first, second), names, strict=True)
-        for seed, row in one.reindex(index=seeds, columns=cycles).iterrows()
-        for cycle in row.index[row.isna()]
-    ]
-    if lacking and not partial:
-        seed, cycle, name = lacking[0]
-        raise UserError(
-            f"{'/'.join(name)} has no accuracy at seed {seed}, cycle {cycle}, which "
-            f"{'/'.join(names[names[0] == name])} has, so they are no pair: run it, or leave the "
-            f"seed out of all comparisons (tables: {{ drop_seeds: [{seed}] }})"
-        )
-    both = seeds.intersection(first.index).intersection(second.index)
-    shared = first.columns.intersection(second.columns)
-    first, second = first.loc[both, shared], second.loc[both, shared]
-    if lacking:  # the cycles that most seeds have whole, then the seeds that have these
-        whole = first.notna() & second.notna()
-        shared = shared[whole.any()]
-        done = whole[shared].all(axis=1)
-        if not done.any() and len(shared):
-            shared = shared[:1]
-            done = whole[shared].all(axis=1)
-        first, second = first.loc[done, shared], second.loc[done, shared]
-    return first, second
+    first, second = (one.reindex(index=seeds, columns=cycles) for one in (first, second))
+    if not partial:
+        for one, name in zip((first, second), names, strict=True):
+            for seed, cycle in one.isna().stack().loc[lambda lacks: lacks].index:
+                raise UserError(
+                    f"{'/'.join(name)} has no accuracy at seed {seed}, cycle {cycle}, which "
+                    f"{'/'.join(names[names[0] == name])} has, so they are no pair: run it, or "
+                    f"leave the seed out of all comparisons (tables: {{ drop_seeds: [{seed}] }})"
+                )
+    done = (first.notna() & second.notna()).cummin(axis=1)
+    cells = done.sum() * np.arange(1, len(cycles) + 1)
+    if not cells.any():
+        return first.iloc[:0], second.iloc[:0]
+    shared = cycles[: int(cells.to_numpy().argmax()) + 1]
+    whole = done[shared[-1]]
+    return first.loc[whole, shared], second.loc[whole, shared]

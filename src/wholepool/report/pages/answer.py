@@ -173,7 +173,7 @@ def in_labels(results: Results, efficiency: pd.DataFrame) -> str:
         where = f" ({titles[row.experiment]})" if len(results.grid["experiments"]) > 1 else ""
         other = method_name(row.against_method)
         parts.append(
-            f"{method_name(row.method)} has with {row.text} labels what {other} has with "
+            f"{method_name(row.method)} has with {row.text} what {other} has with "
             f"{int(row.n_labels)}{where}"
         )
     return f"With {strategy_name(strategy)}: {'; '.join(parts)}."
@@ -187,7 +187,7 @@ def what_next(results: Results, paired: pd.DataFrame) -> str:
     rows = areas(paired, "strategy")
     if rows.empty:
         rows = areas(paired, "method")
-    wanted = rows["seeds_for_one_point"].dropna() if len(rows) else []
+    wanted = rows["seeds_for_one_point"].dropna()
     if len(wanted):
         middle = math.ceil(wanted.median())
         if middle > least:
