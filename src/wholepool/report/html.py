@@ -14,9 +14,10 @@ from wholepool.job.errors import UserError
 from wholepool.job.files import write_text
 from wholepool.job.registry import Plugin, plugins
 from wholepool.report.fragment import Piece, environment
-from wholepool.report.names import dataset_name, in_words
+from wholepool.report.names import dataset_name
 from wholepool.report.results import Results
 from wholepool.report.vector import IDS
+from wholepool.report.wording import joined
 
 STATIC = Path(__file__).with_name("static")
 #: bytes: what every mail server takes
@@ -84,7 +85,7 @@ def title(results: Results) -> str:
     names = [dataset_name(name) for name in used]
     if len(names) > 3:
         names = [*names[:2], f"{len(names) - 2} other data sets"]
-    return f"Active learning on {in_words(names)}"
+    return f"Active learning on {joined(names)}"
 
 
 def within(text: str, limit: int) -> str:

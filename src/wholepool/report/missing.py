@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from wholepool.grid import people
 from wholepool.grid.cells import Cell, cells
 from wholepool.report.fragment import fill, notice, table
-from wholepool.report.names import in_words, method_name
+from wholepool.report.names import method_name
+from wholepool.report.wording import joined
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,7 +64,7 @@ def ranges(numbers: Iterable[int]) -> str:
         str(low) if low == high else f"{low}{' to ' if high > low + 1 else ', '}{high}"
         for low, high in runs
     ]
-    return in_words(texts)
+    return joined(texts)
 
 
 def told(settings: Mapping[str, Any], source: Path, command: str) -> str:

@@ -4,7 +4,7 @@ A strategy and a source have the title that their module declares, a method has 
 An unknown name is printed as it is. `grid` is the plan, see `wholepool.report.accuracy`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from wholepool.grid.cells import is_full
@@ -42,11 +42,6 @@ def method_name(name: str) -> str:
 def _title(kind: str, name: str) -> str:
     plugin = plugins(kind).get(name)
     return plugin.title if plugin else name
-
-
-def in_words(texts: Sequence[str]) -> str:
-    """ "a, b and c"."""
-    return " and ".join(part for part in (", ".join(texts[:-1]), *texts[-1:]) if part)
 
 
 def block_name(dataset: str, budget: int | None) -> str:

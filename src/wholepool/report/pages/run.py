@@ -9,7 +9,13 @@ from wholepool.grid import people
 from wholepool.grid.cells import is_full
 from wholepool.report.accuracy import planned_labels
 from wholepool.report.fragment import fill, note, paragraph, table
-from wholepool.report.names import dataset_name, experiment_labels, method_name, strategy_name
+from wholepool.report.names import (
+    dataset_name,
+    experiment_labels,
+    method_name,
+    strategies_in_order,
+    strategy_name,
+)
 from wholepool.report.planned import progress
 from wholepool.report.results import Results
 from wholepool.report.runs import mixed
@@ -22,13 +28,15 @@ TITLE = "What was run"
 PLACE = 10
 PEOPLE_PLACE = 40
 
-_VERSIONS = ("wholepool", "torch", "numpy", "python")
+#: of more names than this the paragraph tells the number; they are listed below it
+MANY = 6
 
 
 def show(results: Results) -> str:
     """The paragraph; what is missing, where cells are; a warning, where runs differ."""
     done = progress(results.runs, results.grid)
-    parts = [paragraph(" ".join(sentences(results, done)))]
+    parts = [paragraph(" ".join(sentences(results, done))), names(results)]
+    parts.append(note(" ".join([*of_draws(results), *of_testing(results)])))
     if difference := mixed(results.runs):
         parts.append(fill('<p class="warning">{{ text }}.</p>', text=difference))
     return "".join(parts) + missing(results, done)
@@ -40,8 +48,6 @@ def sentences(results: Results, done: pd.DataFrame) -> Iterator[str]:
     yield from of_experiments(results)
     yield from of_methods(results)
     yield of_trainings(results, done)
-    yield from of_draws(results)
-    yield from of_testing(results)
 
 
 def of_data(results: Results) -> Iterator[str]:
@@ -69,6 +75,8 @@ def of_experiments(results: Results) -> Iterator[str]:
     asked = people.asking(results.settings) if results.settings else {}
     for (dataset, initial, budget, cycles), names in alike.items():
         who = f"The experiment{'s' * (len(names) > 1)} {joined(names)} on {dataset_name(dataset)}"
+        if len(names) >= MANY:
+            who = f"{len(names)} experiments on {dataset_name(dataset)}"
         s = "s" * (len(names) == 1)
         if set(names) <= set(asked):
             yield (
@@ -85,41 +93,60 @@ def of_experiments(results: Results) -> Iterator[str]:
 
 def of_methods(results: Results) -> Iterator[str]:
     """Each method with its strategies; those with the same ones together."""
-    asked_by: dict[str, dict[str, None]] = {}
-    full: dict[str, None] = {}
-    for plan in results.grid["experiments"].values():
-        for name, words in plan["methods"].items():
-            if is_full(words):
-                full[name] = None
-            else:
-                asked_by.setdefault(name, {}).update(dict.fromkeys(words["strategies"]))
     alike: dict[tuple[str, ...], list[str]] = {}
-    for name, strategies in asked_by.items():
+    for name, strategies in asked_by(results).items():
         alike.setdefault(tuple(strategies), []).append(method_name(name))
-    parts = [
-        f"{joined(methods)} with the strateg{'ies' if len(names) > 1 else 'y'} "
-        f"{joined(map(strategy_name, names))}"
-        for names, methods in alike.items()
-    ]
+    parts = []
+    for names, methods in alike.items():
+        which = f"the strateg{'ies' if len(names) > 1 else 'y'} {joined(map(strategy_name, names))}"
+        with_them = f"{len(names)} strategies" if len(names) > MANY else which
+        parts.append(f"{joined(methods)} with {with_them}")
+    full = dict.fromkeys(
+        name
+        for plan in results.grid["experiments"].values()
+        for name, words in plan["methods"].items()
+        if is_full(words)
+    )
     if full:
         parts.append(f"{joined(map(method_name, full))}, on all labels, to compare with")
     if parts:
         yield f"Methods: {'; '.join(parts)}."
 
 
+def asked_by(results: Results) -> dict[str, list[str]]:
+    """Method → its strategies, in any experiment; all in the order of the plan."""
+    found: dict[str, dict[str, None]] = {}
+    for plan in results.grid["experiments"].values():
+        for name, words in plan["methods"].items():
+            if not is_full(words):
+                found.setdefault(name, {}).update(dict.fromkeys(words["strategies"]))
+    order = strategies_in_order(results.grid)
+    return {name: sorted(own, key=order.index) for name, own in found.items()}
+
+
+def names(results: Results) -> str:
+    """The names that the paragraph only counts, folded; empty where it tells all."""
+    lists = {"Experiments": list(results.grid["experiments"])}
+    for method, strategies in asked_by(results).items():
+        lists[f"Strategies of {method_name(method)}"] = [*map(strategy_name, strategies)]
+    lines = [f"{head}: {joined(own)}." for head, own in lists.items() if len(own) > MANY]
+    if not lines:
+        return ""
+    template = """<details><summary>Their names</summary>
+{% for line in lines %}<p>{{ line }}</p>{% endfor %}</details>"""
+    return fill(template, lines=lines)
+
+
 def of_trainings(results: Results, done: pd.DataFrame) -> str:
-    """Seeds, trainings planned and done, and what computed them."""
+    """Seeds, trainings planned and done, and on which device."""
     counts = {len(plan["seeds"]) for plan in results.grid["experiments"].values()}
     seeds = several(max(counts, default=0), "seed")
     if len(counts) > 1:
         seeds = f"{min(counts)} to {seeds}"
     n, of = int(done["done"].sum()), int(done["planned"].sum())
     text = f"Each cell is run with {seeds}: {n:,} of {several(of, 'training')} are done"
-    known = {key: values_of(results.runs, key) for key in ("device", *_VERSIONS)}
-    if known["device"]:
-        text += f", on {joined(known['device'])}"
-    versions = [f"{key} {'/'.join(known[key])}" for key in _VERSIONS if known[key]]
-    text += f" ({', '.join(versions)})" if versions else ""
+    if devices := values_of(results.runs, "device"):
+        text += f", on {joined(devices)}"
     dropped = results.grid.get("drop_seeds", [])
     left = f" The comparisons leave out seed {joined(map(str, dropped))}." if dropped else ""
     return f"{text}.{left}"
