@@ -158,3 +158,4 @@ def save(figure: Figure, out: Path) -> None:
     for kind, metadata in _UNDATED.items():
         with style(), atomic(out.with_suffix(f".{kind}")) as temporary:
             figure.savefig(temporary, format=kind, dpi=_DPI, metadata=metadata)
+        figure.set_layout_engine("none")  # the layout, most of the time, is found once, not thrice
