@@ -1,26 +1,31 @@
-"""Every command of the README and the other pages is planned, collected, or read by its own parser.
+"""Every command of the README and the other pages is planned, or read by its own parser.
 
 Nothing is computed. A command that no class below knows fails.
 """
 
+import argparse
 import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
+from functools import cache
 
 import pytest
 import yaml
 from packaging.requirements import Requirement
 from pages import FENCE, PAGES, ROOT, blocks
+from snakemake.cli import get_argument_parser
 
 from wholepool.__main__ import parser
 from wholepool.loop.__main__ import VERBS
 from wholepool.loop.__main__ import parser as parser_of_loop
 
-pytestmark = pytest.mark.jobs  # Snakemake plans, pytest collects
+pytestmark = pytest.mark.jobs  # Snakemake plans
 
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 LANGUAGES = {"bash", "text", "yaml", "python", "toml"}
 #: in running text, what stands between ticks and begins so is a command
 INLINE = re.compile(r"`((?:[A-Z_]+=\S+ )?(?:make|snakemake|python|pytest|wholepool) [^`]*)`")
@@ -34,6 +39,7 @@ def joined(text):
     return [line.split(" #")[0].strip() for line in lines if line.split("#")[0].strip()]
 
 
+@cache
 def commands():
     """(page, command), each once; those with an ellipsis outside quotes are no whole commands."""
     found = {}
@@ -85,14 +91,51 @@ def call(folder, *line):
     return process.stdout
 
 
-def plan(words, folder):
-    """`snakemake`: planned. A report is of what has run, so its target is planned."""
+def snakemake_args(words):
+    """What Snakemake's own parser reads; a word that it does not know fails."""
     words = [word.replace("RESULTS", "results").replace("NAME", "digits") for word in words]
-    if "--report" in words:
-        del words[words.index("--report") : words.index("--report") + 2]
-    if "--unlock" not in words:
-        words = [*words, "--dry-run", "--quiet", "all"]
-    call(folder, sys.executable, "-m", "snakemake", *words)
+    return get_argument_parser().parse_args(words)
+
+
+@cache
+def targets_of(grid):
+    """All targets that the pages name with a grid, as `grid_of` has it."""
+    lines = (shlex.split(one.values[0]) for one in commands())
+    read = [snakemake_args(words[1:]) for words in lines if words[0] == "snakemake"]
+    named = {target for args in read if grid_of(args) == grid for target in args.targets}
+    return tuple(sorted(named))
+
+
+def grid_of(args):
+    """What tells one grid from another: paths, overrides, and profiles, which override too."""
+    return tuple(
+        (option, *map(str, found))
+        for option in ("configfile", "config", "profile")
+        if (found := getattr(args, option))
+    )
+
+
+@cache
+def planned(folder, grid, targets):
+    """Plan in a process of its own."""
+    words = [word for option, *found in grid for word in (f"--{option}", *found)]
+    line = [sys.executable, "-m", "snakemake", "--cores", "1", *targets, *words]
+    call(folder, *line, "--dry-run", "--quiet", "all")
+
+
+def plan(words, folder):
+    """`snakemake`: read by its parser, and each grid planned once, with all its targets.
+
+    Cores and resources change no plan. A report is of what has run, so its target is planned.
+    """
+    args = snakemake_args(words)
+    if args.unlock:
+        call(folder, sys.executable, "-m", "snakemake", *words)
+    elif args.targets:
+        grid = grid_of(args)
+        planned(folder, grid, targets_of(grid))
+    else:  # what the Snakefile has for its default
+        planned(folder, grid_of(args), ())
 
 
 def read_options(words, folder):
@@ -112,14 +155,35 @@ def read_options(words, folder):
             call(folder, sys.executable, "-c", load)
         return
     parts = [word for word in words[1:2] if word.isidentifier() and script.parent.name == "tools"]
-    told = call(folder, sys.executable, script, *parts, "--help")
+    told = help_of(script, *parts)
     for option in (word for word in words if word.startswith("--")):
         assert re.search(rf"{option}\b", told), option
 
 
+@cache
+def help_of(script, *parts):
+    return call(ROOT, sys.executable, script, *parts, "--help")
+
+
 def collect(words, folder):
-    """`pytest`: collected."""
-    call(ROOT, sys.executable, "-m", "pytest", "--collect-only", "-q", *words)
+    """`pytest`: its paths are there and its markers are known; what -k chooses is collected."""
+    options = pytest_parser().parse_args(words)
+    told = [line.split(":")[0] for line in PYPROJECT["tool"]["pytest"]["ini_options"]["markers"]]
+    assert set(re.findall(r"\w+", options.marked or "")) <= {*told, "and", "or", "not"}
+    for path in options.paths:
+        there = ROOT / path
+        assert there.is_file() or any(there.rglob("test_*.py")), path
+    if options.chosen:
+        call(ROOT, sys.executable, "-m", "pytest", "--collect-only", "-q", *words)
+
+
+def pytest_parser():
+    """The options of pytest that the pages use."""
+    reader = argparse.ArgumentParser(exit_on_error=False)
+    reader.add_argument("-m", dest="marked")
+    reader.add_argument("-k", dest="chosen")
+    reader.add_argument("paths", nargs="*")
+    return reader
 
 
 def make(words, folder):

@@ -207,7 +207,7 @@ def test_an_index_that_cannot_be_made_is_one_error(factory, reason):
 
 @pytest.mark.parametrize("factory", ["IVF32,PQ8x4", "HNSW16", "OPQ8,IVF16,PQ8x4fs"])
 def test_it_repeats_itself(factory):
-    rows = clustered_rows(7)
+    rows = clustered_rows(7, n=1500)
     first, second = (by_faiss(rows, 10, factory, 0.9) for _ in range(2))
     np.testing.assert_array_equal(first.indices, second.indices)
     np.testing.assert_array_equal(first.similarities, second.similarities)

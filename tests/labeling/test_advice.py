@@ -110,15 +110,21 @@ def test_all_right_and_all_wrong_are_no_fault(right):
     assert (found.expected < 1) == (right == 20)
 
 
-def test_the_interval_holds_what_it_says_where_the_curve_is_of_the_kind():
-    """300 labelings drawn as the module says: a curve, each cycle's deviation, the same images."""
+def test_the_interval_holds_what_it_says_where_the_curve_is_of_the_kind(monkeypatch):
+    """300 labelings drawn as the module says: a curve, each cycle's deviation, the same images.
+
+    Every second error and floor, of the curves that weigh as of those that are drawn: it must hold
+    for any, and takes a quarter of the time.
+    """
+    for name in ("ERRORS", "FLOORS"):
+        monkeypatch.setattr(advice, name, getattr(advice, name)[::2])
     rng, inside, chances, worth_it = np.random.default_rng(3), 0, [], []
     labels = np.array([40, 80, 120, 160, 200])
     common = math.sin(math.pi / 2 * 0.6)
     for _ in range(300):
         error, floor, exponent, shift = (
             rng.choice(axis)
-            for axis in (advice.ERRORS[:30], advice.FLOORS, advice.EXPONENTS, advice.SHIFTS)
+            for axis in (advice.ERRORS[:15], advice.FLOORS, advice.EXPONENTS, advice.SHIFTS)
         )
         left = ((labels + shift) / (labels[3] + shift)) ** -exponent
         curve = error * (floor + (1 - floor) * left)

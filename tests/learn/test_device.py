@@ -45,8 +45,9 @@ def said(there, choice):
     return run.stdout.split()
 
 
-@pytest.mark.parametrize("choice", ["auto", "cuda"])
+@pytest.mark.parametrize("choice", ["auto", pytest.param("cuda", marks=pytest.mark.long)])
 def test_a_gpu_computes_float32_in_one_order(choice):
+    """By "auto", where it finds one; asked for by name, left to `long`, it is the same one."""
     assert said(True, choice) == [
         *("cuda", "False", "False", "False", "True", "True", "True", "False", ":4096:8", "False")
     ]

@@ -108,7 +108,11 @@ WORK = {
 }
 
 
-@pytest.mark.parametrize("name", WORK)
+#: what it does, "pixels first" and "by steps" do between them
+REST = {"pretrain, every epoch": pytest.mark.long}
+
+
+@pytest.mark.parametrize("name", [pytest.param(one, marks=REST.get(one, ())) for one in WORK])
 def test_a_training_that_stops_before_any_step_ends_in_the_same_bits(tmp_path, name):
     whole = Stopping(tmp_path / "whole")
     expected = [list(part) if isinstance(part, tuple) else part for part in WORK[name](whole)]

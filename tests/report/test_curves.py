@@ -1,6 +1,7 @@
 """Figures 1 to 4 show the accuracy table."""
 
 import math
+from functools import cache
 
 import pandas as pd
 import pytest
@@ -32,11 +33,22 @@ def grid():
     return grid_of_figures()
 
 
-@pytest.fixture
-def accuracy(grid):
+def some_of(grid):
     return table_of(
         grid, lambda experiment, method, **_: (experiment, method) != ("cifar", "pre+semi")
     )
+
+
+@pytest.fixture
+def accuracy(grid):
+    return some_of(grid)
+
+
+@cache
+def drawn(name):
+    """A figure of the fixtures as they come, drawn once: tests only look at it."""
+    grid = grid_of_figures()
+    return FIGURES[name](some_of(grid), grid)
 
 
 EXPECTED_METHODS = [
@@ -49,7 +61,7 @@ EXPECTED_METHODS = [
 
 @pytest.mark.parametrize(("name", "methods"), EXPECTED_METHODS)
 def test_lines_and_bands_are_the_table(grid, accuracy, name, methods):
-    figure = FIGURES[name](accuracy, grid)
+    figure = drawn(name)
     assert isinstance(figure, Figure)
     assert len(figure.axes) == 2
     for axes, experiment in zip(figure.axes, grid["experiments"], strict=True):
@@ -90,8 +102,8 @@ def test_figure3_prefers_pre_and_semi_where_both_were_run(grid):
     }
 
 
-def test_labels_of_axes_panels_and_cycles(grid, accuracy):
-    figure = figure1(accuracy, grid)
+def test_labels_of_axes_panels_and_cycles():
+    figure = drawn("figure1")
     first, second = figure.axes
     assert first.get_title() == "(a) Digits, b = 10"
     assert second.get_title() == "(b) CIFAR-100, b = 10"
@@ -100,8 +112,8 @@ def test_labels_of_axes_panels_and_cycles(grid, accuracy):
     assert "cycle" in first.get_xlabel() and "labels" in first.get_xlabel()
 
 
-def test_color_and_marker_are_the_strategys_line_style_is_the_methods(grid, accuracy):
-    figure = figure3(accuracy, grid)
+def test_color_and_marker_are_the_strategys_line_style_is_the_methods(grid):
+    figure = drawn("figure3")
     looks, dashes = {}, {}
     for axes in figure.axes:
         for label, line in lines_of(axes, grid).items():
@@ -113,15 +125,15 @@ def test_color_and_marker_are_the_strategys_line_style_is_the_methods(grid, accu
     assert len(set(colors)) == len(set(markers)) == len(STRATEGIES)
     assert len({next(iter(found)) for found in dashes.values()}) == len(dashes) == 4
     # The same strategy looks the same in another figure.
-    other = lines_of(figure1(accuracy, grid).axes[0], grid)["baseline/jlp"]
+    other = lines_of(drawn("figure1").axes[0], grid)["baseline/jlp"]
     assert looks["jlp"] == {(to_hex(other.get_color()), other.get_marker())}
 
 
-def test_legend_is_complete_and_shows_only_what_is_drawn(grid, accuracy):
+def test_legend_is_complete_and_shows_only_what_is_drawn():
     names = ["Random", "Uncertainty", "CEAL", "CoreSet", "jLP"]
-    assert legend_texts(figure1(accuracy, grid))[:-1] == ["method: Baseline", *names]
-    assert legend_texts(figure2(accuracy, grid))[:-1] == ["method: + PRE", "Random", "jLP"]
-    assert legend_texts(figure3(accuracy, grid))[:-1] == [
+    assert legend_texts(drawn("figure1"))[:-1] == ["method: Baseline", *names]
+    assert legend_texts(drawn("figure2"))[:-1] == ["method: + PRE", "Random", "jLP"]
+    assert legend_texts(drawn("figure3"))[:-1] == [
         *names,
         "Baseline",
         "+ PRE",
@@ -130,8 +142,8 @@ def test_legend_is_complete_and_shows_only_what_is_drawn(grid, accuracy):
     ]
 
 
-def test_legend_shows_the_looks_of_the_lines(grid, accuracy):
-    figure = figure3(accuracy, grid)
+def test_legend_shows_the_looks_of_the_lines(grid):
+    figure = drawn("figure3")
     handles = [h for h in figure.legends[0].findobj(Line2D) if h.get_label() != "_nolegend_"]
     looks, dashes = style.looks(grid), style.dashes(grid)
     shown = [(to_hex(h.get_color()).upper(), h.get_marker()) for h in handles[:5]]
@@ -144,13 +156,13 @@ def test_full_supervision_is_drawn_in_figure_3_only_where_it_is_known(grid, accu
         lines = [line for line in axes.get_lines() if line.get_color() == style.GRAY]
         return [line.get_ydata()[0] for line in lines]
 
-    figure = figure3(accuracy, grid)
+    figure = drawn("figure3")
     assert [references(axes) for axes in figure.axes] == [[], [76.43]]
     assert [text.get_text() for text in figure.axes[1].texts] == [
         "full supervision, published 76.43"
     ]
     assert figure.axes[1].get_ylim()[1] > 76.43
-    assert [references(axes) for axes in figure1(accuracy, grid).axes] == [[], []]
+    assert [references(axes) for axes in drawn("figure1").axes] == [[], []]
 
     grid["experiments"]["cifar"]["methods"]["full"] = {
         "labels": "all",
@@ -168,16 +180,17 @@ def test_full_supervision_is_drawn_in_figure_3_only_where_it_is_known(grid, accu
     assert texts == ["full supervision 95.2", "published 76.43"]
     # it is a line, not a curve of its own, and no panel's strategies or methods change
     assert len(lines_of(figure.axes[1], grid)) == len(figure.axes[1].get_lines()) - 2
-    for make in (figure1, figure2, FIGURES["figure4"]):
-        assert [references(axes) for axes in make(accuracy, grid).axes] == [[], []]
-    for make in (figure1, figure3):
+    others = [make(accuracy, grid) for make in (figure1, figure2, FIGURES["figure4"])]
+    for other in others:
+        assert [references(axes) for axes in other.axes] == [[], []]
+    for one in (others[0], figure):
         # the 50,000 labels are not those of cycle 0
-        ticks = [label.get_text() for label in make(accuracy, grid).axes[1].get_xticklabels()]
+        ticks = [label.get_text() for label in one.axes[1].get_xticklabels()]
         assert ticks == ["0\n20", "1\n30", "2\n40"]
 
 
 def test_panel_without_runs_says_so(grid, accuracy):
-    first, second = figure2(accuracy, grid).axes
+    first, second = drawn("figure2").axes
     assert [text.get_text() for text in second.texts] == ["not run"]
     assert not second.get_lines()
     assert [text.get_text() for text in first.texts] == []
@@ -244,7 +257,9 @@ def test_methods_belong_to_figures_by_what_they_do(grid):
             pd.DataFrame([row], columns=list(COLUMNS[:10])),
         ]
     )
-    for make, there in ((figure2, True), (figure3, True), (figure1, False)):
-        assert ("rotation/novelty" in lines_of(make(accuracy, grid).axes[0], grid)) is there
+    second = figure2(accuracy, grid)
+    others = figure3(accuracy, grid), figure1(accuracy, grid)
+    for figure, there in zip((second, *others), (True, True, False), strict=True):
+        assert ("rotation/novelty" in lines_of(figure.axes[0], grid)) is there
     assert "rotation/novelty" not in lines_of(figure4(accuracy, grid, {}).axes[0], grid)
-    assert "novelty" in legend_texts(figure2(accuracy, grid))
+    assert "novelty" in legend_texts(second)

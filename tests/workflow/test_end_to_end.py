@@ -255,8 +255,13 @@ def test_the_share_of_queries_with_a_score_of_0_is_told(run):
         assert row.zero_score_share == pytest.approx(sum(zeros) / len(zeros), abs=1e-4)
 
 
+@pytest.mark.long
 def test_two_runs_give_the_same_bytes(run, tmp_path):
-    """In another folder, in another order of jobs, on one core."""
+    """In another folder, in another order of jobs, on one core.
+
+    By default two grids of the same bytes are run beside `run`: by tools/chain.py on one core
+    (test_chain.py), and under fire (test_interruptions.py).
+    """
     snakemake(tmp_path, "--cores", "1", "all")
     ours, theirs = contents(run), contents(tmp_path)
     assert ours.keys() == theirs.keys() and len(ours) > 12 * 3

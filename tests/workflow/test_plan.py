@@ -11,6 +11,7 @@ import pytest
 import yaml
 from running import ROOT, TINY, command, planned, snakemake
 
+from wholepool.cost import work
 from wholepool.grid import joblist, written
 from wholepool.grid.config import resolve
 
@@ -166,6 +167,10 @@ def test_the_paper_is_planned_whole_within_a_minute(tmp_path):
     assert int(counts["pretrain"]) == 4
     # no data set, and nothing else, of the demo has leaked in
     assert int(counts["data"]) == 4
+    # as test_cost_plan.py asks of smaller grids
+    wanted = work.jobs(resolve(yaml.safe_load(config.read_text())))
+    counted = collections.Counter(job.rule for job in wanted)
+    assert {rule: int(count) for rule, count in counts.items() if rule != "total"} == counted
 
 
 def test_a_wrong_key_is_refused_before_anything_is_planned(tmp_path, varied):
