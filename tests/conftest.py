@@ -3,6 +3,10 @@ import os
 import sys
 from pathlib import Path
 
+# Before NumPy is imported. Tests compute on small arrays, two workers on two cores: threads of
+# BLAS that wait for each other took most of the time of some.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import lab
 import pytest
 
