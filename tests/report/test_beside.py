@@ -94,6 +94,23 @@ def test_the_same_runs_are_equal_to_the_last_digit_and_not_tested():
     assert "their bits are not" in words[-1]
 
 
+def test_the_same_difference_at_every_seed_is_one_observation_and_no_test():
+    a = runs(10)
+    told = (a["experiment"] == "digits") & (a["strategy"] == "jlp")
+    b = shifted(a, 0, 1).assign(
+        accuracy=lambda new: new["accuracy"].where(~told, a["accuracy"] + 0.1)
+    )
+    found = both(a, b).table
+    for measure in (LAST, MEAN):
+        row = row_of(found, "baseline", "jlp", measure)
+        assert row["difference"] == pytest.approx(0.1)
+        assert row[["low", "high", "p", "p_holm"]].isna().all()
+    tested = found["p"].notna()
+    wanted = multipletests(found.loc[tested, "p"], method="holm")[1]
+    np.testing.assert_allclose(found.loc[tested, "p_holm"], wanted)
+    assert "every seed, which is one" in " ".join(beside_text.terminal(both(a, b)).split())
+
+
 def test_a_planted_difference_is_found_and_noise_mostly_is_not(monkeypatch):
     monkeypatch.setattr(gc, "collect", lambda *args: 0)  # which statsmodels calls each time: 70 ms
     a = runs(8)

@@ -68,12 +68,14 @@ def test_it_is_scipy_s_test_pair_by_pair():
     assert (found["least_seeds"] == 4).all()
 
 
-def test_p_is_that_of_the_effects_but_exactly_0_is_no_test():
+def test_p_is_that_of_the_effects_but_seeds_that_are_alike_are_no_test():
     rng = np.random.default_rng(0)
-    columns = np.column_stack([rng.normal(size=(6, 3)), np.zeros(6), np.full(6, 2.0)])
+    rounding = np.tile([0.3, 0.1 + 0.2], 3)  # which are not equal to the last digit
+    columns = np.column_stack([rng.normal(size=(6, 3)), np.zeros(6), np.full(6, 2.0), rounding])
+    assert rounding[0] != rounding[1]
     found = paired_p(columns)
     assert found[:3] == pytest.approx([p_value(column.tolist()) for column in columns.T[:3]])
-    assert math.isnan(found[3]) and found[4] == 0
+    assert np.isnan(found[3:]).all()
 
 
 def test_equal_strategies_count_as_checkpoints_and_not_in_the_correction():

@@ -122,6 +122,8 @@ def test_the_least_p_and_the_blocks_it_needs():
     tests = statistics.pair_tests(values)
     assert (tests["p"] == tests["p_least"]).all() and tests["p_least"].iloc[0] == 2 / 2**6
     assert (tests["p_holm"] >= 0.05).all() and statistics.blocks_needed(4) == 8
+    # 12 strategies are 66 pairs: 66 * 2 / 2^11 is above .05, 66 * 2 / 2^12 is below
+    assert statistics.blocks_needed(12) == 12
     tests = statistics.pair_tests(values_of(0, n_blocks=8, shift=50.0))
     assert (tests["p_holm"] < 0.05).all()
 

@@ -23,6 +23,8 @@ def test_every_row_is_enumerated_by_hand():
     # whole numbers tie, and 0 has no sign
     table += [rng.integers(-2, 4, n).astype(float).tolist() for n in (4, 6, 9)]
     table += [[0.0, 0.0, 1.0], [1.0, -1.0]]
+    # 1/3 + 1/3 ties with 2/3, also of numbers that are rounded as differences of areas are
+    table += [[0.333333333, 0.333333333, -0.666666667, 0.333333333]]
     for values, p in zip(table, sign_flip.p_values(table), strict=True):
         assert p == pytest.approx(enumerated(values), abs=1e-12)
 

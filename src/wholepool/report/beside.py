@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from wholepool.job.errors import UserError
 from wholepool.report.runs import COMPUTED_WITH
 from wholepool.statistics import effects
+from wholepool.statistics.comparisons import same
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,8 +105,8 @@ def compare(first: Side, second: Side) -> Beside:
     bits = pairs.groupby(CURVE)["equal"].agg(["size", "sum"]).to_dict("index")
     found = []
     for curve in shared:
-        same = bits.get(curve, {"size": 0, "sum": 0})
-        found += [(*row, *same.values()) for row in _rows(curve, a[curve], b[curve])]
+        equal = bits.get(curve, {"size": 0, "sum": 0})
+        found += [(*row, *equal.values()) for row in _rows(curve, a[curve], b[curve])]
     table = _with_holm(pd.DataFrame(found, columns=list(COLUMNS)))
     parts = [pd.concat([own[curve] for curve in shared]) for own in (a, b)]
     return Beside(
@@ -160,7 +161,12 @@ def _rows(curve: tuple[str, ...], a: pd.DataFrame, b: pd.DataFrame) -> Iterator[
 
 
 def paired(differences: Sequence[float]) -> tuple[float, float, float, float]:
-    """The mean of paired differences, Student's 95 % interval, and the p value of the t test."""
+    """The mean of paired differences, Student's 95 % interval, and the p value of the t test.
+
+    Without interval and test, NaN, where every seed has the same one (see `same`).
+    """
+    if same([round(value, 9) for value in differences]):  # they may differ by a rounding
+        return effects.mean(differences), math.nan, math.nan, math.nan
     low, high = effects.interval(differences)
     return effects.mean(differences), low, high, effects.p_value(differences)
 

@@ -145,7 +145,8 @@ def _caption(table: pd.DataFrame) -> str:
     text += "" if table["paired"].all() else " (x/y seeds: unpaired, Welch's)"
     return (
         f"{text}; Holm's correction over the whole table. Equal: cells that are equal to the last "
-        "digit, of those paired, over all cycles."
+        "digit, of those paired, over all cycles. Not tested (–): one seed, or the same difference "
+        "at every seed, which is one observation."
     )
 
 

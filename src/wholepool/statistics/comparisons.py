@@ -91,7 +91,8 @@ def differences(
             continue
         start = one.strategy == INITIAL
         if start:
-            first, second = first[[0]], second[[0]]
+            # of a grid half finished it may be missing, and the cycles after it there
+            first, second = (one.reindex(columns=[0]) for one in (first, second))
         names, keys = (one.first, one.second), one[: len(KEYS)]
         one_side, other = together(first, second, names, partial)
         apart = one_side - other

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: the matrix over the checkpoints of all methods
 EVERY = "all"
+#: differences closer than this, in points, are the same
+ALIKE = 1e-9
 CHECKPOINTS = ("experiment", "method", "first", "second", "cycle", "n_seeds", "difference", "p")
 COLUMNS = (
     *("method", "row", "column", "checkpoints", "better", "share"),
@@ -35,16 +37,16 @@ COLUMNS = (
 def paired_p(differences: Floats) -> Floats:
     """[seeds, checkpoints] float64 of paired differences → two-sided p of the t test, each column.
 
-    As `wholepool.statistics.effects.p_value`, but NaN where all are exactly 0: that is no test.
-    At least two rows.
+    As `wholepool.statistics.effects.p_value`, but NaN where all are alike: that is no test (see
+    `wholepool.statistics.comparisons.same`). At least two rows.
     """
     from scipy.stats import ttest_1samp
 
     with warnings.catch_warnings():  # SciPy warns of differences that are alike
         warnings.simplefilter("ignore", RuntimeWarning)
         p = np.asarray(ttest_1samp(differences, 0.0, axis=0).pvalue)
-    p = np.where((differences == differences[0]).all(axis=0), 0.0, p)
-    return np.where((differences == 0).all(axis=0), np.nan, p)
+    # what is alike may differ by a rounding, which a t test takes for a spread
+    return np.where(np.ptp(differences, axis=0) < ALIKE, np.nan, p)
 
 
 def checkpoints(
@@ -81,7 +83,7 @@ def penalty(tests: pd.DataFrame) -> pd.DataFrame:
     `better` counts the checkpoints at which the row's accuracy is above the column's with p < .05,
     `share` is that divided by `checkpoints`; the same with Holm's correction (1979) over all tests
     of the matrix, pairs and checkpoints together. Checkpoints at which two strategies have the same
-    accuracy with every seed count, but are no test. `least_seeds` is the fewest of any checkpoint.
+    difference with every seed count, but are no test. `least_seeds`: the fewest of a checkpoint.
     """
     import pandas as pd
 

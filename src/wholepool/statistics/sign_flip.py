@@ -17,6 +17,8 @@ from wholepool.statistics.effects import LEVEL
 EXACT = 12
 #: beyond, so many patterns are drawn
 DRAWS = 9_999
+#: means that agree in so many decimals are a tie: differences of areas are rounded themselves
+DECIMALS = 6
 
 
 def p_values(table: Sequence[Sequence[float]]) -> list[float]:
@@ -32,7 +34,7 @@ def p_values(table: Sequence[Sequence[float]]) -> list[float]:
         of_n = [k for k, values in enumerate(table) if len(values) == n]
         result = permutation_test(
             (np.array([table[k] for k in of_n], float),),
-            np.mean,
+            _mean,
             permutation_type="samples",
             n_resamples=np.inf if n <= EXACT else DRAWS,
             batch=256,  # bounds the memory: patterns at a time
@@ -42,6 +44,10 @@ def p_values(table: Sequence[Sequence[float]]) -> list[float]:
         for k, p in zip(of_n, result.pvalue.tolist(), strict=True):
             found[k] = p
     return found
+
+
+def _mean(values: np.ndarray, axis: int) -> np.ndarray:
+    return np.round(values.mean(axis=axis), DECIMALS)
 
 
 def least(n: int) -> float:

@@ -102,7 +102,7 @@ def together(
     done = (first.notna() & second.notna()).cummin(axis=1)
     cells = done.sum() * np.arange(1, len(cycles) + 1)
     if not cells.any():
-        return first.iloc[:0], second.iloc[:0]
+        return first.iloc[:0, :0], second.iloc[:0, :0]  # also no cycle, which one may lack
     shared = cycles[: int(cells.to_numpy().argmax()) + 1]
     whole = done[shared[-1]]
     return first.loc[whole, shared], second.loc[whole, shared]

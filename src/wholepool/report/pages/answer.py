@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from wholepool.report.effects import signed
@@ -14,17 +15,21 @@ from wholepool.report.names import (
     strategies_in_order,
     strategy_name,
 )
-from wholepool.report.results import Results
-from wholepool.statistics.effects import LEVEL
+from wholepool.report.pages.efficiency import SEEDS
+from wholepool.report.pages.paired import flips
+from wholepool.report.pairs import reach
+from wholepool.report.results import Grid, Results
+from wholepool.report.wording import joined, several
+from wholepool.statistics import effects
+from wholepool.statistics.efficiency import NEEDS, RANDOM
+from wholepool.statistics.paired import SAME
 
 if TYPE_CHECKING:
     import pandas as pd
 
 TITLE = "The answer"
 PLACE = 20
-#: fewer seeds than these, and the sign-flip test can say nothing: 2 / 2 ** 5 is above LEVEL
-FEW = 6
-#: of strategies, how many a sentence names
+#: of strategies and of experiments, how many a sentence names
 NAMED = 3
 
 LINES = """<ol class="answer">
@@ -41,15 +46,22 @@ def show(results: Results) -> str:
             "No run has a test accuracy, as there is no test set, so nothing is compared. What the "
             "labels are worth can then only be told by an audit."
         )
-    paired, efficiency = results.table("paired"), results.table("efficiency")
+    paired, number = results.table("paired"), seeds(results)
     lines = [
-        ("What to train on.", of_methods(results, paired)),
-        ("What to ask for.", of_strategies(results, paired)),
-        ("How sure.", how_sure(results, paired)),
-        ("In labels.", in_labels(results, efficiency)),
-        ("What next.", what_next(results, paired)),
+        ("What to train on.", of_methods(paired, results.grid)),
+        ("What to ask for.", of_strategies(paired, results.grid)),
+        ("How sure.", how_sure(paired, *number)),
+        ("In labels.", in_labels(results.table("efficiency"), results.grid)),
+        ("What next.", what_next(paired, number[0], results.partial)),
     ]
     return fill(LINES, lines=lines)
+
+
+def seeds(results: Results) -> tuple[int, int]:
+    """The least and the most seeds of a curve."""
+    keys = ["experiment", "method", "strategy"]
+    found = results.trajectories.groupby(keys)["seed"].nunique()
+    return int(found.min()), int(found.max())
 
 
 def areas(paired: pd.DataFrame, kind: str) -> pd.DataFrame:
@@ -59,152 +71,192 @@ def areas(paired: pd.DataFrame, kind: str) -> pd.DataFrame:
     return whole if len(whole) else rows
 
 
-def of_methods(results: Results, paired: pd.DataFrame) -> str:
-    """Each method against the first of them: how often it is above, and by how much."""
+def of_methods(paired: pd.DataFrame, grid: Grid) -> str:
+    """Each method against the one they are compared with: how often above, by how much."""
     rows = areas(paired, "method")
     if rows.empty:
         return "One method was run, so methods are not compared."
-    first = method_name(rows["against"].iloc[0])
     parts = []
-    for method in methods_in_order(results.grid):
-        own = rows[rows["method"] == method]
-        if own.empty:
-            continue
-        told = counts(own)
-        largest = own.loc[own["difference"].abs().idxmax()]
-        sizes = f"{signed(own['difference'].min())} to {signed(own['difference'].max())} points"
-        if len(own) == 1:
-            sizes = f"{signed(largest['difference'])} points"
-        parts.append(f"{method_name(method)} is {told} ({sizes})")
-    return (
-        f"Against {first}, in the mean accuracy along the curve: {'; '.join(parts)}. "
-        f"{corrected(rows)}"
-    )
+    for method in methods_in_order(grid):
+        for other, own in rows[rows["method"] == method].groupby("against", sort=False):
+            parts.append(f"{method_name(method)} is {counts(own, method_name(str(other)))}")
+    return f"{'; '.join(parts)}. {basis(rows)}"
 
 
-def of_strategies(results: Results, paired: pd.DataFrame) -> str:
+def of_strategies(paired: pd.DataFrame, grid: Grid) -> str:
     """Strategies against random: which are above, which below, how many are neither."""
     rows = areas(paired, "strategy")
     if rows.empty:
         return "One strategy was run, so strategies are not compared."
-    first = strategy_name(rows["against"].iloc[0])
+    other = joined(map(strategy_name, dict.fromkeys(rows["against"])))
+    if rows["p"].isna().all():
+        ends = between(rows["difference"])
+        return f"No strategy can be told from {other}: {why_no_test(rows)} ({ends}). {basis(rows)}"
     above, below, neither = [], [], []
-    for strategy in strategies_in_order(results.grid):
+    for strategy in strategies_in_order(grid):
         own = rows[rows["strategy"] == strategy]
-        if own.empty:
-            continue
-        ups, downs = (int((own["says"] == says).sum()) for says in ("above 0", "below 0"))
-        name = f"{strategy_name(strategy)} ({{}} of {len(own)})"
+        ups, downs = told(own)
         if ups:
-            above.append((ups / len(own), name.format(ups)))
+            above.append((ups / len(own), f"{strategy_name(strategy)} ({ups} of {len(own)})"))
         if downs:
-            below.append((downs / len(own), name.format(downs)))
-        if not ups and not downs:
+            below.append((downs / len(own), f"{strategy_name(strategy)} ({downs} of {len(own)})"))
+        if len(own) and not ups and not downs:
             neither.append(strategy_name(strategy))
-    parts = []
-    for word, found in (("above", above), ("below", below)):
-        names = [name for _, name in sorted(found, key=lambda pair: -pair[0])]
-        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-        if names:
-            parts.append(f"{word} it: {', '.join(names[:NAMED])}{more}")
+    parts = [
+        f"{word}: {_first([name for _, name in sorted(found, key=lambda pair: -pair[0])])}"
+        for word, found in (("above", above), ("below", below))
+        if found
+    ]
+    doubt = "which does not show that they are alike"
+    if not parts:
+        text = f"No strategy is told from {other} in {several(len(rows), 'comparison')}, {doubt}"
+        return f"{text} ({between(rows['difference'])}). {basis(rows)}"
+    ups, downs = told(rows)
     if neither:
-        more = f", as {', '.join(neither[:NAMED])}" if parts else ""
-        count = "none" if not parts else f"{len(neither)}"
-        parts.append(
-            f"no strategy of {len(neither)} is told from it"
-            if not parts
-            else f"{count} not told from it{more}"
-        )
-    return f"Against {first}, of {len(rows)} comparisons: {'; '.join(parts)}. {corrected(rows)}"
+        parts.append(f"not told from it, {doubt}: {_first(neither)}")
+    return (
+        f"Against {other}, {ups} of {several(len(rows), 'comparison')} {_are(ups)} above and "
+        f"{downs or 'none'} below; {'; '.join(parts)}. {basis(rows)}"
+    )
 
 
-def counts(rows: pd.DataFrame) -> str:
-    """ "above in 33 of 35 comparisons, below in none"."""
-    ups, downs = (int((rows["says"] == says).sum()) for says in ("above 0", "below 0"))
-    n = len(rows)
-    if not ups and not downs:
-        return (
-            f"not told from it in {'the one comparison' if n == 1 else f'any of {n} comparisons'}"
-        )
+def counts(rows: pd.DataFrame, other: str) -> str:
+    """ "above Baseline in 33 of 35 comparisons and below in none (+1.0 to +9.2 points)"."""
+    ups, downs = told(rows)
+    n, ends = len(rows), between(rows["difference"])
     if n == 1:
-        return "above it" if ups else "below it"
-    return f"above in {ups} of {n} comparisons, below in {downs or 'none'}"
+        row = rows.iloc[0]
+        ends = f"{signed(row['difference'])} points, {reach(row['low'], row['high'])}"
+    if rows["p"].isna().all():
+        return f"not told from {other}: {why_no_test(rows)} ({ends})"
+    if not ups and not downs:
+        where = "the one comparison" if n == 1 else f"any of {n} comparisons"
+        return f"not told from {other} in {where} ({ends})"
+    if n == 1:
+        return f"{'above' if ups else 'below'} {other} ({ends})"
+    ups_of, downs_of = (f"{count or 'none'}" for count in (ups, downs))
+    return f"above {other} in {ups_of} of {n} comparisons and below in {downs_of} ({ends})"
 
 
-def corrected(rows: pd.DataFrame) -> str:
-    """Over how many tests was corrected."""
+def told(rows: pd.DataFrame) -> tuple[int, int]:
+    """How many comparisons are above 0, and how many below, after correction."""
+    ups, downs = (int((rows["says"] == says).sum()) for says in ("above 0", "below 0"))
+    return ups, downs
+
+
+def between(differences: pd.Series) -> str:
+    """ "+1.0 to +9.2 points"."""
+    low, high = signed(differences.min()), signed(differences.max())
+    return f"{low} points" if low == high else f"{low} to {high} points"
+
+
+def why_no_test(rows: pd.DataFrame) -> str:
+    """Why none of some comparisons is a test."""
+    if (rows["n_seeds"] < 2).all():
+        return "one seed tells nothing of chance"
+    return "nothing in the runs is drawn, so that all seeds are one observation"
+
+
+def basis(rows: pd.DataFrame) -> str:
+    """What was measured, and over how many tests was corrected."""
+    along = (rows["measure"] == "aubc").all()
+    text = "the accuracy averaged along the curve" if along else "the accuracy of each cycle"
     tests = int(rows["tests"].max())
-    return f"Corrected over {tests} tests (Holm, 5 %)." if tests > 1 else ""
+    if tests > 1:
+        text += f"; 5 % level after Holm's correction over {tests} tests"
+    same = int((rows["says"] == SAME).sum())
+    if same and tests:
+        text += f"; {same} of {len(rows)} {_are(same)} no test, as all seeds gave the same"
+    return f"[{text[0].upper()}{text[1:]}.]"
 
 
-def how_sure(results: Results, paired: pd.DataFrame) -> str:
-    """Seeds, and the difference that could have been shown."""
-    least, most = seeds(results)
-    number = f"{most} seeds" if least == most else f"{least} to {most} seeds"
+def how_sure(paired: pd.DataFrame, least: int, most: int) -> str:
+    """Seeds, the difference that could have been shown, and what so few seeds cannot say."""
     if most == 1:
         return "One seed: no interval and no test. Every difference here may be chance."
-    sentence = f"{number.capitalize()}, every comparison paired by seed."
-    rows = paired[paired["measure"] == "aubc"]
-    known = rows["detectable"].dropna()
-    if len(known):
-        sentence += (
-            f" A true difference of {known.median():.1f} points in the middle would have been "
-            "found (80 % power, before correction); smaller ones may well be there."
+    number = several(most, "seed") if least == most else f"{least} to {most} seeds"
+    if paired.empty:
+        return f"{number}, which show a spread; nothing is compared, so nothing is tested."
+    parts = [f"{number}, all comparisons paired by seed, t tests."]
+    rows = both(paired)
+    if len(known := rows["detectable"].dropna()):
+        parts.append(
+            f"In the middle comparison a true difference of {known.median():.1f} points would be "
+            "found 4 times in 5 (before correction); smaller ones may well be there."
         )
-    if most < FEW:
-        sentence += (
-            f" With {most} seeds a test that assumes nothing cannot find anything: its smallest "
-            f"p value is {2 / 2**most:.2g}, above {LEVEL:g}. Read differences as hints."
-        )
-    return sentence
+    if len(rows) > 1:
+        parts.append("The largest differences are picked from many: expect less of them next time.")
+    if tests := int(rows["tests"].max()):
+        parts.append(flips(most, tests))
+    return " ".join(part for part in parts if part)
 
 
-def in_labels(results: Results, efficiency: pd.DataFrame) -> str:
-    """What each method saves, asked at the end of the first method's curve with one strategy."""
-    rows = efficiency[(efficiency["kind"] == "method") & (efficiency["direction"] == "needs")]
+def both(paired: pd.DataFrame) -> pd.DataFrame:
+    """The `areas` of both kinds."""
+    import pandas as pd
+
+    return pd.concat([areas(paired, kind) for kind in ("strategy", "method")])
+
+
+def in_labels(efficiency: pd.DataFrame, grid: Grid) -> str:
+    """What each method needs for the end of the baseline's curve, with one strategy."""
+    rows = efficiency[(efficiency["kind"] == "method") & (efficiency["direction"] == NEEDS)]
     if rows.empty:
-        return "One method was run, so no labels saved by training are told."
-    titles = experiment_labels(results.grid)
-    strategy = "random" if (rows["strategy"] == "random").any() else rows["strategy"].iloc[0]
+        return "No two methods have a curve with the same strategy, so labels are not compared."
+    strategy = RANDOM if (rows["strategy"] == RANDOM).any() else rows["strategy"].iloc[0]
     rows = rows[rows["strategy"] == strategy]
     rows = rows[rows["n_labels"] == rows.groupby("experiment")["n_labels"].transform("max")]
-    parts = []
-    for row in rows.head(NAMED + 1).itertuples():
-        where = f" ({titles[row.experiment]})" if len(results.grid["experiments"]) > 1 else ""
-        other = method_name(row.against_method)
-        parts.append(
-            f"{method_name(row.method)} has with {row.text} what {other} has with "
-            f"{int(row.n_labels)}{where}"
-        )
-    return f"With {strategy_name(strategy)}: {'; '.join(parts)}."
+    titles, many = experiment_labels(grid), len(grid["experiments"]) > 1
+    parts = [
+        f"{method_name(row.method)} needs {row.text} for what {method_name(row.against_method)} "
+        f"has with {int(row.n_labels)}{f' ({titles[row.experiment]})' if many else ''}"
+        for row in rows.head(NAMED + 1).itertuples()
+    ]
+    if len(rows) > len(parts):
+        parts.append(f"{len(rows) - len(parts)} more stand below")
+    least = int(rows["n_seeds"].min())
+    doubts = []
+    if rows["text"].str.contains("[", regex=False).any():
+        doubts.append("In brackets: 95 %.")
+    if least < SEEDS:
+        what = "intervals are too short" if least > 1 else "there is no interval"
+        doubts.append(f"With {several(least, 'seed')} {what}.")
+    return " ".join([f"With {strategy_name(strategy)}, {'; '.join(parts)}.", *doubts])
 
 
-def what_next(results: Results, paired: pd.DataFrame) -> str:
-    """Finish, add seeds, or settle."""
-    if results.partial:
+def what_next(paired: pd.DataFrame, least: int, partial: bool) -> str:
+    """Finish, compare something, add seeds, or settle."""
+    if partial:
         return "Finish the grid: what is missing stands above, and the same command goes on."
-    least, _ = seeds(results)
     rows = areas(paired, "strategy")
+    rows = rows if len(rows) else areas(paired, "method")
     if rows.empty:
-        rows = areas(paired, "method")
-    wanted = rows["seeds_for_one_point"].dropna()
-    if len(wanted):
-        middle = math.ceil(wanted.median())
-        if middle > least:
-            return (
-                f"To find differences of one point, take {middle} seeds (the middle of "
-                f"{len(wanted)} comparisons, before correction), and fewer comparisons: raise "
-                "seeds in the config, and only the new ones are run."
-            )
+        return "Add a strategy or a method to the config, to have something to compare."
+    tested = rows[rows["detectable"].notna()]
+    if least == 1 or tested.empty:
+        return "Raise seeds in the config, to 5 or more: only the new ones are run."
+    # no number: more seeds than are looked for
+    middle = tested["seeds_for_one_point"].astype("float64").fillna(math.inf).median()
+    if middle <= least:
         return (
-            f"There are seeds enough for differences of one point in the middle comparison "
-            f"({middle} are needed): to learn more, take another data set, not more seeds."
+            f"Half of the comparisons need {math.ceil(middle)} seeds or fewer to find one point "
+            f"(before correction), and there are {least}: another data set tells more than more "
+            "seeds."
         )
-    return "Raise seeds in the config, to 6 or more: only the new ones are run."
+    wanted = f"{math.ceil(middle)}" if middle < math.inf else f"more than {effects.MANY}"
+    twice = effects.detectable(1, 2 * least) / effects.detectable(1, least)
+    return (
+        f"To find one point, the middle comparison needs {wanted} seeds (before correction); with "
+        f"{2 * least}, twice as many as now, it finds {twice * tested['detectable'].median():.1f} "
+        "points. Raise seeds in the config: only the new ones are run. Fewer comparisons need "
+        "fewer seeds."
+    )
 
 
-def seeds(results: Results) -> tuple[int, int]:
-    """The least and the most seeds of a curve."""
-    keys = ["experiment", "method", "strategy"]
-    found = results.trajectories.groupby(keys)["seed"].nunique()
-    return int(found.min()), int(found.max())
+def _first(names: Sequence[str]) -> str:
+    more = [f"{len(names) - NAMED} more"] if len(names) > NAMED else []
+    return joined([*names[:NAMED], *more])
+
+
+def _are(n: int) -> str:
+    return "is" if n == 1 else "are"

@@ -18,6 +18,7 @@ from wholepool.report.names import (
 )
 from wholepool.report.pairs import nothing
 from wholepool.report.results import Grid, Results
+from wholepool.report.wording import several
 from wholepool.statistics.aubc import curve_table, seed_table
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ FILES = (
 )
 #: rows of the table in the report
 SHOWN = 12
+#: experiments of which the highest curve is named
+LINES = 3
 
 
 def make(results: Results) -> None:
@@ -87,6 +90,7 @@ def show(results: Results) -> str:
             f"{method_name(best['method'])}, with {best['aubc']:.1f} % over "
             f"{best['first_labels']:.0f} to {best['last_labels']:.0f} labels."
         )
+    more = [f"Of {len(lines) - LINES} more: see the table."] if len(lines) > LINES else []
     seeds = results.table("aubc_seeds")
     values = {k: v.tolist() for k, v in seeds.groupby(list(seeds.columns[:3]))["aubc"]}
     top = known.sort_values("aubc", ascending=False, kind="stable").head(SHOWN)
@@ -109,12 +113,13 @@ def show(results: Results) -> str:
     )
     parts = [
         fragment.figure(results, "figures/aubc.svg", caption),
-        fragment.paragraph(" ".join(lines[:3])),
+        fragment.paragraph(" ".join([*lines[:LINES], *more])),
         fragment.table(pd.DataFrame(short), f"The highest {len(top)} of {len(table)} curves"),
         fragment.note(
-            f"All are in tables/aubc.csv ({len(lines)} experiments), a row a seed in "
+            f"All are in tables/aubc.csv ({several(len(lines), 'experiment')}), a row a seed in "
             "tables/aubc_seeds.csv. Compare curves by the paired differences below, not by "
-            "these deviations: seeds share their initial labels."
+            "these deviations: seeds share their initial labels. The highest of many is picked by "
+            "the numbers it is shown with, so expect a little less of it next time."
         ),
     ]
     if len(known) < len(table):

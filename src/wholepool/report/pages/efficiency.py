@@ -182,11 +182,15 @@ def _short(ends: pd.DataFrame, grid: Grid) -> pd.DataFrame:
     for (experiment, method), part in ends.groupby(["experiment", "method"], sort=False):
         # "at most the first" needs fewer, "more than the last" more than any number
         order = part["needed"].where(~part["text"].str.startswith("at most"), -math.inf)
-        best = order.fillna(math.inf).idxmin()
+        order = order.fillna(math.inf)
+        best = order.idxmin()
+        # of several that are censored none is the best; against Random, Random itself may be
+        fewest = (order == order[best]).sum() == 1 and order[best] < part.loc[best, "n_labels"]
         for index in part.index[(part["strategy"] == RANDOM) | (part.index == best)]:
             row = part.loc[index]
             aim = f"{row['n_labels']} labels, {row['accuracy']:.1f} %"
-            name = strategy_name(row["strategy"]) + (" (fewest)" if index == best else "")
+            mark = " (fewest)" if index == best and fewest else ""
+            name = strategy_name(row["strategy"]) + mark
             seeds = str(row["n_seeds"])
             rows.append((named[experiment], method_name(method), name, seeds, aim, row["text"]))
     columns = ["experiment", "method", "strategy", "seeds", "for", "needs"]

@@ -101,7 +101,8 @@ def show(results: Results) -> str:
 
 _NOTE = (
     "Every comparison, also cycle by cycle, with the exact sign-flip test and the seeds that 1 "
-    "point needs, is in tables/paired.csv. Correction is over all tests of a kind and measure."
+    "point needs, is in tables/paired.csv. Correction is over all tests of a kind and measure. The "
+    "largest of many differences is largest by chance too: expect less of it in new runs."
 )
 
 

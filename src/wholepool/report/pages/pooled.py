@@ -126,8 +126,10 @@ def show(results: Results) -> str:
         *("interquartile mean", "its interval", "share above"),
     )
     note = (
-        "All are in tables/pooled.csv. Experiments weigh the same and are taken as they are: "
-        "nothing is said of another data set. The bootstrap interval of the interquartile mean is "
+        "All are in tables/pooled.csv. Experiments weigh the same (in the interquartile mean, each "
+        "seed does) and are taken as they are: nothing is said of another data set. The largest of "
+        "many differences is largest by chance too: expect less of it in new runs. The bootstrap "
+        "interval of the interquartile mean is "
         "too narrow with few seeds: it holds in 90 % of cases at 5 seeds, in 93 % at 10. Where "
         "experiments share their draws, as those of one data set may, it and the interval of the "
         "share are narrower than they should be; that of the difference is not. There is "
