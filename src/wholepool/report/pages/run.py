@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 TITLE = "What was run"
 PLACE = 10
-PEOPLE_PLACE = 40
 
 _VERSIONS = ("wholepool", "torch", "numpy", "python")
 
