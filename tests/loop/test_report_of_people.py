@@ -6,6 +6,7 @@ Snakemake is replaced by the files that it leaves: its jobs are tried in tests/w
 import json
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,6 +29,7 @@ HEADS = ["Where you stand", "What to do next"]
 LEARNED = ["Answers for a second look", "Your classes", "Labels so far"]
 HIDDEN = ("oracle.parquet", "test_labels.npy", "test_images.npy")
 RESULTS = "results/photos"
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
 
 @pytest.fixture(scope="module")
@@ -181,3 +183,27 @@ def test_it_is_the_same_each_time_and_leaves_nothing_else(project, tmp_path):
     after = {path for path in tmp_path.rglob("*") if path.is_file()}
     assert after - before <= {tmp_path / RESULTS / "report.html"}
     assert report() == text
+
+
+@pytest.mark.jobs
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no browser: apt-get install chromium")
+def test_in_a_browser_it_fits_a_phone_and_pictures_stand_side_by_side(project):
+    """And nothing is asked for, and the console stays empty."""
+    sync = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
+    main(["next"])
+    close(project, 0)
+    report()
+    address, asked, said = Path(f"{RESULTS}/report.html").resolve().as_uri(), [], []
+    with sync.sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        for width, least in ((360, 2), (1280, 8)):
+            page = browser.new_page(viewport={"width": width, "height": 800})
+            page.on("request", lambda request: asked.append(request.url))
+            page.on("console", lambda message: said.append(message.text))
+            page.goto(address)
+            assert page.evaluate("document.documentElement.scrollWidth") == width
+            tops = page.locator("#labels_so_far .examples").first.locator("img")
+            places = [tops.nth(at).bounding_box()["y"] for at in range(tops.count())]
+            assert places.count(places[0]) >= least
+        browser.close()
+    assert {url for url in asked if not url.startswith("data:")} == {address} and said == []
