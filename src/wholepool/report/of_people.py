@@ -25,7 +25,8 @@ def experiments(results: Results) -> list[str]:
 
 def only(settings: Mapping[str, Any]) -> bool:
     """Whether people are asked in every experiment of a resolved config: a folder being labeled."""
-    return bool(settings) and len(people.asking(settings)) == len(settings["experiments"])
+    asked = people.asking(settings) if settings else {}
+    return bool(asked) and len(asked) == len(settings["experiments"])
 
 
 def folders(settings: Mapping[str, Any]) -> list[str]:
