@@ -271,8 +271,8 @@ def test_a_batch_has_its_share_of_the_audit_and_a_cycle_is_closed_once(labeled):
         "8 images are to be labeled next: `wholepool label`",
         f"All of this on one page, with images: results/{SLUG}/report.html",
     ]
-    *standing, last = said[1].splitlines()
-    assert len(standing) == 5 and last == said[0].strip()
+    *standing, last, page = said[1].splitlines()
+    assert len(standing) == 5 and [last, page] == said[0].splitlines()
     lines = journal.read(answers_file(folder))[0]
     assert len(cycles.ends(lines)) == 1
     first = [line for line in lines if line["kind"] == "answer"][:8]
