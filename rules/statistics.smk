@@ -32,6 +32,7 @@ use rule stage as report with:
     input:
         rules.all_statistics.input,
         rules.all_figures.input,
+        rules.next_batch.input,
         info=dataset_infos().values(),
     output:
         out=item(REPORT, "report", "Report"),

@@ -96,7 +96,9 @@ def test_pages_stand_by_their_place_and_those_that_say_nothing_are_left_out(resu
     assert re.findall(r'<li><a href="#(\w+)">', text) == ["z", "a", "b"] * 2  # beside, and folded
 
 
-def test_where_people_label_their_pages_stand_first(results, tmp_path):
+def test_where_people_label_their_pages_stand_first_and_alone_if_nothing_else_is_run(
+    results, tmp_path
+):
     oracle = {"name": "journal", "answers": "answers.jsonl"}
     source = {"name": "folder", "path": "images"}
     start = {"strategy": "typiclust", "size": 2, "pre": "deepcluster"}
@@ -113,17 +115,19 @@ def test_where_people_label_their_pages_stand_first(results, tmp_path):
         "seeds": 1,
         "methods": {"baseline": {"strategies": ["random"]}},
     }
-    settings = resolve(config)
-    asked = Results(
-        *(results.folder, results.grid, {}, results.runs_csv, results.accuracy_csv),
-        settings=settings,
-    )
+    given = results.folder, results.grid, {}, results.runs_csv, results.accuracy_csv
+    asked = Results(*given, settings=resolve(config))
+    config["experiments"]["known"] = {"dataset": "digits", "budget": 10}
+    config["datasets"]["digits"] = {}
+    mixed = Results(*given, settings=resolve(config))
     pages = [
         *(Page("a", 10, says("a")), Page("b", 20, says("b"), people=7)),
         *(Page("c", 0, says("c"), people=3), Page("nowhere", 0, says("x"))),
     ]
     text = shown.report(asked, tmp_path / "report.html", pages=pages)
-    assert heads(text) == ["Of c", "Of b", "Of a"]
+    assert heads(text) == ["Of c", "Of b"] and "<h1>Labels for images</h1>" in text
+    text = shown.report(mixed, tmp_path / "mixed.html", pages=pages)
+    assert heads(text) == ["Of c", "Of b", "Of a"] and "<h1>Active learning on " in text
     assert heads(shown.report(results, tmp_path / "known.html", pages=pages)) == ["Of a", "Of b"]
 
 

@@ -3,6 +3,7 @@
 The pages here are few and fast; tests/workflow/test_report.py has them all.
 """
 
+import re
 import shutil
 
 import pytest
@@ -42,7 +43,7 @@ DESCRIBED = {
 def folder(tmp_path, plugin, monkeypatch):
     """An empty folder with config.yaml, which is the working directory."""
     plugin("page", "probe", PROBE)
-    kept = ("classes", "table1", "table3", "probe")
+    kept = ("classes", "table1", "table3", "probe", "what_next")
     few = {name: page for name, page in registry.plugins("page").items() if name in kept}
     for module in (build, html):
         monkeypatch.setattr(module, "plugins", lambda kind: few)
@@ -174,4 +175,6 @@ def test_of_people_who_have_closed_no_cycle(folder, clean_process):
     (folder / "config.yaml").unlink()
     (folder / "mine.yaml").write_text(yaml.safe_dump(config))
     text = report_of(folder)  # the only config here in which people are asked
-    assert "no cycle of labeling is closed" in text and "<code>wholepool next</code>" in text
+    assert re.findall("<code>(.*?)</code>", text) == ["wholepool next"]
+    assert "<h1>Labels for images</h1>" in text
+    assert "Probe" not in text and 'class="notice"' not in text

@@ -30,7 +30,7 @@ COUNTS = {"dark": 30, "light": 10, "green": 5, "red": 5}
 #: what a model is made of, or asks by; and what only tells how good it is
 BLIND = ("labeled.parquet", "aside.parquet", "head.npy", "queries.parquet", "predicted.parquet")
 BLIND += ("pseudo_labels.parquet", "pool.json", "test_probabilities.npy", "batch.json")
-TELLS = {"status.json", "predictions.csv"}
+TELLS = {"status.json", "predictions.csv", "report.html"}
 SRC = Path(__file__).parents[2] / "src"
 
 
@@ -267,9 +267,12 @@ def answered(folder):
 
 def test_a_batch_has_its_share_of_the_audit_and_a_cycle_is_closed_once(labeled):
     folder, said = labeled
-    assert said[0] == "8 images are to be labeled next: `wholepool label`\n"
-    *standing, last = said[1].splitlines()
-    assert len(standing) == 5 and last == said[0].strip()
+    assert said[0].splitlines() == [
+        "8 images are to be labeled next: `wholepool label`",
+        f"All of this on one page, with images: results/{SLUG}/report.html",
+    ]
+    *standing, last, page = said[1].splitlines()
+    assert len(standing) == 5 and [last, page] == said[0].splitlines()
     lines = journal.read(answers_file(folder))[0]
     assert len(cycles.ends(lines)) == 1
     first = [line for line in lines if line["kind"] == "answer"][:8]

@@ -35,7 +35,7 @@ VERSIONS = {
     "acquire": 1,
     "predict_pool": 1,
     "batch": 3,
-    "standing": 1,
+    "standing": 2,
     "label": 1,
     "runs": 4,
     "pretraining": 2,

@@ -69,11 +69,12 @@ def by_class(found: Mapping[str, Any]) -> str:
     return f" Right by class: {told}{rest}."
 
 
-def out(status: Mapping[str, Any]) -> str:
+def out(status: Mapping[str, Any], file: str = "predictions.csv") -> str:
+    """Where the labels are: `file`."""
     found = status["suspicious"]
     words = counted(found, "answer deserves", "answers deserve")
     more = f"; {words} a second look (suspicious.csv)" if found else ""
-    return f"A label for every image: predictions.csv{more}."
+    return f"A label for every image: {file}{more}."
 
 
 def counted(n: int, one: str, several: str) -> str:

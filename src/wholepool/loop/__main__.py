@@ -52,9 +52,11 @@ def new(args: argparse.Namespace) -> None:
 def advance(args: argparse.Namespace) -> None:
     """Learn from the answers so far, and pick the next images; do whatever can be done."""
     from wholepool.loop.advance import advance as done
-    from wholepool.loop.project import opened
+    from wholepool.loop.project import opened, told_report
 
-    print(*done(opened(args.config), args.go_on, args.cores), sep="\n")
+    project = opened(args.config)
+    print(*done(project, args.go_on, args.cores), sep="\n", flush=True)
+    print(told_report(project))
 
 
 def label(args: argparse.Namespace) -> None:

@@ -113,6 +113,19 @@ def reported(given: str | None) -> Path:
     return config
 
 
+def told_report(project: Project) -> str:
+    """Write the report of a project as it stands; where it is, or why it is not there.
+
+    Whatever fails is told and no error: the next batch is picked by then, and does not need it.
+    """
+    from wholepool.report.standing import written
+
+    try:
+        return f"All of this on one page, with images: {written(project.config)}"
+    except Exception as error:
+        return f"The report could not be written: {' '.join(str(error).split()) or repr(error)}"
+
+
 def asks(path: Path) -> bool:
     """Whether a file looks like the config of a project; nothing that it holds is an error."""
     try:

@@ -13,6 +13,7 @@ from wholepool.grid import people
 from wholepool.job.errors import UserError
 from wholepool.job.files import write_text
 from wholepool.job.registry import Plugin, plugins
+from wholepool.report import of_people
 from wholepool.report.fragment import Piece, environment
 from wholepool.report.names import dataset_name
 from wholepool.report.results import Results
@@ -54,11 +55,16 @@ def write_report(results: Results, out: Path, notice: str = "") -> None:
 
 
 def order(results: Results) -> list[Plugin]:
-    """The pages with a place in the report, in order: where people label, first those for them."""
+    """The pages with a place in the report, in order: where people label, first those for them.
+
+    Where every experiment asks people no other stands there: what compares methods, strategies and
+    seeds has nothing to say of one of each.
+    """
     asked = bool(results.settings) and bool(people.asking(results.settings))
     every = plugins("page").values()
     first = [page for page in every if asked and page["PEOPLE_PLACE"]]
-    rest = [page for page in every if page["PLACE"] and page not in first]
+    alone = of_people.only(results.settings)
+    rest = [page for page in every if page["PLACE"] and page not in first and not alone]
     return [
         *sorted(first, key=lambda page: (page["PEOPLE_PLACE"], page.name)),
         *sorted(rest, key=lambda page: (page["PLACE"], page.name)),
@@ -80,7 +86,9 @@ def shown(page: Plugin, results: Results) -> str:
 
 
 def title(results: Results) -> str:
-    """The report's title, of the names of the data sets."""
+    """The report's title, of the names of the data sets; of the folder that people label."""
+    if of_people.only(results.settings):
+        return f"Labels for {in_words(of_people.folders(results.settings))}"
     used = dict.fromkeys(one["dataset"] for one in results.grid["experiments"].values())
     names = [dataset_name(name) for name in used]
     if len(names) > 3:

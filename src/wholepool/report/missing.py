@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wholepool.grid import people
 from wholepool.grid.cells import Cell, cells
 from wholepool.report.fragment import fill, notice, table
 from wholepool.report.names import method_name
@@ -76,8 +75,6 @@ def told(settings: Mapping[str, Any], source: Path, command: str) -> str:
     what = "it" if gone == planned else "the rest"
     line = "<p>This runs {{ what }}: <code>{{ command }}</code></p>"
     run = fill(line, what=what, command=command)
-    if not planned and people.asking(settings):
-        return notice("Nothing was learned yet: no cycle of labeling is closed.", run)
     if gone == planned:
         return notice(f"Nothing was run yet, of {planned:,} cells (a cell is one training).", run)
     done = "cell was" if planned - gone == 1 else "cells were"

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from wholepool.data.pool import DESCRIPTION
-from wholepool.grid import joblist, people, plan
+from wholepool.grid import joblist, plan
 from wholepool.grid.cells import summary
 from wholepool.grid.config import resolve
 from wholepool.job.files import read_object, write_text
 from wholepool.job.yaml import read_yaml
-from wholepool.report import build, missing
+from wholepool.report import build, missing, of_people
 from wholepool.report.html import write_report
 from wholepool.report.results import Results
 from wholepool.report.runs import gather, write_pretraining
@@ -33,9 +33,19 @@ def written(config: Path, out: Path | None = None) -> Path:
     source = Path(settings["results_dir"])
     out = out or source / "report.html"
     with tempfile.TemporaryDirectory(prefix="wholepool-report-") as folder:
-        results = made(settings, source, Path(folder))
-        write_report(results, out, missing.told(settings, source, command(settings, config)))
+        if of_people.only(settings):
+            write_report(of_folder_labeled(settings, source, Path(folder)), out)
+        else:
+            results = made(settings, source, Path(folder))
+            write_report(results, out, missing.told(settings, source, command(config)))
     return out
+
+
+def of_folder_labeled(settings: Mapping[str, Any], source: Path, folder: Path) -> Results:
+    """What the pages for people are given: they need no table of a grid, and none is made."""
+    grid, infos = summary(dict(settings)), described(settings, source)
+    given = grid, infos, folder / "tables/runs.csv", folder / build.ACCURACY
+    return Results(folder, *given, settings=settings, source=source, partial=True)
 
 
 def made(settings: Mapping[str, Any], source: Path, folder: Path) -> Results:
@@ -78,10 +88,8 @@ def diagnosed(settings: Mapping[str, Any], source: Path) -> list[Path]:
     ]
 
 
-def command(settings: Mapping[str, Any], config: Path) -> str:
+def command(config: Path) -> str:
     """The command that runs what is missing."""
-    if people.asking(settings):
-        return "wholepool next"
     if config == Path("config.yaml"):
         return "snakemake --cores all"
     return f"snakemake --cores all --configfile {shlex.quote(str(config))}"

@@ -154,6 +154,7 @@ def advice_of(
 ) -> dict[str, Any]:
     """When to stop, by the cycles so far: their predictions on the audit as it is answered now."""
     from wholepool.labeling.advice import Cycle, advise
+    from wholepool.labeling.audit import wilson
     from wholepool.labeling.outcome import kappa
 
     rows, past, before = found.audited(), list[Cycle](), None
@@ -173,7 +174,9 @@ def advice_of(
     advice = advise(past, args.budget)
     told: dict[str, Any] = {"said": advice.why, "word": advice.word, "kappa": advice.kappa}
     told |= {"gain": None if advice.gain is None else vars(advice.gain)}
-    return {"advice": told, "cycles": [vars(one) for one in past]}
+    bounds = [dict(zip(("low", "high"), wilson(one.right, one.asked), strict=True)) for one in past]
+    each = [vars(one) | ends for one, ends in zip(past, bounds, strict=True)]
+    return {"advice": told, "cycles": each}
 
 
 def earlier(names: Any) -> Any:

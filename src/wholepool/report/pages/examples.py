@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 TITLE = "Images"
 PLACE = 70
-PEOPLE_PLACE = 60
 
 #: images of a row
 EACH = 8

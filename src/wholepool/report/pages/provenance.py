@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from wholepool.grid.people import NONE_YET
 from wholepool.grid.sections import own_of, word_of
 from wholepool.job.registry import plugins
+from wholepool.report import of_people
 from wholepool.report.fragment import fill, paragraph, table
 from wholepool.report.names import dataset_name, method_name
 from wholepool.report.results import Results
@@ -18,6 +20,8 @@ TITLE = "Provenance"
 PLACE = 90
 PEOPLE_PLACE = 90
 
+#: values of a source that say nothing, the second of what is known later
+VOID = (None, [NONE_YET])
 #: column of runs.csv -> what it is called
 _RECORDED = {
     **{"wholepool": "wholepool", "commit": "commit", "python": "Python", "torch": "PyTorch"},
@@ -33,16 +37,17 @@ PAPER = (
 
 def show(results: Results) -> str:
     """Tables of what made the trainings, of the data, of the settings, and of the literature."""
-    recorded = of_trainings(results.runs)
+    labeled = of_people.only(results.settings)
+    runs = of_people.trainings(results) if labeled else results.runs
+    recorded = of_trainings(runs)
+    nothing = "" if labeled else paragraph("No training has told what made it.")
     parts = [
-        table(recorded, "What made the trainings.")
-        if len(recorded)
-        else paragraph("No training has told what made it."),
+        table(recorded, "What made the trainings.") if len(recorded) else nothing,
         table(of_data(results), "Data. The fingerprint is the SHA-256 of a pool's images."),
-        of_settings(results.runs),
+        "" if labeled else of_settings(runs),
         table(literature(results), "Where the methods are from."),
         paragraph(f"To cite the method: {PAPER}."),
-        paragraph("To cite the software: wholepool, with the version and the commit above."),
+        paragraph("To cite the software: wholepool, with its version and commit."),
     ]
     return "".join(parts)
 
@@ -79,7 +84,7 @@ def of_data(results: Results) -> pd.DataFrame:
     for name in dict.fromkeys(plan["dataset"] for plan in results.grid["experiments"].values()):
         pool, own = results.pools.get(name, {}), settings.get(name, {})
         source = own.get("source", name)
-        details = [f"{key}: {value}" for key, value in own_of(source).items() if value is not None]
+        details = [f"{key}: {value}" for key, value in own_of(source).items() if value not in VOID]
         details += [f"{key}: {value}" for key, value in own.get("pool", {}).items() if value]
         rows.append(
             (

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 TITLE = "What was run"
 PLACE = 10
-PEOPLE_PLACE = 40
 
 #: of more names than this the paragraph tells the number; they are listed below it
 MANY = 6

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+from pathlib import PurePosixPath
 
 from wholepool.grid import people
 from wholepool.labeling.standing import counted
 from wholepool.report import of_people, pictures
 from wholepool.report.fragment import paragraph, table
 from wholepool.report.pages.examples import files_of, pool_of
+from wholepool.report.pages.labels_so_far import percent
 from wholepool.report.results import Results
 
 TITLE = "Answers for a second look"
@@ -26,8 +28,6 @@ def show(results: Results) -> str:
         if path.exists():
             with open(path, encoding="utf-8", newline="") as file:
                 parts[name] = told(results, name, list(csv.DictReader(file)))
-        else:
-            parts[name] = paragraph("Nothing was learned yet, so no answer can be doubted.")
     return of_people.headed(parts)
 
 
@@ -39,8 +39,9 @@ def told(results: Results, name: str, rows: list[dict[str, str]]) -> str:
         return paragraph("No answer is suspicious.")
     lead = (
         f"{counted(len(rows), 'answer', 'answers')} may be wrong: a classifier that was fitted "
-        "without it prefers another class, and so do its nearest images. Look again; nothing is "
-        "changed by itself. "
+        "without it prefers another class, and so do its nearest images. Nothing is changed by "
+        "itself: they come first in the grid (key v) of wholepool label; click one to answer it "
+        "anew. "
     )
     if len(rows) > FIRST:
         lead += f"The first {FIRST} are shown; suspicious.csv has all. "
@@ -52,12 +53,13 @@ def told(results: Results, name: str, rows: list[dict[str, str]]) -> str:
     shown = [
         pictures.Picture(
             pool.images[place[row["path"]]],
-            f"{row['label']}; perhaps {row['perhaps']} ({float(row['probability']):.0%})",
+            f"{row['label']}; perhaps {row['perhaps']} ({percent(row)}). "
+            f"{PurePosixPath(row['path']).name}",
             row["path"],
         )
         for row in rows[:FIRST]
         if row["path"] in place
     ]
     return paragraph(lead) + pictures.rows(
-        [pictures.Row("Given answer, and what all else says", shown)]
+        [pictures.Row("The answer given, what all else says, and the file", shown)]
     )

@@ -12,7 +12,9 @@ from wholepool.report.results import Results
 TITLE = "What to do next"
 PEOPLE_PLACE = 6
 
-_COMMANDS = "<p>{{ why }} <code>{{ command }}</code></p>"
+_SORTED = "wholepool export --what predictions --format imagefolder"
+_STEPS = """{% if lead %}<p>{{ lead }}</p>{% endif %}<ul>{% for what, command in each %}
+<li>{{ what }}: <code>{{ command }}</code></li>{% endfor %}</ul>"""
 
 
 def show(results: Results) -> str:
@@ -21,13 +23,13 @@ def show(results: Results) -> str:
     for name, status in of_people.statuses(results).items():
         waiting = in_batch(results, name)
         if status is None:
-            parts[name] = command("Nothing was learned yet.", waiting, GO_ON)
+            parts[name] = command(waiting, GO_ON)
             continue
         advice = status["advice"]
         parts[name] = (
             fill("<p><strong>{{ said }}</strong></p>", said=advice["said"])
             + gained(advice)
-            + command("", waiting, advice["word"])
+            + command(waiting, advice["word"])
         )
     return of_people.headed(parts)
 
@@ -51,14 +53,25 @@ def gained(advice: of_people.Status) -> str:
     )
 
 
-def command(lead: str, waiting: int | None, word: str) -> str:
-    """What to type."""
-    if word == STOP:
-        why = f"{lead} To stop here, take the labels from predictions.csv; a model for new images:"
-        return fill(_COMMANDS, why=why.strip(), command="wholepool model")
+def command(waiting: int | None, word: str) -> str:
+    """What to type, in order."""
+    if word == STOP or waiting == 0:
+        done = "" if word == STOP else "Every image is answered, set aside or in the audit. "
+        return steps(
+            f"{done}To stop here take the labels that there are, as folders or as a model for new "
+            "images:",
+            ("Folders, one for each class", f"{_SORTED} --out sorted"),
+            ("A model", "wholepool model --out model"),
+        )
     if waiting is None:
-        why = f"{lead} No batch has been picked yet:"
-        return fill(_COMMANDS, why=why.strip(), command="wholepool next")
-    why = f"{lead} {counted(waiting, 'image is', 'images are')} in the batch; answer them, then "
-    why += "learn from the answers with wholepool next:"
-    return fill(_COMMANDS, why=why.strip(), command="wholepool label")
+        return steps("", ("Pick the first batch", "wholepool next"))
+    return steps(
+        "",
+        (f"Answer {counted(waiting, 'image', 'images')}", "wholepool label"),
+        ("Learn from the answers, and pick the next images", "wholepool next"),
+    )
+
+
+def steps(lead: str, *each: tuple[str, str]) -> str:
+    """What each command does, and the command."""
+    return fill(_STEPS, lead=lead, each=each)

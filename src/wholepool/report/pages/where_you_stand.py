@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wholepool.labeling.audit import wilson
 from wholepool.labeling.standing import answers, images, out, quality
 from wholepool.report import of_people
-from wholepool.report.fragment import note, paragraph, table
+from wholepool.report.fragment import fill, note, paragraph, table
 from wholepool.report.results import Results
 
 if TYPE_CHECKING:
@@ -25,24 +24,25 @@ def show(results: Results) -> str:
     for name, status in of_people.statuses(results).items():
         if status is None:
             parts[name] = paragraph(
-                "Nothing was learned from answers yet: answer the first batch (wholepool "
-                "label), then wholepool next."
+                "Nothing was learned yet: the model learns from your answers to the first batch."
             )
             continue
-        told = [quality(status), answers(status), images(status), out(status)]
-        parts[name] = "".join(map(paragraph, told)) + history(status)
+        whole = {**status, "audit": {**status["audit"], "by_class": {}}}  # your_classes has them
+        good = fill("<p><strong>{{ said }}</strong></p>", said=quality(whole))
+        told = [answers(status), images(status), out(status, of_people.labels_of(results, name))]
+        parts[name] = good + "".join(map(paragraph, told)) + history(status)
     return of_people.headed(parts)
 
 
 def history(status: of_people.Status) -> str:
     """The audit by number of labels."""
     rows = by_cycle(status)
-    if rows.empty:
+    if len(rows) < 2:  # the one row says what the text above it says
         return ""
     caption = "The same audit images, judged by each cycle's model."
     end = (
-        "The interval is Wilson's score interval. Kappa compares a cycle's predictions with those "
-        "of the cycle before: 1 is no change."
+        "The interval is Wilson's score interval. Kappa compares a cycle's labels with those of "
+        "the cycle before: 1 is no change."
     )
     return table(rows, caption) + note(end)
 
@@ -58,8 +58,9 @@ def by_cycle(status: of_people.Status) -> pd.DataFrame:
         if not asked:
             rows.append((f"{one['labels']:,}", "–", "–", "–", kappa))
             continue
-        low, high = wilson(right, asked)
         share = f"{100 * right / asked:.0f}"
-        between = f"{100 * low:.0f} to {100 * high:.0f}"
+        between = "–"  # an earlier version told no bounds
+        if "low" in one:
+            between = f"{100 * one['low']:.0f} to {100 * one['high']:.0f}"
         rows.append((f"{one['labels']:,}", f"{right} of {asked}", share, between, kappa))
     return pd.DataFrame(rows, columns=list(HISTORY))
