@@ -2,7 +2,8 @@
 
     python studies/landed.py evidence/one_label_per_class results/landed
 
-README's picture is figures/figure3.png of it: docs/images/one-label-per-class-figure3.png.
+README's picture is the first screen of the report: docs/images/report.png, see
+tools/readme_picture.py.
 """
 
 import argparse
@@ -13,7 +14,7 @@ from wholepool.grid.cells import summary
 from wholepool.paper.evidence import read_evidence
 from wholepool.report import build
 from wholepool.report.html import write_report
-from wholepool.report.results import of_folder
+from wholepool.report.results import Results, of_folder
 
 
 def main() -> None:
@@ -26,6 +27,15 @@ def main() -> None:
 
 def make(evidence: Path, out: Path) -> None:
     """Tables, figures and report of a landing, below `out`."""
+    results = opened(evidence, out)
+    build.write_tables(results.runs_csv, out, results.grid, results.pools)
+    for stage in ("figures", "statistics"):
+        build.write(stage, results)
+    write_report(results, out / "report.html")
+
+
+def opened(evidence: Path, out: Path) -> Results:
+    """What the pages are given of a landing; its runs.csv is copied below `out`."""
     landed = read_evidence(evidence)
     settings = landed.settings
     order = dict.fromkeys(landed.runs["experiment"])  # settings.json has sorted keys
@@ -37,24 +47,16 @@ def make(evidence: Path, out: Path) -> None:
         for words in experiment["methods"].values()
         for strategy in words["strategies"]
     }
-    grid = summary(
-        {
-            "experiments": experiments,
-            "datasets": datasets,
-            "tables": {"ablation_strategies": list(strategies)},
-        }
-    )
+    shown = {
+        **settings,
+        "experiments": experiments,
+        "datasets": datasets,
+        "tables": {"ablation_strategies": list(strategies)},
+    }
     pools = {name: data["info"] for name, data in datasets.items()}
-    runs = out / "tables" / "runs.csv"
-    runs.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(evidence / "runs.csv", runs)
-    build.write_tables(runs, out, grid, pools)
-    results = of_folder(
-        out, grid, pools, {**settings, "experiments": experiments, "datasets": datasets}
-    )
-    for stage in ("figures", "statistics"):
-        build.write(stage, results)
-    write_report(results, out / "report.html")
+    (out / "tables").mkdir(parents=True, exist_ok=True)
+    shutil.copy(evidence / "runs.csv", out / "tables" / "runs.csv")
+    return of_folder(out, summary(shown), pools, shown)
 
 
 if __name__ == "__main__":

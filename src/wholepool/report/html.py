@@ -88,7 +88,7 @@ def shown(page: Plugin, results: Results) -> str:
 def title(results: Results) -> str:
     """The report's title, of the names of the data sets; of the folder that people label."""
     if of_people.only(results.settings):
-        return f"Labels for {in_words(of_people.folders(results.settings))}"
+        return f"Labels for {joined(of_people.folders(results.settings))}"
     used = dict.fromkeys(one["dataset"] for one in results.grid["experiments"].values())
     names = [dataset_name(name) for name in used]
     if len(names) > 3:

@@ -46,15 +46,19 @@ def show(results: Results) -> str:
             "No run has a test accuracy, as there is no test set, so nothing is compared. What the "
             "labels are worth can then only be told by an audit."
         )
+    return fill(LINES, lines=lines(results))
+
+
+def lines(results: Results) -> list[tuple[str, str]]:
+    """Question and answer, five of them; of runs that have an accuracy."""
     paired, number = results.table("paired"), seeds(results)
-    lines = [
+    return [
         ("What to train on.", of_methods(paired, results.grid)),
         ("What to ask for.", of_strategies(paired, results.grid)),
         ("How sure.", how_sure(paired, *number)),
         ("In labels.", in_labels(results.table("efficiency"), results.grid)),
         ("What next.", what_next(paired, number[0], results.partial)),
     ]
-    return fill(LINES, lines=lines)
 
 
 def seeds(results: Results) -> tuple[int, int]:
