@@ -49,7 +49,7 @@ reference: .venv/installed
 	@$(BIN)/python tools/layout_reference.py
 	@$(BIN)/python tools/words.py
 
-# whatever is made of evidence/: the tables in docs/, the comparison with the paper, README's picture
+# whatever is made of evidence/: the tables in docs/, the comparison with the paper
 findings: .venv/installed
 	@$(BIN)/python tools/study_tables.py
 

@@ -69,16 +69,8 @@ def write_comparison_of_evidence(folder: Path) -> None:
         shutil.copy(Path(name) / "compare_with_paper.png", folder)
 
 
-def write_picture(path: Path) -> None:
-    """README's picture: Figure 3 of what has landed with one label per class."""
-    with tempfile.TemporaryDirectory() as name:
-        study("studies/landed.py").make(EVIDENCE / "one_label_per_class", Path(name))
-        shutil.copy(Path(name) / "figures" / "figure3.png", path)
-
-
 def main() -> None:
     write_comparison_of_evidence(EVIDENCE)
-    write_picture(ROOT / "docs" / "images" / "one-label-per-class-figure3.png")
     for path in PAGES:
         text = page(path)
         if text != path.read_text(encoding="utf-8"):
