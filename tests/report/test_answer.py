@@ -162,7 +162,7 @@ def test_many_seeds_have_no_such_doubt():
 def test_one_seed_and_nothing_to_compare():
     assert answer.how_sure(paired(comparison(1.0)), 1, 1).startswith("One seed: no interval")
     assert answer.how_sure(paired(), 3, 3) == (
-        "3 seeds, which show a spread; nothing is compared, so nothing is tested."
+        "3 seeds; nothing is compared, so nothing is tested."
     )
 
 
@@ -280,5 +280,5 @@ def test_a_single_run_is_not_compared(tmp_path):
     results = with_statistics(of_plan(tmp_path, grid, runs_of(grid), {"digits": POOL}))
     html = whole(answer.show(results))
     assert "One method was run" in html and "One strategy was run" in html
-    assert "One seed: no interval and no test" in html
+    assert "1 seed; nothing is compared" in html
     assert "Add a strategy or a method" in html

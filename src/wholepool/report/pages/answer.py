@@ -172,11 +172,11 @@ def basis(rows: pd.DataFrame) -> str:
 
 def how_sure(paired: pd.DataFrame, least: int, most: int) -> str:
     """Seeds, the difference that could have been shown, and what so few seeds cannot say."""
-    if most == 1:
-        return "One seed: no interval and no test. Every difference here may be chance."
     number = several(most, "seed") if least == most else f"{least} to {most} seeds"
     if paired.empty:
-        return f"{number}, which show a spread; nothing is compared, so nothing is tested."
+        return f"{number}; nothing is compared, so nothing is tested."
+    if most == 1:
+        return "One seed: no interval and no test. Every difference here may be chance."
     parts = [f"{number}, all comparisons paired by seed, t tests."]
     rows = both(paired)
     if len(known := rows["detectable"].dropna()):
