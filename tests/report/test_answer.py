@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pandas as pd
 import pytest
 from grids_of_results import plan, runs_of
@@ -84,7 +85,7 @@ def test_methods_of_one_seed_and_of_seeds_that_change_nothing():
         "(+4.0 points, no interval). [The accuracy averaged along the curve.]"
     )
     same = comparison(4.0, SAME, **NO_TEST)
-    assert "all seeds are one observation" in answer.of_methods(paired(same), GRID)
+    assert "all seeds gave the same, so" in answer.of_methods(paired(same), GRID)
     both = paired(same | {"tests": 1}, comparison(2.0, "above 0", tests=1))
     assert answer.of_methods(both, GRID).endswith("1 of 2 is no test, as all seeds gave the same.]")
 
@@ -159,10 +160,17 @@ def test_many_seeds_have_no_such_doubt():
     assert "sign-flip" not in told and "picked from many" not in told
 
 
+def test_pairs_of_one_seed_have_no_test():
+    rows = [comparison(1.0, **NO_TEST | {"n_seeds": 1}), strategy(1.0, **NO_TEST | {"n_seeds": 1})]
+    assert answer.how_sure(paired(*rows), 1, 2) == (
+        "1 to 2 seeds, but no comparison has a test: one seed tells nothing of chance."
+    )
+
+
 def test_one_seed_and_nothing_to_compare():
     assert answer.how_sure(paired(comparison(1.0)), 1, 1).startswith("One seed: no interval")
     assert answer.how_sure(paired(), 3, 3) == (
-        "3 seeds, which show a spread; nothing is compared, so nothing is tested."
+        "3 seeds; nothing is compared, so nothing is tested."
     )
 
 
@@ -259,7 +267,10 @@ def with_statistics(results):
 
 
 def test_the_page_has_the_five_lines(tmp_path):
-    results = with_statistics(results_of(tmp_path))
+    runs = results_of(tmp_path / "alike").runs
+    noise = np.random.default_rng(0).normal(0, 2, len(runs))
+    runs = runs.assign(accuracy=runs["accuracy"] + noise)
+    results = with_statistics(results_of(tmp_path / "noisy", runs=runs))
     html = whole(answer.show(results))
     heads = ["What to train on.", "What to ask for.", "How sure.", "In labels.", "What next."]
     places = [html.index(f"<strong>{head}</strong>") for head in heads]
@@ -280,5 +291,5 @@ def test_a_single_run_is_not_compared(tmp_path):
     results = with_statistics(of_plan(tmp_path, grid, runs_of(grid), {"digits": POOL}))
     html = whole(answer.show(results))
     assert "One method was run" in html and "One strategy was run" in html
-    assert "One seed: no interval and no test" in html
+    assert "1 seed; nothing is compared" in html
     assert "Add a strategy or a method" in html

@@ -111,6 +111,18 @@ def test_the_same_difference_at_every_seed_is_one_observation_and_no_test():
     assert "every seed, which is one" in " ".join(beside_text.terminal(both(a, b)).split())
 
 
+def test_what_is_exactly_0_is_not_counted_in_the_correction():
+    a = runs()
+    changed = (a["experiment"] == "mnist") & (a["strategy"] == "jlp")
+    b = shifted(a, 1, 1)
+    found = both(a, b.assign(accuracy=b["accuracy"].where(changed, a["accuracy"]))).table
+    tested = found["difference"] != 0
+    assert 0 < tested.sum() < len(found)
+    wanted = multipletests(found.loc[tested, "p"], method="holm")[1]
+    np.testing.assert_allclose(found.loc[tested, "p_holm"], wanted)
+    assert (found.loc[~tested, "p_holm"] == 1).all()
+
+
 def test_a_planted_difference_is_found_and_noise_mostly_is_not(monkeypatch):
     monkeypatch.setattr(gc, "collect", lambda *args: 0)  # which statsmodels calls each time: 70 ms
     a = runs(8)

@@ -2,6 +2,7 @@
 
 import gc
 import importlib
+import math
 import re
 from functools import partial
 
@@ -171,3 +172,26 @@ def test_one_method_has_one_row_of_heat_maps_and_several_one_more():
         "Baseline: p < .05",
         "Baseline: after Holm",
     ]
+
+
+@pytest.mark.parametrize(
+    ("needs", "named"),
+    [
+        ([18.0, 24.0, "> 30"], "jLP (fewest)"),
+        (["at most 10", 24.0, "> 30"], "jLP (fewest)"),
+        (["at most 10", "at most 10", 24.0], "jLP"),  # two may need equally few
+        (["> 30", "> 30", "> 30"], "jLP"),
+        ([31.0, 32.0, "> 30"], "jLP"),  # Random, which they are compared with, needs 30
+    ],
+)
+def test_the_fewest_labels_are_named_where_it_is_known_whose_they_are(needs, named):
+    rows = [
+        {
+            **{"experiment": "digits", "method": "baseline", "strategy": strategy},
+            **{"n_labels": 30, "accuracy": 70.0, "n_seeds": 5, "text": f"{need} labels"},
+            "needed": need if isinstance(need, float) else math.nan,
+        }
+        for strategy, need in zip(("jlp", "ceal", "coreset"), needs, strict=True)
+    ]
+    short = efficiency._short(pd.DataFrame(rows), small_grid())
+    assert short["strategy"].tolist() == [named]

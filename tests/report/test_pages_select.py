@@ -217,6 +217,14 @@ def test_evidence_alone_tells_the_class_balance(grown, tmp_path, undrawn):
     assert "Only the class balance" in said and "<svg" not in said
 
 
+def test_results_copied_without_their_pool_tell_the_class_balance(grown, undrawn):
+    results, _, _ = grown
+    (results.folder / "datasets/digits/pool.npy").unlink()
+    selection.make(results)
+    table = pd.read_csv(results.folder / "tables/selection.csv")
+    assert table["class_balance"].notna().all() and table["overlap_seeds"].isna().all()
+
+
 def test_the_rule_is_given_what_is_read_and_nothing_that_goes(grown):
     results, _, _ = grown
     files = acquired.files(results.settings)

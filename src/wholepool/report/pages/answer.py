@@ -158,7 +158,7 @@ def why_no_test(rows: pd.DataFrame) -> str:
     """Why none of some comparisons is a test."""
     if (rows["n_seeds"] < 2).all():
         return "one seed tells nothing of chance"
-    return "nothing in the runs is drawn, so that all seeds are one observation"
+    return "all seeds gave the same, so that they are one observation"
 
 
 def basis(rows: pd.DataFrame) -> str:
@@ -176,13 +176,15 @@ def basis(rows: pd.DataFrame) -> str:
 
 def how_sure(paired: pd.DataFrame, least: int, most: int) -> str:
     """Seeds, the difference that could have been shown, and what so few seeds cannot say."""
-    if most == 1:
-        return "One seed: no interval and no test. Every difference here may be chance."
     number = several(most, "seed") if least == most else f"{least} to {most} seeds"
     if paired.empty:
-        return f"{number}, which show a spread; nothing is compared, so nothing is tested."
-    parts = [f"{number}, all comparisons paired by seed, t tests."]
+        return f"{number}; nothing is compared, so nothing is tested."
+    if most == 1:
+        return "One seed: no interval and no test. Every difference here may be chance."
     rows = both(paired)
+    if rows["p"].isna().all():
+        return f"{number}, but no comparison has a test: {why_no_test(rows)}."
+    parts = [f"{number}, all comparisons paired by seed, t tests."]
     if len(known := rows["detectable"].dropna()):
         parts.append(
             f"In the middle comparison a true difference of {known.median():.1f} points would be "

@@ -143,7 +143,8 @@ def of_trainings(results: Results, done: pd.DataFrame) -> str:
     if len(counts) > 1:
         seeds = f"{min(counts)} to {seeds}"
     n, of = int(done["done"].sum()), int(done["planned"].sum())
-    text = f"Each cell is run with {seeds}: {n:,} of {several(of, 'training')} are done"
+    are = "is" if of == 1 else "are"
+    text = f"Each cell is run with {seeds}: {n:,} of {several(of, 'training')} {are} done"
     if devices := values_of(results.runs, "device"):
         text += f", on {joined(devices)}"
     dropped = results.grid.get("drop_seeds", [])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from wholepool.grid import plan
 from wholepool.job.files import write_text
 from wholepool.report import fragment
 from wholepool.report.accuracy import to_csv
@@ -67,6 +68,9 @@ def _sets(results: Results) -> dict[Curve, dict[int, selection.Acquired]]:
     """What was acquired; empty where only the tables of a grid are there."""
     if results.source is None or not (results.source / "runs").exists() or not results.settings:
         return {}
+    pools = [plan.of_dataset(name, "pool")["pool"] for name in results.runs["dataset"].unique()]
+    if not all((results.source / path).exists() for path in pools):
+        return {}  # results that were copied without the images
     dropped = list(results.grid.get("drop_seeds", ()))
     return read_acquired(results.source, results.settings, results.runs, dropped)
 
@@ -248,8 +252,8 @@ def sentences(table: pd.DataFrame, pairs: pd.DataFrame, grid: Grid) -> list[str]
     if not table["acquired"].notna().any():
         return [
             "Only the class balance of what was acquired can be said: the labeled sets of the "
-            "runs are not beside these tables, so nothing is known of overlap, near duplicates "
-            "and distance."
+            "runs, or the pools, are not beside these tables, so nothing is known of overlap, near "
+            "duplicates and distance."
         ]
     found = []
     seeds = table.dropna(subset=["overlap_seeds"])
