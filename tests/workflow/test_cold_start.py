@@ -5,17 +5,20 @@ import json
 import pandas as pd
 from running import planned, snakemake
 
+PRE = {"pre": "deepcluster"}
+SEMI = {**PRE, "semi": "label_propagation"}
 WORDS = {
     "experiments": {
-        "three": {"dataset": "digits", "budget": 3, "initial": {"strategy": "typiclust"}},
         "one": {"dataset": "digits", "budget": 3, "initial": {"strategy": "random", "size": 1}},
+        # a first batch that a strategy has asked for; one label is harder for those that follow
+        "three": {
+            **{"dataset": "digits", "budget": 3, "initial": {"strategy": "typiclust"}},
+            "methods": {"semi": {**SEMI, "strategies": ["typiclust", "jlp"]}},
+        },
     },
     "methods": {
-        "semi": {
-            **{"pre": "deepcluster", "semi": "label_propagation"},
-            "strategies": ["typiclust", "margin", "badge", "jlp"],
-        },
-        "baseline": {"pre": "deepcluster", "strategies": ["ceal", "bald", "cluster_margin"]},
+        "semi": {**SEMI, "strategies": ["typiclust", "margin", "badge", "jlp"]},
+        "baseline": {**PRE, "strategies": ["ceal", "bald", "cluster_margin"]},
     },
     "network": {"width": 0.0625, "logit_scale": 10},
     "seeds": 1,
