@@ -84,7 +84,7 @@ def test_pools_that_are_not_there_are_named(tmp_path):
     grid, runs, pools = lacking("half finished")
     results = of_plan(tmp_path, grid, runs, pools)
     object.__setattr__(results, "pools", {})
-    assert "Digits is not read yet. MNIST is not read yet." in text_of(run.show(results))
+    assert "Digits and MNIST are not read yet." in text_of(run.show(results))
     assert "not read yet" in text_of(provenance.show(results))
 
 

@@ -119,7 +119,7 @@ def _heat_map(axes: Axes, square: pd.DataFrame, named: bool) -> None:
 
 
 def show(results: Results) -> str:
-    """The heat maps, who wins and who loses most, and each strategy's means."""
+    """Who wins and who loses most; where anyone does, the heat maps and each strategy's means."""
     shares = results.table("penalty")
     if shares.empty:
         return fragment.paragraph(NOTHING)
@@ -136,6 +136,9 @@ def show(results: Results) -> str:
         f"{every['least_seeds'].min()} seeds or more. {_most(wins, 'wins')} "
         f"{_most(losses, 'loses')}"
     )
+    all_of_them = fragment.note("Every pair, by method and over all: tables/penalty.csv.")
+    if not beaten:
+        return fragment.paragraph(sentences) + all_of_them
     table = {
         "strategy": [strategy_name(name) for name in order],
         "wins (%)": _rounded(wins),
@@ -147,7 +150,7 @@ def show(results: Results) -> str:
         fragment.paragraph(sentences)
         + fragment.figure(results, "figures/penalty.svg", CAPTION)
         + fragment.table(_frame(table), "Means over the opponents, over all methods.")
-        + fragment.note("Every pair, by method and over all: tables/penalty.csv.")
+        + all_of_them
     )
 
 

@@ -29,6 +29,8 @@ PLACE = 10
 
 #: of more names than this the paragraph tells the number; they are listed below it
 MANY = 6
+#: of more rows than this a table is folded
+FOLDED = 12
 
 
 def show(results: Results) -> str:
@@ -52,16 +54,18 @@ def sentences(results: Results, done: pd.DataFrame) -> Iterator[str]:
 def of_data(results: Results) -> Iterator[str]:
     """Each data set: its pool, its test images, its classes."""
     used = (plan["dataset"] for plan in results.grid["experiments"].values())
-    for name in dict.fromkeys(used):
+    names = list(dict.fromkeys(used))
+    for name in names:
         pool = results.pools.get(name)
         if pool is None:
-            yield f"{dataset_name(name)} is not read yet."
             continue
         tested = several(pool["n_test"], "test image") if pool.get("n_test") else "no test images"
         yield (
             f"{dataset_name(name)}: a pool of {several(pool['n'], 'image')}, {tested}, "
             f"{pool['classes']} class{'es' * (pool['classes'] != 1)}."
         )
+    if unread := [dataset_name(name) for name in names if name not in results.pools]:
+        yield f"{joined(unread)} {'are' if len(unread) > 1 else 'is'} not read yet."
 
 
 def of_experiments(results: Results) -> Iterator[str]:
@@ -209,4 +213,8 @@ def missing(results: Results, done: pd.DataFrame) -> str:
         "To run what is missing, give the same command again, for example snakemake --cores all "
         "all --configfile YOUR.yaml: what is done stays."
     )
-    return table(rows, caption) + note(again)
+    listed = table(rows, caption)
+    if len(rows) > FOLDED:
+        template = "<details><summary>By experiment and method</summary>{{ rows }}</details>"
+        listed = fill(template, rows=listed)
+    return listed + note(again)
