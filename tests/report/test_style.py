@@ -15,7 +15,7 @@ from figures_of_results import (
     grid_of_figures,
     table_of,
 )
-from grids_of_results import STRATEGIES, plan
+from grids_of_results import STRATEGIES, plan, runs_of
 from matplotlib.colors import to_rgb
 from matplotlib.text import Text
 
@@ -124,6 +124,7 @@ def test_files_exist_in_three_kinds_and_are_the_same_bytes_twice(grid, tmp_path)
     for name in "ab":
         (tmp_path / name / "tables").mkdir(parents=True)
         table_of(only).to_csv(tmp_path / name / "tables/accuracy.csv", index=False)
+        runs_of(only).to_csv(tmp_path / name / "tables/runs.csv", index=False)
     tables = tmp_path / "a/tables"
     given = only, {}, tables / "runs.csv", tables / "accuracy.csv"
     build.write("figures", Results(tmp_path / "a", *given))
@@ -140,7 +141,8 @@ def test_files_exist_in_three_kinds_and_are_the_same_bytes_twice(grid, tmp_path)
         check=True,
         env=os.environ | {"PYTHONHASHSEED": "7"},
     )
-    names = [f"figure{number}.{kind}" for number in (1, 2, 3, 4) for kind in ("png", "svg", "pdf")]
+    stems = [*(f"figure{number}" for number in (1, 2, 3, 4)), "pseudo_labels"]
+    names = [f"{stem}.{kind}" for stem in stems for kind in ("png", "svg", "pdf")]
     assert sorted(os.listdir(tmp_path / "a/figures")) == sorted(names)
     starts = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
     for name in names:

@@ -49,8 +49,8 @@ def snakemake(folder, *arguments, config=TINY, check=True, root=ROOT):
 def contents(folder):
     """Every result in `folder`, by its path, as bytes that another run of the grid has too.
 
-    Two things tell of times and are compared without: the metadata of a history, and the last
-    columns of runs.csv. Logs and benchmarks are left out.
+    Three things tell of times and are compared without: the metadata of a history, the last
+    columns of runs.csv, and two sections of the report. Logs and benchmarks are left out.
     """
     results = folder / "results"
     found = {}
@@ -72,6 +72,15 @@ def timeless_history(path):
     return buffer.getvalue()
 
 
+def timeless_report(path):
+    """report.html without the sections that tell when it was made, and in which time."""
+    text = path.read_text(encoding="utf-8")
+    for name in ("cost_of_run", "provenance"):
+        text, n = re.subn(rf'<section id="{name}".*?</section>', "", text, flags=re.S)
+        assert n == 1, name
+    return text.encode()
+
+
 def timeless_runs(path):
     """runs.csv without its times, which are the last columns."""
     rows = list(csv.reader(io.StringIO(path.read_text())))
@@ -79,7 +88,11 @@ def timeless_runs(path):
     return "\n".join(",".join(row[: -len(TIMES)]) for row in rows).encode()
 
 
-TIMELESS = {"history.parquet": timeless_history, "runs.csv": timeless_runs}
+TIMELESS = {
+    "history.parquet": timeless_history,
+    "runs.csv": timeless_runs,
+    "report.html": timeless_report,
+}
 
 
 class Job(NamedTuple):

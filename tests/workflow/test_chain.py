@@ -81,7 +81,7 @@ def test_a_grid_filled_in_two_calls_is_the_one_that_snakemake_makes(run, plan, t
     assert second.returncode == 0, second.stdout
     assert "nothing left" in second.stdout
     left = planned(tmp_path, "all")
-    rules = {"diagnose", "pretraining", "runs", "tables", "figures", "all"}
+    rules = {"diagnose", "pretraining", "runs", "tables", "figures", "statistics", "report", "all"}
     assert {job.rule for job in left} == rules and len(left) == len(rules)
     snakemake(tmp_path, "--cores", "1", "all")
     assert contents(tmp_path) == contents(run)

@@ -67,7 +67,8 @@ def test_a_job_has_the_threads_of_the_config_whatever_the_cores(run, varied):
 def test_tables_without_records_follow_the_grid(moved, varied):
     """A strategy less, or another column of the tables: nothing is trained, but they are made."""
     jobs = planned(moved, "all", config=varied(tables={"ablation_strategies": ["random"]}))
-    assert rules(jobs) == {"runs", "tables", "figures", "pretraining", "all"}
+    gathering = {"runs", "tables", "figures", "statistics", "report", "pretraining"}
+    assert rules(jobs) == gathering | {"all"}
 
 
 def test_records_of_other_files_count_for_nothing(run, moved, varied, tmp_path):

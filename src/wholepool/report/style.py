@@ -158,4 +158,16 @@ def save(figure: Figure, out: Path) -> None:
     for kind, metadata in _UNDATED.items():
         with style(), atomic(out.with_suffix(f".{kind}")) as temporary:
             figure.savefig(temporary, format=kind, dpi=_DPI, metadata=metadata)
-        figure.set_layout_engine("none")  # the layout, most of the time, is found once, not thrice
+        settle(figure)
+
+
+def settle(figure: Figure) -> None:
+    """Keep the layout that was found: to find it takes most of the time, once is enough.
+
+    Its solver's last digits differ from process to process, and names in SVG are made of them: they
+    are rounded to what nobody sees.
+    """
+    figure.set_layout_engine("none")
+    for axes in figure.axes:
+        left, bottom, width, height = (round(x, 4) for x in axes.get_position(True).bounds)
+        axes.set_position((left, bottom, width, height))
