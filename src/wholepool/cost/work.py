@@ -21,6 +21,7 @@ from wholepool.job import registry
 from wholepool.learn.training import work as training
 from wholepool.learn.work import Work
 
+FIGURE = 36_000  # bytes of a figure of one experiment, mean of the three kinds
 BLOCK = 4096  # bytes that a file or a folder takes at least, on common file systems
 FINAL = ("tables", "figures", "statistics")  # the stages that make pages
 SHARED = "data, tables, figures"  # the group of jobs that belong to no experiment and no PRE
@@ -196,12 +197,11 @@ def final_jobs(before: list[Job], config: Settings) -> Iterator[Job]:
     yield Job("tables", ("tables/runs.csv", *infos), outputs=dict.fromkeys(tables, 0))
     if of_pre:
         yield Job("pretraining", (*made["diagnose"],), outputs=dict.fromkeys(of_pre, 0))
-    drawn = dict.fromkeys(figures, 60_000)
+    drawn = dict.fromkeys(figures, FIGURE)
     yield Job("figures", ("tables/accuracy.csv", *infos), outputs=drawn)
-    if statistics:
-        drawn = dict.fromkeys(statistics, 60_000)
-        yield Job("statistics", ("tables/runs.csv", *infos), outputs=drawn)
-    yield Job("report", (*tables, *figures, *statistics), outputs={"report.html": 2_000_000})
+    sizes = {file: FIGURE * file.startswith("figures/") for file in statistics}
+    yield Job("statistics", ("tables/runs.csv", *infos), outputs=sizes)
+    yield Job("report", (*tables, *figures, *statistics), outputs={"report.html": 12 * FIGURE})
     yield Job("all", (*gathered, *tables, *of_pre, *figures, *statistics, "report.html"))
 
 

@@ -10,15 +10,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from wholepool.grid import plan
 from wholepool.grid.cells import ALL, INITIAL, Cell, cold, is_full
-from wholepool.statistics.selection import Acquired
-from wholepool.statistics.trajectories import Curve
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # planning asks for `files`, where there is no NumPy
+    import numpy as np
     import pandas as pd
+
+    from wholepool.statistics.selection import Acquired
+    from wholepool.statistics.trajectories import Curve
 
 Config = Mapping[str, Any]
 PIXELS = "pixels"
@@ -54,6 +54,8 @@ def read_acquired(
     """
     from wholepool.data.indexsets import read_index_set
     from wholepool.data.pool import read_pool
+    from wholepool.statistics.selection import Acquired
+    from wholepool.statistics.trajectories import Curve
 
     done = runs[~runs["strategy"].isin((ALL, INITIAL)) & ~runs["seed"].isin(dropped)]
     keys = ["experiment", "method", "strategy", "seed"]
@@ -64,7 +66,7 @@ def read_acquired(
         pool = read_pool(results / made["pool"], results / made["info"])
         path = results / plan.labeled_set(config, cell, cell.cycle)
         labeled = read_index_set(path, "labeled", pool, cell.seed)
-        own = Acquired(labeled["index"], labeled["cycle"].astype(np.int64), pool.n)
+        own = Acquired(labeled["index"], labeled["cycle"].astype("int64"), pool.n)
         found.setdefault(Curve(*cell[:3]), {})[cell.seed] = own
     return found
 
@@ -80,9 +82,9 @@ def space(results: Path, config: Config, dataset: str) -> tuple[str, np.ndarray]
 
     for path in _features(config, dataset):
         rows = read_features(results / path)
-        return Path(path).parent.name, np.asarray(rows, dtype=np.float32)
+        return Path(path).parent.name, rows.astype("float32", copy=False)
     images = load_array(results / plan.of_dataset(dataset, "pool")["pool"], mapped=True)
-    rows = images.reshape(len(images), -1).astype(np.float32)
+    rows = images.reshape(len(images), -1).astype("float32")
     rows -= rows.mean(axis=0)
     return PIXELS, rows
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
 from wholepool.grid.cells import ALL, INITIAL, is_full
 from wholepool.job.errors import UserError
 
@@ -100,7 +98,7 @@ def together(
                     f"leave the seed out of all comparisons (tables: {{ drop_seeds: [{seed}] }})"
                 )
     done = (first.notna() & second.notna()).cummin(axis=1)
-    cells = done.sum() * np.arange(1, len(cycles) + 1)
+    cells = done.sum() * [*range(1, len(cycles) + 1)]
     if not cells.any():
         return first.iloc[:0, :0], second.iloc[:0, :0]  # also no cycle, which one may lack
     shared = cycles[: int(cells.to_numpy().argmax()) + 1]
