@@ -120,7 +120,7 @@ def test_two_drivers_in_one_folder_are_one_too_many(run, tmp_path, checkpointing
     assert f"results is in use: Snakemake runs there as process {holder.pid}" in process.stdout
     assert "Wait until it ends, or stop it" in process.stdout
     assert contents(folder) == before
-    snakemake(folder, "--cores", "1", "all_tables")
+    snakemake(folder, "--cores", "1", "all")
     assert contents(folder) == contents(run)
 
 
