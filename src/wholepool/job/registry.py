@@ -119,7 +119,7 @@ OURS = {
         *("selection", "variance"),
         *("accuracies", "again", "cost_of_run", "deviations", "examples", "learning_curves"),
         *("provenance", "pseudo_labels"),
-        *("suspicious_answers", "what_next", "where_you_stand"),
+        *("labels_so_far", "suspicious_answers", "what_next", "where_you_stand", "your_classes"),
     ),
 }
 
