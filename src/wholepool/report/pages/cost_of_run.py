@@ -49,11 +49,14 @@ def show(results: Results) -> str:
 def of_benchmarks(folder: Path) -> list[Taken]:
     """The stages that Snakemake has timed: benchmarks/STAGE/... or benchmarks/STAGE.tsv.
 
-    A file that is torn, as of a job that was stopped, is left out.
+    A file that is torn, as of a job that was stopped, is left out; so is the report's own, which is
+    not there when Snakemake makes the report, and is when somebody makes it again.
     """
     found: dict[str, Taken] = {}
     for path in sorted(folder.rglob("*.tsv")):
         stage = path.relative_to(folder).parts[0].removesuffix(".tsv")
+        if stage == "report":
+            continue
         with open(path, encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file, delimiter="\t"))
         own = found.setdefault(stage, Taken(stage))
