@@ -13,7 +13,7 @@ from wholepool.grid import people
 from wholepool.job.errors import UserError
 from wholepool.job.files import write_text
 from wholepool.job.registry import Plugin, plugins
-from wholepool.report import of_people
+from wholepool.report import labelers
 from wholepool.report.fragment import Piece, environment
 from wholepool.report.names import dataset_name
 from wholepool.report.results import Results
@@ -63,7 +63,7 @@ def order(results: Results) -> list[Plugin]:
     asked = bool(results.settings) and bool(people.asking(results.settings))
     every = plugins("page").values()
     first = [page for page in every if asked and page["PEOPLE_PLACE"]]
-    alone = of_people.only(results.settings)
+    alone = labelers.only(results.settings)
     rest = [page for page in every if page["PLACE"] and page not in first and not alone]
     return [
         *sorted(first, key=lambda page: (page["PEOPLE_PLACE"], page.name)),
@@ -87,8 +87,8 @@ def shown(page: Plugin, results: Results) -> str:
 
 def title(results: Results) -> str:
     """The report's title, of the names of the data sets; of the folder that people label."""
-    if of_people.only(results.settings):
-        return f"Labels for {joined(of_people.folders(results.settings))}"
+    if labelers.only(results.settings):
+        return f"Labels for {joined(labelers.folders(results.settings))}"
     used = dict.fromkeys(one["dataset"] for one in results.grid["experiments"].values())
     names = [dataset_name(name) for name in used]
     if len(names) > 3:

@@ -18,7 +18,7 @@ from wholepool.grid.cells import summary
 from wholepool.grid.config import resolve
 from wholepool.job.files import read_object, write_text
 from wholepool.job.yaml import read_yaml
-from wholepool.report import build, missing, of_people
+from wholepool.report import build, labelers, missing
 from wholepool.report.html import write_report
 from wholepool.report.results import Results
 from wholepool.report.runs import gather, write_pretraining
@@ -33,7 +33,7 @@ def written(config: Path, out: Path | None = None) -> Path:
     source = Path(settings["results_dir"])
     out = out or source / "report.html"
     with tempfile.TemporaryDirectory(prefix="wholepool-report-") as folder:
-        if of_people.only(settings):
+        if labelers.only(settings):
             write_report(of_folder_labeled(settings, source, Path(folder)), out)
         else:
             results = made(settings, source, Path(folder))

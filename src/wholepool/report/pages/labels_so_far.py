@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from wholepool.grid import people
-from wholepool.report import of_people, pictures
+from wholepool.report import labelers, pictures
 from wholepool.report.fragment import paragraph
 from wholepool.report.pages.examples import files_of, pool_of
 from wholepool.report.results import Results
@@ -36,8 +36,8 @@ Said = Mapping[str, str]
 def show(results: Results) -> str:
     """The images of each experiment; nothing before the first cycle or without its pool."""
     parts = {}
-    for name in of_people.experiments(results):
-        path = of_people.file(results, name, "standing", "out")
+    for name in labelers.experiments(results):
+        path = labelers.file(results, name, "standing", "out")
         last = people.last_cell(name, results.settings["experiments"][name])
         pool = pool_of(results, last) if last else None
         if last is None or pool is None or not path.exists():
@@ -50,7 +50,7 @@ def show(results: Results) -> str:
                 pictures.Row(title, list(drawn(rows, place, pool))) for title, rows in rows_of(said)
             ]
             parts[name] = paragraph(LEAD) + pictures.rows(shown)
-    return of_people.headed(parts)
+    return labelers.headed(parts)
 
 
 def rows_of(said: Sequence[Said]) -> Iterator[tuple[str, list[Said]]]:

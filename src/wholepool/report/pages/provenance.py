@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from wholepool.grid.people import NONE_YET
 from wholepool.grid.sections import own_of, word_of
 from wholepool.job.registry import plugins
-from wholepool.report import of_people
+from wholepool.report import labelers
 from wholepool.report.fragment import fill, paragraph, table
 from wholepool.report.names import dataset_name, method_name
 from wholepool.report.results import Results
@@ -37,8 +37,8 @@ PAPER = (
 
 def show(results: Results) -> str:
     """Tables of what made the trainings, of the data, of the settings, and of the literature."""
-    labeled = of_people.only(results.settings)
-    runs = of_people.trainings(results) if labeled else results.runs
+    labeled = labelers.only(results.settings)
+    runs = labelers.trainings(results) if labeled else results.runs
     recorded = of_trainings(runs)
     nothing = "" if labeled else paragraph("No training has told what made it.")
     parts = [

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 from wholepool.grid import people
 from wholepool.labeling.standing import counted
-from wholepool.report import of_people, pictures
+from wholepool.report import labelers, pictures
 from wholepool.report.fragment import paragraph, table
 from wholepool.report.pages.examples import files_of, pool_of
 from wholepool.report.pages.labels_so_far import percent
@@ -23,12 +23,12 @@ FIRST = 24
 def show(results: Results) -> str:
     """The first answers of suspicious.csv, worst first."""
     parts = {}
-    for name in of_people.experiments(results):
-        path = of_people.file(results, name, "standing", "suspicious")
+    for name in labelers.experiments(results):
+        path = labelers.file(results, name, "standing", "suspicious")
         if path.exists():
             with open(path, encoding="utf-8", newline="") as file:
                 parts[name] = told(results, name, list(csv.DictReader(file)))
-    return of_people.headed(parts)
+    return labelers.headed(parts)
 
 
 def told(results: Results, name: str, rows: list[dict[str, str]]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from wholepool.job.files import read_object
 from wholepool.labeling.advice import GO_ON, LEVEL, STOP
 from wholepool.labeling.standing import counted
-from wholepool.report import of_people
+from wholepool.report import labelers
 from wholepool.report.fragment import fill, paragraph
 from wholepool.report.results import Results
 
@@ -20,7 +20,7 @@ _STEPS = """{% if lead %}<p>{{ lead }}</p>{% endif %}<ul>{% for what, command in
 def show(results: Results) -> str:
     """The advice, what it stands on, and a command."""
     parts = {}
-    for name, status in of_people.statuses(results).items():
+    for name, status in labelers.statuses(results).items():
         waiting = in_batch(results, name)
         if status is None:
             parts[name] = command(waiting, GO_ON)
@@ -31,16 +31,16 @@ def show(results: Results) -> str:
             + gained(advice)
             + command(waiting, advice["word"])
         )
-    return of_people.headed(parts)
+    return labelers.headed(parts)
 
 
 def in_batch(results: Results, name: str) -> int | None:
     """How many images the batch has; None where none has been picked."""
-    path = of_people.file(results, name, "batch", "out")
+    path = labelers.file(results, name, "batch", "out")
     return len(read_object(path, "images")["images"]) if path.exists() else None
 
 
-def gained(advice: of_people.Status) -> str:
+def gained(advice: labelers.Status) -> str:
     """What the next batch gains, by the audits so far."""
     gain = advice["gain"]
     if gain is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wholepool.labeling.standing import answers, images, out, quality
-from wholepool.report import of_people
+from wholepool.report import labelers
 from wholepool.report.fragment import fill, note, paragraph, table
 from wholepool.report.results import Results
 
@@ -21,7 +21,7 @@ HISTORY = ("Labels", "Right in the audit", "Accuracy (%)", "95 % interval (%)", 
 def show(results: Results) -> str:
     """What the stage standing tells, and a row per cycle."""
     parts = {}
-    for name, status in of_people.statuses(results).items():
+    for name, status in labelers.statuses(results).items():
         if status is None:
             parts[name] = paragraph(
                 "Nothing was learned yet: the model learns from your answers to the first batch."
@@ -29,12 +29,12 @@ def show(results: Results) -> str:
             continue
         whole = {**status, "audit": {**status["audit"], "by_class": {}}}  # your_classes has them
         good = fill("<p><strong>{{ said }}</strong></p>", said=quality(whole))
-        told = [answers(status), images(status), out(status, of_people.labels_of(results, name))]
+        told = [answers(status), images(status), out(status, labelers.labels_of(results, name))]
         parts[name] = good + "".join(map(paragraph, told)) + history(status)
-    return of_people.headed(parts)
+    return labelers.headed(parts)
 
 
-def history(status: of_people.Status) -> str:
+def history(status: labelers.Status) -> str:
     """The audit by number of labels."""
     rows = by_cycle(status)
     if len(rows) < 2:  # the one row says what the text above it says
@@ -47,7 +47,7 @@ def history(status: of_people.Status) -> str:
     return table(rows, caption) + note(end)
 
 
-def by_cycle(status: of_people.Status) -> pd.DataFrame:
+def by_cycle(status: labelers.Status) -> pd.DataFrame:
     """A row of text with HISTORY for each cycle that added labels."""
     import pandas as pd
 

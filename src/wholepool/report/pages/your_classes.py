@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wholepool.report import of_people
+from wholepool.report import labelers
 from wholepool.report.fragment import note, table
 from wholepool.report.results import Results
 
@@ -26,13 +26,13 @@ def show(results: Results) -> str:
     """A row for each class, of what the stage standing tells; nothing before the first cycle."""
     parts = {
         name: table(by_class(status)) + note(END)
-        for name, status in of_people.statuses(results).items()
+        for name, status in labelers.statuses(results).items()
         if status is not None
     }
-    return of_people.headed(parts)
+    return labelers.headed(parts)
 
 
-def by_class(status: of_people.Status) -> pd.DataFrame:
+def by_class(status: labelers.Status) -> pd.DataFrame:
     """COLUMNS as text, the classes in the order in which people made them."""
     import pandas as pd
 
