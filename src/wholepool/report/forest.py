@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -98,13 +97,3 @@ def _headings(axes: Axes, rows: Rows) -> None:
         if isinstance(row, str):
             at: Any = axes.get_yaxis_transform()  # a fraction across, a row down
             axes.text(0.01, y, row, fontsize=6, color=style.GRAY, va="center", transform=at)
-
-
-def sentence(text: str) -> Figure:
-    """A figure that says why there is nothing to draw."""
-    from matplotlib.figure import Figure
-
-    with style.style():
-        figure = Figure(figsize=(PAGE / 2, 0.8), layout="constrained")
-        figure.text(0.5, 0.5, textwrap.fill(text, 60), ha="center", va="center", color=style.GRAY)
-    return figure

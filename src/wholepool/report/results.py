@@ -57,6 +57,13 @@ class Results:
         """A row per seed and cycle of every curve: see `wholepool.statistics.trajectories`."""
         return trajectories(self.runs, self.grid)
 
+    @cached_property
+    def differences(self) -> pd.DataFrame:
+        """What is compared with what, seed by seed: see `wholepool.statistics.comparisons`."""
+        from wholepool.statistics.comparisons import differences  # planning has no NumPy
+
+        return differences(self.trajectories, self.grid, self.partial)
+
     def table(self, name: str) -> pd.DataFrame:
         """tables/NAME.csv, which another page has made. UserError where it is missing."""
         import pandas as pd

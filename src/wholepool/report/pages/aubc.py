@@ -18,6 +18,7 @@ from wholepool.report.names import (
 )
 from wholepool.report.pairs import nothing
 from wholepool.report.results import Grid, Results
+from wholepool.report.saying import saying
 from wholepool.report.wording import several
 from wholepool.statistics.aubc import curve_table, seed_table
 
@@ -48,7 +49,7 @@ def make(results: Results) -> None:
     write_text(results.folder / FILES[0], to_csv(curves))
     write_text(results.folder / FILES[1], to_csv(seeds))
     why = nothing(results, pairs=False)
-    drawn = forest.sentence(why) if why else figure(seeds, results.grid)
+    drawn = saying(why) if why else figure(seeds, results.grid)
     style.save(drawn, results.folder / "figures/aubc")
 
 

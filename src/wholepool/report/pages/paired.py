@@ -11,8 +11,9 @@ from wholepool.report.effects import p_text, signed
 from wholepool.report.names import experiment_labels, method_name
 from wholepool.report.pairs import against, largest, named, nothing, reach, side
 from wholepool.report.results import Grid, Results
+from wholepool.report.saying import saying
 from wholepool.statistics import sign_flip
-from wholepool.statistics.comparisons import KEYS, KINDS, differences
+from wholepool.statistics.comparisons import KEYS, KINDS
 from wholepool.statistics.effects import LEVEL
 from wholepool.statistics.paired import SAME, paired
 
@@ -41,11 +42,11 @@ _CAPTION = (
 
 def make(results: Results) -> None:
     """Write the table and the figure."""
-    seeds = differences(results.trajectories, results.grid, results.partial)
+    seeds = results.differences
     table = paired(seeds)
     write_text(results.folder / FILES[0], to_csv(table))
     areas = table[table["measure"] == "aubc"]
-    drawn = figure(areas, seeds, results.grid) if len(areas) else forest.sentence(nothing(results))
+    drawn = figure(areas, seeds, results.grid) if len(areas) else saying(nothing(results))
     style.save(drawn, results.folder / "figures/paired")
 
 

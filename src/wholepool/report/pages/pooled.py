@@ -12,7 +12,7 @@ from wholepool.report.effects import signed
 from wholepool.report.names import method_name
 from wholepool.report.pairs import against, largest, nothing, reach, side, versus, within
 from wholepool.report.results import Grid, Results
-from wholepool.statistics.comparisons import differences
+from wholepool.report.saying import saying
 from wholepool.statistics.pooled import KEYS, pooled
 
 if TYPE_CHECKING:
@@ -41,10 +41,10 @@ _CAPTION = (
 
 def make(results: Results) -> None:
     """Write the table and the figure."""
-    seeds = differences(results.trajectories, results.grid, results.partial)
+    seeds = results.differences
     table = pooled(seeds)
     write_text(results.folder / FILES[0], to_csv(table))
-    drawn = figure(table, seeds, results.grid) if len(table) else forest.sentence(nothing(results))
+    drawn = figure(table, seeds, results.grid) if len(table) else saying(nothing(results))
     style.save(drawn, results.folder / "figures/pooled")
 
 
